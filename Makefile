@@ -1,0 +1,53 @@
+# thesis-ml: make help lists what can be made.
+
+VENV := .venv
+BIN := $(VENV)/bin
+PYTHON ?= python3
+PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
+
+.DEFAULT_GOAL := help
+.PHONY: help train test lint format bench wheel-test clean
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+train: $(VENV)/installed ## train the default autoencoder on the sample
+	$(BIN)/thesis-train $(ARGS)
+
+test: $(VENV)/installed-dev ## run the tests
+	$(BIN)/python -m pytest $(ARGS)
+
+lint: $(VENV)/installed-dev ## formatting, lint rules, import contracts, types
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/lint-imports
+	$(BIN)/mypy
+
+format: $(VENV)/installed-dev ## format and mend what a tool can
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+bench: $(VENV)/installed-dev ## measure against bare PyTorch, in one process, as ratios
+	$(BIN)/python -m tests.bench
+
+wheel-test: $(VENV)/installed-dev ## the wheel with all its dependencies in an empty environment (minutes)
+	$(BIN)/python -m pytest -m slow tests/engine/test_wheel.py
+
+clean: ## remove the environment and what tools left
+	rm -rf $(VENV) dist .pytest_cache .ruff_cache .mypy_cache .import_linter_cache
+
+# The environment is made once, and again when what it holds has changed.
+$(VENV)/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "thesis-ml needs Python 3.11 or newer; name one with make PYTHON=python3.12"; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/installed: $(VENV)/bin/python pyproject.toml constraints.txt
+	@echo "Installing thesis-ml into $(VENV), which takes a few minutes the first time ..."
+	$(PIP_INSTALL) --editable .
+	@touch $@
+
+$(VENV)/installed-dev: $(VENV)/bin/python pyproject.toml constraints.txt
+	@echo "Installing thesis-ml and its test tools into $(VENV), which takes a few minutes the first time ..."
+	$(PIP_INSTALL) --editable '.[dev]'
+	@touch $@ $(VENV)/installed

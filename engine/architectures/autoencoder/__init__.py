@@ -1,0 +1,1 @@
+"""Autoencoders of collision events: encoder, latent space and decoder, put together in `base`."""

@@ -1,0 +1,92 @@
+"""An autoencoder put together from the components that a config names."""
+
+from __future__ import annotations
+
+import inspect
+from typing import Any
+
+import torch
+from hydra.utils import instantiate
+from torch import Tensor, nn
+
+from engine.architectures.autoencoder.losses.reconstruction import PADDING
+from engine.architectures.autoencoder.outputs import AutoencoderOutput
+
+
+class TokenEmbedding(nn.Module):
+    """A token's features beside a learned vector for its type: [B, T, F + E], 0 where padding."""
+
+    def __init__(self, n_types: int, dim: int) -> None:
+        super().__init__()
+        self.types = nn.Embedding(n_types, dim, padding_idx=PADDING)
+
+    def forward(self, tokens_cont: Tensor, tokens_id: Tensor) -> Tensor:
+        """Features [B, T, F] and types [B, T] to [B, T, F + E]."""
+        return torch.cat([tokens_cont, self.types(tokens_id)], dim=-1)
+
+
+class Autoencoder(nn.Module):
+    """Token embedding, encoder, latent space, decoder.
+
+    An encoder gets `x` [B, T, F + E] and gives [B, T, D]; one whose `forward` has a parameter
+    `mask` gets the mask [B, T] too.
+    """
+
+    def __init__(
+        self,
+        embedding: TokenEmbedding,
+        encoder: nn.Module,
+        latent_space: nn.Module,
+        decoder: nn.Module,
+    ) -> None:
+        super().__init__()
+        self.embedding = embedding
+        self.encoder = encoder
+        self.latent_space = latent_space
+        self.decoder = decoder
+        self._encoder_takes_mask = "mask" in inspect.signature(encoder.forward).parameters
+
+    def forward(self, tokens_cont: Tensor, tokens_id: Tensor) -> AutoencoderOutput:
+        """Features [B, T, F] (normalised) and types [B, T] of a batch of events."""
+        mask = tokens_id != PADDING
+        latent = self.latent_space(self.encode(tokens_cont, tokens_id), mask)
+        return AutoencoderOutput(self.decoder(latent.z, mask), latent)
+
+    def encode(self, tokens_cont: Tensor, tokens_id: Tensor) -> Tensor:
+        """The encoder's latent vectors [B, T, D], before the latent space."""
+        x = self.embedding(tokens_cont, tokens_id)
+        if self._encoder_takes_mask:
+            return self.encoder(x, mask=tokens_id != PADDING)
+        return self.encoder(x)
+
+
+def build_from_config(cfg: Any) -> Autoencoder:
+    """The autoencoder that `cfg.phase1` describes.
+
+    `phase1.{encoder,latent_space,decoder}` each name their class as `_target_`; further keys are
+    its arguments. Sizes that follow from the data are added here: `input_dim` and `latent_dim` for
+    an encoder, `latent_dim` for a latent space (which tells its `output_dim`), and `latent_dim`,
+    `n_features`, `n_types` and `n_globals` for a decoder.
+
+    Raises
+    ------
+    hydra.errors.InstantiationException
+        If a class cannot be found or does not take its arguments.
+    """
+    phase1, data = cfg.phase1, cfg.data
+    n_features, n_types = len(data.features), len(data.type_names)
+    embedding = TokenEmbedding(n_types, phase1.id_embedding_dim)
+    encoder = instantiate(
+        phase1.encoder,
+        input_dim=n_features + phase1.id_embedding_dim,
+        latent_dim=phase1.latent_dim,
+    )
+    latent_space = instantiate(phase1.latent_space, latent_dim=phase1.latent_dim)
+    decoder = instantiate(
+        phase1.decoder,
+        latent_dim=latent_space.output_dim,
+        n_features=n_features,
+        n_types=n_types,
+        n_globals=len(data.global_features),
+    )
+    return Autoencoder(embedding, encoder, latent_space, decoder)

@@ -1,0 +1,1 @@
+"""Decoders: latent vectors [B, T, D] to the tokens of an event."""

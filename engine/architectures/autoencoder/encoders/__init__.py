@@ -1,0 +1,1 @@
+"""Encoders: token features [B, T, F] to a latent vector per token [B, T, D]."""

@@ -1,0 +1,1 @@
+"""Latent spaces: what happens to the latent vectors between encoder and decoder."""

@@ -1,0 +1,146 @@
+"""A command line of the training, run through Hydra."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import hydra
+from hydra._internal.utils import get_args_parser
+from hydra.core.hydra_config import HydraConfig
+from hydra.errors import HydraException
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from engine.config.compose import (
+    EXPERIMENT_GROUP,
+    PRIMARY,
+    register_loops,
+    register_resolvers,
+)
+from engine.config.help import help_text
+from engine.config.paths import config_dir
+from engine.config.problems import find_problems
+from engine.config.schema import value_problems
+from engine.errors import ConfigError
+
+
+def run_command(
+    program: str, argv: Sequence[str], task: Callable[[DictConfig], None], loops: Sequence[str]
+) -> None:
+    """Run `task` with the config, or each config of a sweep, that the command line asks for.
+
+    All that Hydra offers works: `--help`, `--cfg`, `--info`, `--shell-completion`, `--multirun`.
+
+    Parameters
+    ----------
+    program
+        Name of the command, for completion.
+    argv
+        Its arguments.
+    task
+        Called with each config.
+    loops
+        The loops known without a config of their own.
+
+    Raises
+    ------
+    ConfigError
+        If the command line asks for something that is not there; names every problem.
+    """
+    argv = experiment_as_group(argv)
+    register_resolvers()
+    register_loops([*loops, *_dotted_loops(argv)])
+    if not {"--help", "-h"}.isdisjoint(argv):
+        print(_help(program, argv))
+        return
+    decorate = hydra.main(version_base="1.3", config_path=str(config_dir()), config_name=PRIMARY)
+    try:
+        with _hydra_process(program, argv):
+            decorate(task)()
+    except (HydraException, OmegaConfBaseException) as error:
+        raise _as_config_error(argv, error) from error
+
+
+def _help(program: str, argv: Sequence[str]) -> str:
+    args = get_args_parser().parse_args(list(argv))
+    folders = [Path(args.config_dir)] if args.config_dir else []
+    return help_text("engine train" if program == "engine" else program, args.overrides, folders)
+
+
+def check_values(cfg: DictConfig) -> None:
+    """Raise a `ConfigError` that lists every value which cannot be what it is."""
+    problems = value_problems(cfg)
+    if problems:
+        raise ConfigError.from_problems(problems)
+
+
+def experiment_as_group(argv: Sequence[str]) -> list[str]:
+    """`--config-name=phase1/experiment/X` as `phase1/experiment=X`, which means the same here.
+
+    An experiment changes the default config, so it can only be an option of a group; the other
+    form is what people know from configs that stand alone.
+    """
+    words = list(argv)
+    for i, word in enumerate(words):
+        flag, _, value = word.partition("=")
+        if flag not in ("--config-name", "-cn"):
+            continue
+        taken = 1 if value else 2
+        value = value or "".join(words[i + 1 : i + 2])
+        name = value.removesuffix(".yaml")
+        if name.startswith(f"{EXPERIMENT_GROUP}/"):
+            option = name.removeprefix(f"{EXPERIMENT_GROUP}/")
+            words[i : i + taken] = [f"{EXPERIMENT_GROUP}={option}"]
+    return words
+
+
+def run_settings() -> tuple[Path, dict[str, str], str | None]:
+    """Of the run in progress: the directory asked for, the texts of `.hydra/`, its job number."""
+    settings = HydraConfig.get()
+    overrides = settings.overrides.task
+    texts = {
+        "overrides.yaml": OmegaConf.to_yaml(overrides),
+        "hydra.yaml": OmegaConf.to_yaml(OmegaConf.create({"hydra": settings})),
+    }
+    number = OmegaConf.select(
+        OmegaConf.create({"job": settings.job}), "job.num", throw_on_missing=False
+    )
+    return Path(settings.runtime.output_dir), texts, None if number is None else str(number)
+
+
+def _dotted_loops(argv: Sequence[str]) -> list[str]:
+    """Loops given as `package.module:function`, in a sweep too."""
+    values = [word.removeprefix("loop=") for word in argv if word.startswith("loop=")]
+    return [name for value in values for name in value.split(",") if ":" in name]
+
+
+@contextlib.contextmanager
+def _hydra_process(program: str, argv: Sequence[str]) -> Iterator[None]:
+    """`sys.argv` as Hydra reads it, and exceptions let through instead of printed and lost."""
+    saved_argv, saved_error = sys.argv, os.environ.get("HYDRA_FULL_ERROR")
+    sys.argv = [program, *argv]
+    os.environ["HYDRA_FULL_ERROR"] = "1"
+    try:
+        yield
+    finally:
+        sys.argv = saved_argv
+        if saved_error is None:
+            del os.environ["HYDRA_FULL_ERROR"]
+        else:
+            os.environ["HYDRA_FULL_ERROR"] = saved_error
+
+
+def _as_config_error(argv: Sequence[str], error: Exception) -> ConfigError:
+    """Every problem of the command line; Hydra's own words where we find none."""
+    args: Any = get_args_parser().parse_args(list(argv))
+    if args.config_name is None and args.config_path is None:
+        folders = [Path(args.config_dir)] if args.config_dir else []
+        problems = find_problems(args.overrides, folders, sweep=args.multirun)
+        if problems:
+            return ConfigError.from_problems(problems)
+    return ConfigError(str(error).strip().split("\n\n")[0])

@@ -1,0 +1,90 @@
+"""Configs composed without a command: for tests, for checks, and for other programs."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from hydra import compose as hydra_compose
+from hydra import initialize_config_dir
+from hydra.core.config_store import ConfigStore
+from hydra.core.global_hydra import GlobalHydra
+from omegaconf import DictConfig, OmegaConf
+
+from engine.config.paths import config_dir, sample_dir
+
+PRIMARY = "config"
+EXPERIMENT_GROUP = "phase1/experiment"
+
+
+def scratch_dir() -> Path:
+    """Where Hydra may put its empty folders when a run is to leave nothing behind."""
+    return Path(tempfile.gettempdir()) / f"thesis-ml-{os.getpid()}"
+
+
+def register_resolvers() -> None:
+    """Make `${sample_dir:}` and `${artifact_dir:SAVE,ROOT}` known to configs."""
+    OmegaConf.register_new_resolver("sample_dir", lambda: str(sample_dir()), replace=True)
+    OmegaConf.register_new_resolver(
+        "artifact_dir", lambda save, root: root if save else str(scratch_dir()), replace=True
+    )
+
+
+def register_loops(names: Iterable[str]) -> None:
+    """Make each name an option of the group `loop`, unless a file of that name is one already.
+
+    So a loop that has no config of its own is chosen like any other: one that was added to
+    `DISPATCH`, or `package.module:function`.
+    """
+    for name in names:
+        if not (config_dir() / "loop" / f"{name}.yaml").exists():
+            store = ConfigStore.instance()
+            store.store(group="loop", name=name, node={"loop": name}, package="_global_")
+
+
+def compose(
+    overrides: Sequence[str] = (), *, config_dirs: Sequence[Path] = (), with_hydra: bool = False
+) -> DictConfig:
+    """The config that these overrides give.
+
+    Parameters
+    ----------
+    overrides
+        As on the command line.
+    config_dirs
+        Further folders with config groups.
+    with_hydra
+        Whether to keep the node `hydra`.
+
+    Raises
+    ------
+    hydra.errors.HydraException
+        If an override is wrong; `engine.config.problems.find_problems` says it in words.
+    """
+    with search_path(config_dirs):
+        return hydra_compose(PRIMARY, list(overrides), return_hydra_config=with_hydra)
+
+
+@contextmanager
+def search_path(config_dirs: Sequence[Path] = ()) -> Iterator[None]:
+    """Hydra, set up for our configs and `config_dirs`, for as long as the block runs."""
+    register_resolvers()
+    before = GlobalHydra.instance().hydra
+    GlobalHydra.instance().clear()
+    try:
+        with initialize_config_dir(str(config_dir()), version_base="1.3"):
+            paths = GlobalHydra.instance().config_loader().get_search_path()
+            for folder in config_dirs:
+                paths.append("command-line", f"file://{Path(folder).absolute()}")
+            yield
+    finally:
+        GlobalHydra.instance().hydra = before
+
+
+def group_options(group: str, config_dirs: Sequence[Path] = ()) -> list[str]:
+    """The options of a config group, sorted; none if there is no such group."""
+    with search_path(config_dirs):
+        return sorted(GlobalHydra.instance().config_loader().get_group_options(group))

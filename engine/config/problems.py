@@ -1,0 +1,156 @@
+"""All that is wrong with a command line, each thing in one sentence."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import Override
+from hydra.errors import HydraException
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from engine.config.compose import compose, group_options
+from engine.config.schema import value_problems
+
+
+def find_problems(
+    overrides: Sequence[str], config_dirs: Sequence[Path] = (), *, sweep: bool = True
+) -> list[str]:
+    """One sentence for each override that does not fit, then for each value that is wrong.
+
+    Parameters
+    ----------
+    overrides
+        As on the command line, without its flags.
+    config_dirs
+        Further folders with config groups.
+    sweep
+        Whether an override may have several values; each of them is then looked at.
+    """
+    problems = [_unparsable(text) for text in overrides if _parse(text) is None]
+    parsed = [override for override in map(_parse, overrides) if override is not None]
+    if not sweep:
+        several = [o for o in parsed if o.is_sweep_override()]
+        problems += [f"{o.input_line}: several values; --multirun takes each" for o in several]
+    single = [one for override in parsed for one in _each_value(override)]
+    groups = [o for o in single if group_options(o.key_or_group, config_dirs)]
+    values = [o for o in single if o not in groups]
+    chosen, found = _fitting(groups, [[]], config_dirs)
+    problems += found
+    # A key may exist with one choice of a swept group only; it fits if it does with any.
+    swept = [o.key_or_group for o in parsed if o.is_sweep_override()]
+    common = [_text(o) for o in chosen if o.key_or_group not in swept]
+    contexts = [[*common, _text(o)] for o in chosen if o.key_or_group in swept] or [common]
+    fitting, found = _fitting(values, contexts, config_dirs)
+    problems += found
+    return problems + _value_problems(fitting, contexts, config_dirs)
+
+
+def _parse(text: str) -> Override | None:
+    """The override that `text` means; None if it cannot be read."""
+    try:
+        return OverridesParser.create().parse_override(text)
+    except HydraException:
+        return None
+
+
+def _text(override: Override) -> str:
+    return str(override.input_line)
+
+
+def _each_value(override: Override) -> list[Override]:
+    """The override, or one for each value of a sweep."""
+    if not override.is_discrete_sweep():
+        return [override]
+    key = override.get_key_element()
+    texts = [f"{key}={value}" for value in override.sweep_string_iterator()]
+    return [one for one in map(_parse, texts) if one is not None]
+
+
+def _fitting(
+    overrides: Sequence[Override], contexts: Sequence[list[str]], config_dirs: Sequence[Path]
+) -> tuple[list[Override], list[str]]:
+    """The overrides that compose, each alone, on one of the contexts; a sentence for the others."""
+    fitting, problems = [], []
+    for override in overrides:
+        errors = [_compose_error([*context, _text(override)], config_dirs) for context in contexts]
+        if None in errors:
+            fitting.append(override)
+        elif errors[0] is not None:
+            problems.append(_explain(override, errors[0], contexts[0], config_dirs))
+    return fitting, problems
+
+
+def _compose_error(overrides: Sequence[str], config_dirs: Sequence[Path]) -> Exception | None:
+    try:
+        compose(overrides, config_dirs=config_dirs)
+    except (HydraException, OmegaConfBaseException) as error:
+        return error
+    return None
+
+
+def _value_problems(
+    fitting: Sequence[Override], contexts: Sequence[list[str]], config_dirs: Sequence[Path]
+) -> list[str]:
+    """What is wrong with the values of the configs that the fitting overrides give."""
+    problems: dict[str, None] = {}
+    for context in contexts:
+        for texts in [context, *([*context, _text(override)] for override in fitting)]:
+            if _compose_error(texts, config_dirs) is None:
+                found = value_problems(compose(texts, config_dirs=config_dirs))
+                problems.update(dict.fromkeys(found))
+    return list(problems)
+
+
+def _unparsable(text: str) -> str:
+    if "=" not in text:
+        return f"{text}: an override is written key=value, without spaces around ="
+    return f"{text}: cannot be read; put quotes around special characters: 'key=\"a, b\"'"
+
+
+def _explain(
+    override: Override, error: Exception, context: Sequence[str], config_dirs: Sequence[Path]
+) -> str:
+    """The sentence for an override that Hydra refused with `error` on `context`."""
+    group, value = override.key_or_group, str(override.get_value_element_as_str())
+    options = group_options(group, config_dirs)
+    if options and value not in options:
+        return f"{group}={value}: no such option; choose {_listed(options)}{_hint(value, options)}"
+    keys = _all_keys(compose(context, config_dirs=config_dirs))
+    if group not in keys:
+        return f"{group}: there is no such key{_hint(group, keys)}; +{group}=… adds a new one"
+    return f"{override.input_line}: {_first_line(error)}"
+
+
+def _all_keys(cfg: DictConfig) -> list[str]:
+    """Every key of a config, dotted, nodes too."""
+    keys: list[str] = []
+    for key in map(str, cfg):
+        node = OmegaConf.select(cfg, key, throw_on_resolution_failure=False)
+        keys.append(key)
+        if isinstance(node, DictConfig):
+            keys += [f"{key}.{inner}" for inner in _all_keys(node)]
+    return keys
+
+
+def _hint(word: str, known: Sequence[str]) -> str:
+    """`: did you mean …?` where something close is known; the last part of a key counts most."""
+    close = difflib.get_close_matches(word, known, n=1, cutoff=0.6)
+    if not close:
+        last = word.rsplit(".", 1)[-1]
+        by_last = {key.rsplit(".", 1)[-1]: key for key in reversed(known)}
+        close = [by_last[m] for m in difflib.get_close_matches(last, by_last, n=1, cutoff=0.7)]
+    return f" (did you mean {close[0]}?)" if close else ""
+
+
+def _listed(options: Sequence[str]) -> str:
+    return ", ".join(options[:-1]) + f" or {options[-1]}" if len(options) > 1 else options[0]
+
+
+def _first_line(error: Exception) -> str:
+    text = re.sub(r"\s+", " ", str(error).strip().split("\n\n")[0])
+    return text or type(error).__name__

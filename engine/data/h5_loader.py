@@ -1,0 +1,205 @@
+"""Collision events from HDF5.
+
+A file has one dataset a split, [N, columns] float32; which columns are object types, features
+and event-wide numbers, and what the datasets are called, stands in `configs/data/h5_tokens.yaml`.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+import torch
+from torch import Tensor
+
+from engine.data.batches import TensorBatches
+from engine.data.fields import PADDING, SPLITS, EventBatch
+from engine.data.normalisation import Normaliser
+from engine.errors import DataError
+
+
+@dataclass(frozen=True)
+class Events:
+    """One split in physical units.
+
+    tokens_cont [N, T, F] float32 (0 where padding), tokens_id [N, T] int64,
+    globals [N, G] float32, labels [N] int64 or None.
+    """
+
+    tokens_cont: Tensor
+    tokens_id: Tensor
+    globals: Tensor
+    labels: Tensor | None
+
+    @property
+    def mask(self) -> Tensor:
+        """[N, T] bool: True where there is an object."""
+        return self.tokens_id != PADDING
+
+
+def make_dataloaders(
+    cfg: Any,
+) -> tuple[TensorBatches, TensorBatches, TensorBatches, dict[str, Any]]:
+    """Training, validation and test batches of normalised events, and a description of them.
+
+    Parameters
+    ----------
+    cfg
+        A config with `data` as in `configs/data/h5_tokens.yaml`.
+
+    Returns
+    -------
+    tuple
+        Three `TensorBatches` of `EventBatch` (only the training one shuffles), and `meta`:
+        the numbers of events, tokens, features and types, names and units, the fitted
+        `token_normaliser` and `global_normaliser`, and the labels [N] of each split.
+
+    Raises
+    ------
+    DataError
+        If the file is missing, truncated, not of the described shape, or holds values that are
+        not finite.
+    """
+    data = cfg.data
+    splits = _read_splits(Path(data.path).expanduser(), data)
+    tokens, globals_ = _fit(splits["train"], data)
+    seed = cfg.phase1.trainer.get("seed", 0)
+    batches = {
+        name: TensorBatches(
+            _normalised(events, tokens, globals_),
+            EventBatch,
+            data.batch_size,
+            (seed or 0) if name == "train" else None,
+        )
+        for name, events in splits.items()
+    }
+    meta = _describe(data, splits) | {"token_normaliser": tokens, "global_normaliser": globals_}
+    return batches["train"], batches["val"], batches["test"], meta
+
+
+def _read_splits(path: Path, data: Any) -> dict[str, Events]:
+    """All three splits of the file, at most `data.limit_samples` events of each."""
+    with _open(path) as file:
+        return {split: _read_split(file, path, split, data) for split in SPLITS}
+
+
+def _open(path: Path) -> h5py.File:
+    if not path.exists():
+        raise DataError(
+            f"there is no data file {path}",
+            "Set data.file=NAME, env.data_root=FOLDER or THESIS_DATA_ROOT to where it is.",
+        )
+    try:
+        return h5py.File(path, "r")
+    except OSError as error:
+        if isinstance(error, PermissionError) or not os.access(path, os.R_OK):
+            raise DataError(f"the data file {path} may not be read by you") from error
+        reason = "truncated" if "truncated" in str(error) else "not an HDF5 file, or damaged"
+        raise DataError(f"the data file {path} is {reason}", "Copy it again.") from error
+
+
+def _read_split(file: h5py.File, path: Path, split: str, data: Any) -> Events:
+    """One split, checked against the column layout of the config."""
+    name = data.datasets.events[split]
+    table = _read_table(file, path, name, data.limit_samples, data.columns.total)
+    columns = {key: slice(*data.columns[key]) for key in ("ids", "globals", "tokens")}
+    ids = table[:, columns["ids"]]
+    _check_ids(ids, path, name, len(data.type_names))
+    tokens_id = torch.from_numpy(ids.astype(np.int64))
+    tokens_cont = torch.from_numpy(table[:, columns["tokens"]].copy())
+    tokens_cont = tokens_cont.reshape(len(table), data.n_tokens, len(data.features))
+    tokens_cont[tokens_id == PADDING] = 0.0
+    return Events(
+        tokens_cont,
+        tokens_id,
+        torch.from_numpy(table[:, columns["globals"]].copy()),
+        _read_labels(file, path, data.datasets.labels[split], len(table)),
+    )
+
+
+def _read_table(file: h5py.File, path: Path, name: str, limit: int | None, columns: int) -> Any:
+    """The rows [N, columns] of one dataset as float32."""
+    if name not in file:
+        raise DataError(
+            f"{path} has no dataset {name}; it has {', '.join(file) or 'none'}",
+            "Name the datasets in data.datasets.events.",
+        )
+    dataset = file[name]
+    if dataset.ndim != 2 or dataset.shape[1] != columns or dataset.shape[0] == 0:
+        shape = " x ".join(map(str, dataset.shape))
+        raise DataError(
+            f"{name} in {path} is {shape}, not N x {columns} with N > 0",
+            "Describe the columns in data.columns, or choose another file.",
+        )
+    try:
+        table = dataset[:limit].astype(np.float32, copy=False)
+    except (OSError, ValueError, TypeError) as error:
+        raise DataError(f"{name} in {path} cannot be read: {error}", "Copy it again.") from error
+    bad = ~np.isfinite(table).all(axis=1)
+    if bad.any():
+        raise DataError(
+            f"{name} in {path} has NaN or infinite values in {bad.sum()} of {len(table)} events, "
+            f"first in event {bad.argmax()}",
+            "Remove these events from the file.",
+        )
+    return table
+
+
+def _check_ids(ids: Any, path: Path, name: str, n_types: int) -> None:
+    """Raise unless every id is one of the types that the config names."""
+    wrong = (ids < 0) | (ids >= n_types) | (ids != np.rint(ids))
+    if wrong.any():
+        event, place = np.argwhere(wrong)[0]
+        raise DataError(
+            f"{name} in {path} has the object type {ids[event, place]:g} in event {event}, "
+            f"not a whole number from 0 to {n_types - 1}",
+            "List every type in data.type_names, or correct data.columns.ids.",
+        )
+    if not (ids != PADDING).any():
+        raise DataError(f"{name} in {path} has no object in any event: all are padding")
+
+
+def _read_labels(file: h5py.File, path: Path, name: str | None, n_events: int) -> Tensor | None:
+    """The class [N] of each event, where the file has classes."""
+    if not name or name not in file:
+        return None
+    labels = file[name]
+    if labels.ndim != 1 or len(labels) < n_events:
+        raise DataError(f"{name} in {path} is not one label for each of {n_events} events")
+    return torch.from_numpy(labels[:n_events].astype(np.int64))
+
+
+def _fit(train: Events, data: Any) -> tuple[Normaliser, Normaliser]:
+    """Normalisers of the token features (real tokens only) and of the globals."""
+    logs = set(data.log_features) if data.norm == "log_zscore" else set()
+    token_log = torch.tensor([name in logs for name in data.features])
+    global_log = torch.tensor([name in logs for name in data.global_features])
+    tokens = Normaliser.fit(train.tokens_cont[train.mask], token_log)
+    return tokens, Normaliser.fit(train.globals, global_log)
+
+
+def _normalised(events: Events, tokens: Normaliser, globals_: Normaliser) -> tuple[Tensor, ...]:
+    """The three tensors of an `EventBatch`, for all events of a split."""
+    tokens_cont = tokens.forward(events.tokens_cont)
+    tokens_cont[~events.mask] = 0.0
+    return tokens_cont, events.tokens_id, globals_.forward(events.globals)
+
+
+def _describe(data: Any, splits: dict[str, Events]) -> dict[str, Any]:
+    """Sizes, names and units that models, losses and figures need."""
+    units = dict(data.units)
+    return {
+        "path": str(data.path),
+        "n_events": {name: len(events.tokens_id) for name, events in splits.items()},
+        "n_tokens": data.n_tokens,
+        "features": list(data.features),
+        "units": [units.get(name, "") for name in data.features],
+        "global_features": list(data.global_features),
+        "global_units": [units.get(name, "") for name in data.global_features],
+        "type_names": list(data.type_names),
+        "labels": {name: events.labels for name, events in splits.items()},
+    }

@@ -1,0 +1,63 @@
+"""Errors whose text is meant for the person who made the run.
+
+Each carries one sentence that names the thing, a hint that says what to do, and the exit code
+of the command it ends: 2 for what the user can put right in the command, 1 for a failure.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+
+class EngineError(Exception):
+    """A failure with a sentence for a human.
+
+    Parameters
+    ----------
+    message
+        One sentence that names the thing that is wrong.
+    hint
+        What to do about it; empty where the message says it.
+    """
+
+    exit_code = 1
+
+    def __init__(self, message: str, hint: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+    def __str__(self) -> str:
+        return f"{self.message}\n  {self.hint}" if self.hint else self.message
+
+
+class ConfigError(EngineError):
+    """The command or the config asks for something impossible; lists every problem found."""
+
+    exit_code = 2
+
+    @classmethod
+    def from_problems(cls, problems: Sequence[str]) -> ConfigError:
+        """One error for all `problems`; a single one stands alone, several become a list."""
+        if len(problems) == 1:
+            return cls(problems[0])
+        lines = "".join(f"\n  - {problem}" for problem in problems)
+        return cls(f"{len(problems)} problems in this configuration:{lines}")
+
+
+class DataError(EngineError):
+    """A data file is missing, damaged, or not what the config says."""
+
+    exit_code = 2
+
+
+class FactsError(EngineError):
+    """A run directory or its facts cannot be read or written."""
+
+
+class TrainingError(EngineError):
+    """A training cannot go on: a loss that is not finite, memory that is not there."""
+
+
+class LaunchError(EngineError):
+    """A job cannot be started, followed or stopped."""

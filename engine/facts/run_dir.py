@@ -1,0 +1,131 @@
+"""The files of a run: every name once."""
+
+from __future__ import annotations
+
+import errno
+import itertools
+import os
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+from engine.errors import ConfigError
+from engine.facts.files import replace_file
+
+
+@dataclass(frozen=True)
+class RunDir:
+    """One run directory; a path and the names of what lies in it.
+
+    Making the object touches nothing. `claim` makes a directory that belongs to one run.
+    """
+
+    path: Path
+
+    @property
+    def run_id(self) -> str:
+        """The name of the directory: unique in its output root, and what people type."""
+        return self.path.name
+
+    @property
+    def hydra(self) -> Path:
+        """`config.yaml`, `overrides.yaml` and `hydra.yaml`, as Hydra names them."""
+        return self.path / ".hydra"
+
+    @property
+    def facts(self) -> Path:
+        """The folder of the events and the scalars."""
+        return self.path / "facts"
+
+    @property
+    def events(self) -> Path:
+        """One JSON object a line; the record that everything else reads."""
+        return self.facts / "events.jsonl"
+
+    @property
+    def scalars(self) -> Path:
+        """One row an epoch and split; for spreadsheets and quick plots."""
+        return self.facts / "scalars.csv"
+
+    @property
+    def figures(self) -> Path:
+        """Figures drawn while training."""
+        return self.path / "figures"
+
+    @property
+    def best(self) -> Path:
+        """Weights with the lowest validation loss so far."""
+        return self.path / "best_val.pt"
+
+    @property
+    def last(self) -> Path:
+        """Everything that training needs to go on from the last finished epoch."""
+        return self.path / "last.pt"
+
+    @property
+    def model(self) -> Path:
+        """The name that does not change: a link to `best_val.pt`."""
+        return self.path / "model.pt"
+
+    @property
+    def log(self) -> Path:
+        """What the run printed, with times, and the traceback of a failure."""
+        return self.path / "train.log"
+
+    @classmethod
+    def claim(cls, wanted: Path) -> RunDir:
+        """Make `wanted`, or the next free `wanted_2`, `wanted_3` …, for one run alone.
+
+        The directory may exist already (Hydra makes it); a run owns it once it has made
+        `facts/` in it, which only one of several can do, on a network file system too.
+
+        Raises
+        ------
+        ConfigError
+            If the directory cannot be made there.
+        """
+        for number in itertools.count(1):
+            run_dir = cls(wanted if number == 1 else wanted.with_name(f"{wanted.name}_{number}"))
+            try:
+                run_dir.path.mkdir(parents=True, exist_ok=True)
+                run_dir.facts.mkdir()
+            except FileExistsError:
+                continue
+            except OSError as error:
+                raise unwritable_output(run_dir.path, error) from error
+            return run_dir
+        raise AssertionError("itertools.count ends never")
+
+    def discard_unused(self) -> None:
+        """Remove the directory again if its run never came to an event."""
+        if not self.events.exists():
+            shutil.rmtree(self.path, ignore_errors=True)
+
+    def write_text(self, path: Path, text: str) -> None:
+        """Write a small text file of this run, whole or not at all, making its folder."""
+        path.parent.mkdir(exist_ok=True)
+        replace_file(path, lambda handle: handle.write(text.encode()))
+
+    def link_model(self) -> None:
+        """Point `model.pt` at `best_val.pt`; a copy where links cannot be made."""
+        beside = self.path / f".model.pt.{os.getpid()}.tmp"
+        beside.unlink(missing_ok=True)
+        try:
+            beside.symlink_to(self.best.name)
+        except OSError:
+            replace_file(self.model, lambda handle: handle.write(self.best.read_bytes()))
+        else:
+            os.replace(beside, self.model)
+
+
+def unwritable_output(path: str | os.PathLike[str], error: OSError) -> ConfigError:
+    """The error for an output directory that cannot be made or written."""
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return ConfigError(
+            f"no space left to make the run directory {path}",
+            "Free some space, or choose another place with THESIS_OUTPUT_ROOT or env.output_root=…",
+        )
+    return ConfigError(
+        f"cannot make the run directory {path}: {error.strerror or error}",
+        "Choose a directory you may write to with THESIS_OUTPUT_ROOT or env.output_root=…",
+    )

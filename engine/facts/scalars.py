@@ -1,0 +1,109 @@
+"""`facts/scalars.csv`: one row an epoch and split, for spreadsheets and quick plots.
+
+The column rule: the fixed columns first, then `metric_*` in the order in which they appeared. A
+metric that appears later gets a new column at the end: the file is then rewritten beside itself
+and renamed, with empty cells in the earlier rows, so columns never shift.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from engine.facts.files import append_line, as_facts_error, replace_file
+from engine.facts.run_dir import RunDir
+
+COLUMNS = (
+    "epoch",
+    "split",
+    "train_loss",
+    "val_loss",
+    "epoch_time_s",
+    "throughput",
+    "max_memory_mib",
+)
+
+_HEADER_BYTES = 1024
+
+
+def append_scalars_csv(
+    run_dir: str | os.PathLike[str],
+    *,
+    epoch: int,
+    split: str,
+    train_loss: float | None,
+    val_loss: float | None,
+    metrics: Mapping[str, float | None],
+    epoch_time_s: float | None,
+    throughput: float | None,
+    max_memory_mib: float | None,
+) -> None:
+    """Append one row; NaN and infinities are written as `nan` and `inf`, None as an empty cell.
+
+    Raises
+    ------
+    FactsError
+        If the file cannot be written.
+    """
+    fixed = (epoch, split, train_loss, val_loss, epoch_time_s, throughput, max_memory_mib)
+    values: dict[str, object] = dict(zip(COLUMNS, fixed, strict=True))
+    values |= {f"metric_{name}": value for name, value in metrics.items()}
+    path = RunDir(Path(run_dir)).scalars
+    header = _read_header(path)
+    missing = [name for name in values if name not in header]
+    if missing:
+        header += missing
+        _rewrite_header(path, header)
+    append_line(path, _csv_line([_cell(values.get(name)) for name in header]))
+
+
+def read_scalars(run_dir: str | os.PathLike[str]) -> list[dict[str, str]]:
+    """All whole rows of a run's scalars; a torn last row is left out.
+
+    Raises
+    ------
+    FactsError
+        If there is no such file or it cannot be read.
+    """
+    path = RunDir(Path(run_dir)).scalars
+    with as_facts_error(path, "read"):
+        text = path.read_bytes().decode("utf-8", "replace").replace("\0", "")
+    whole = text[: text.rfind("\n") + 1]
+    reader = csv.reader(io.StringIO(whole))
+    header = next(reader, [])
+    return [dict(zip(header, row, strict=True)) for row in reader if len(row) == len(header)]
+
+
+def _read_header(path: Path) -> list[str]:
+    """The columns of the file; none for a file that is missing, or torn in its first line."""
+    try:
+        with open(path, "rb", buffering=_HEADER_BYTES) as handle:
+            line = handle.readline()
+    except FileNotFoundError:
+        return []
+    if not line.endswith(b"\n"):
+        return []
+    return next(csv.reader([line.decode("utf-8", "replace")]), [])
+
+
+def _rewrite_header(path: Path, header: list[str]) -> None:
+    """Give the file a longer header and every row an empty cell for each new column."""
+    rows = read_scalars(path.parent.parent) if path.exists() else []
+    lines = [header, *([row.get(name, "") for name in header] for row in rows)]
+    text = "".join(_csv_line(line) + "\n" for line in lines)
+    replace_file(path, lambda handle: handle.write(text.encode()))
+
+
+def _csv_line(cells: Sequence[str]) -> str:
+    buffer = io.StringIO()
+    csv.writer(buffer, lineterminator="").writerow(cells)
+    return buffer.getvalue()
+
+
+def _cell(value: object) -> str:
+    if value is None:
+        return ""
+    return str(value) if isinstance(value, str | int) else repr(float(value))  # type: ignore[arg-type]

@@ -1,0 +1,1 @@
+"""Where a figure is drawn. Nothing here loads matplotlib before a figure is due."""

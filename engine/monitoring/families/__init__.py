@@ -1,0 +1,1 @@
+"""One module per plot family; each has `draw(payload) -> Figure | None`."""

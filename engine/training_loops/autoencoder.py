@@ -1,0 +1,193 @@
+"""`loop=ae`: reconstruct the objects of an event and their types."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from engine.architectures.autoencoder.base import Autoencoder, build_from_config
+from engine.architectures.autoencoder.latent_spaces.vq import perplexity
+from engine.architectures.autoencoder.losses.reconstruction import (
+    globals_mse,
+    id_accuracy,
+    id_cross_entropy,
+    token_mse,
+)
+from engine.data import make_dataloaders
+from engine.data.batches import TensorBatches
+from engine.data.fields import EventBatch
+from engine.training_loops.fit import Fit
+from engine.training_loops.objective import Means, Objective, Term, Terms
+from engine.training_loops.optimisation import Optimisation
+from engine.training_loops.session import Session
+
+SUPPORTED_PLOT_FAMILIES = {"losses", "metrics", "recon", "codebook", "latency"}
+
+_FIGURE_EVENTS = 2000
+
+
+class AutoencoderObjective(Objective):
+    """The weighted sum of reconstruction and latent losses.
+
+    Parameters
+    ----------
+    model
+        The autoencoder.
+    loss_weights
+        What each term counts; see `configs/loop/ae.yaml`.
+    """
+
+    model: Autoencoder
+
+    def __init__(self, model: Autoencoder, loss_weights: dict[str, float]) -> None:
+        self.model = model
+        self.loss_weights = loss_weights
+        self.codebook_size = getattr(model.latent_space, "codebook_size", None)
+
+    def terms(self, batch: EventBatch) -> Terms:
+        """Losses of one batch, the share of right types, and how often each code was used."""
+        reconstruction, latent = self.model(batch.tokens_cont, batch.tokens_id)
+        mask = batch.mask
+        n_objects = mask.sum()
+        tokens = token_mse(reconstruction.tokens_cont, batch.tokens_cont, mask)
+        types = id_cross_entropy(reconstruction.id_logits, batch.tokens_id)
+        hits = id_accuracy(reconstruction.id_logits.detach(), batch.tokens_id)
+        terms = {
+            "token_mse": Term(tokens, n_objects),
+            "id_cross_entropy": Term(types, n_objects),
+            "id_accuracy": Term(hits, n_objects),
+        }
+        if reconstruction.globals is not None:
+            loss = globals_mse(reconstruction.globals, batch.globals)
+            terms["globals_mse"] = Term(loss, len(batch.globals))
+        if latent.loss is not None:
+            terms["commitment"] = Term(latent.loss, n_objects)
+        if latent.codes is not None and self.codebook_size:
+            counts = torch.bincount(latent.codes[mask], minlength=self.codebook_size)
+            terms["code_counts"] = Term(counts, None)
+        return terms
+
+    def metrics(self, counts: dict[str, Tensor]) -> dict[str, float]:
+        """How well the codebook is used."""
+        if "code_counts" not in counts:
+            return {}
+        codes = counts["code_counts"]
+        return {"perplexity": perplexity(codes), "codes_used": int((codes > 0).sum())}
+
+
+def build(cfg: Any, device: torch.device, batches_per_epoch: int) -> AutoencoderObjective:
+    """The objective that the config describes, with its optimiser."""
+    model = build_from_config(cfg).to(device)
+    objective = AutoencoderObjective(model, dict(cfg.ae.loss_weights))
+    trainer = cfg.phase1.trainer
+    objective.optimisation = Optimisation(model.parameters(), trainer, batches_per_epoch)
+    return objective
+
+
+def train(cfg: Any) -> dict[str, Any]:
+    """Train an autoencoder.
+
+    Parameters
+    ----------
+    cfg
+        A config with `phase1`, `data`, `logging`, `device` and `ae`.
+
+    Returns
+    -------
+    dict
+        As `Fit.run`: `final_val_loss`, `best_val_loss`, `best_epoch`, `test_loss`,
+        `baseline_val_loss`.
+
+    Raises
+    ------
+    ConfigError, DataError
+        If the device or the data are not there.
+    TrainingError
+        If the loss is not finite or memory runs out.
+    """
+    with Session(cfg, SUPPORTED_PLOT_FAMILIES) as session:
+        *splits, meta = make_dataloaders(cfg)
+        train_dl, val_dl, test_dl = (batches.to(session.device) for batches in splits)
+        objective = build(cfg, session.device, len(train_dl))
+        baseline = baseline_loss(train_dl, val_dl, objective)
+        session.start(_describe(objective.model, meta), {"baseline_val_loss": baseline})
+
+        def figure_data(due: set[str], val: Means) -> dict[str, Any]:
+            data: dict[str, Any] = {}
+            if "recon" in due:
+                data["recon"] = reconstruction_sample(objective.model, val_dl, meta)
+            if "codebook" in due and "code_counts" in val.counts:
+                data["codebook"] = {"counts": val.counts["code_counts"].cpu().numpy()}
+            return data
+
+        trainer = cfg.phase1.trainer
+        fit = Fit(session, objective, (train_dl, val_dl, test_dl), trainer, baseline, figure_data)
+        return fit.run()
+
+
+def baseline_loss(
+    train_dl: TensorBatches, val_dl: TensorBatches, objective: AutoencoderObjective
+) -> float:
+    """The validation loss of predicting for every object the mean of the training split.
+
+    The mean of a normalised feature is 0; the mean of a type is how often it occurs.
+    """
+    _, train_ids, _ = train_dl.tensors
+    tokens_cont, ids, globals_ = val_dl.tensors
+    mask = ids > 0
+    n_types = objective.model.embedding.types.num_embeddings
+    counts = torch.bincount(train_ids[train_ids > 0], minlength=n_types)
+    # One more of each, so that a type which the training split lacks is rare, not impossible.
+    log_share = ((counts + 1.0) / (counts + 1.0).sum()).log()
+    means = {
+        "token_mse": float(token_mse(torch.zeros_like(tokens_cont), tokens_cont, mask)),
+        "id_cross_entropy": float(-log_share[ids[mask]].mean()),
+    }
+    if getattr(objective.model.decoder, "globals_head", None) is not None:
+        means["globals_mse"] = float(globals_.square().mean())
+    return objective.loss_of(means)
+
+
+@torch.inference_mode()
+def reconstruction_sample(
+    model: Autoencoder, val_dl: TensorBatches, meta: dict[str, Any]
+) -> dict[str, Any]:
+    """True and reconstructed objects of some validation events in physical units, as arrays.
+
+    `truth` and `reconstruction` are [N, F] over the N real objects, `id_truth` and
+    `id_prediction` [N]; with a globals head also `globals_truth` and `globals_reconstruction`
+    [B, G].
+    """
+    model.eval()
+    tokens_cont, ids, globals_ = (tensor[:_FIGURE_EVENTS] for tensor in val_dl.tensors)
+    reconstruction, _ = model(tokens_cont, ids)
+    mask, tokens = ids > 0, meta["token_normaliser"]
+    sample = {
+        "features": meta["features"],
+        "units": meta["units"],
+        "truth": tokens.inverse(tokens_cont[mask].cpu()).numpy(),
+        "reconstruction": tokens.inverse(reconstruction.tokens_cont[mask].cpu()).numpy(),
+        "id_names": meta["type_names"],
+        "id_truth": ids[mask].cpu().numpy(),
+        "id_prediction": reconstruction.id_logits[mask].argmax(dim=-1).cpu().numpy(),
+    }
+    if reconstruction.globals is not None:
+        inverse = meta["global_normaliser"].inverse
+        sample["global_features"] = meta["global_features"]
+        sample["global_units"] = meta["global_units"]
+        sample["globals_truth"] = inverse(globals_.cpu()).numpy()
+        sample["globals_reconstruction"] = inverse(reconstruction.globals.cpu()).numpy()
+    return sample
+
+
+def _describe(model: Autoencoder, meta: dict[str, Any]) -> dict[str, Any]:
+    """What `on_start` says of the data and the model."""
+    return {
+        "path": meta["path"],
+        "n_events": meta["n_events"],
+        "n_parameters": sum(p.numel() for p in model.parameters()),
+        "token_normaliser": meta["token_normaliser"].as_dict(),
+        "global_normaliser": meta["global_normaliser"].as_dict(),
+    }

@@ -1,0 +1,51 @@
+"""Checkpoints: written whole or not at all, read without executing anything."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from engine.errors import FactsError
+from engine.facts.files import replace_file
+from engine.facts.run_dir import RunDir
+
+FORMAT = 1
+"""Version of what `last.pt` holds."""
+
+
+def save_last(run_dir: RunDir, state: dict[str, Any], *, epoch: int, step: int) -> None:
+    """Write `last.pt`: the state of the training after `epoch` epochs and `step` steps.
+
+    Raises
+    ------
+    FactsError
+        If it cannot be written; the one before is then intact.
+    """
+    record = {"format": FORMAT, "epoch": epoch, "step": step} | state
+    replace_file(run_dir.last, lambda handle: torch.save(record, handle))
+
+
+def save_best(run_dir: RunDir, weights: dict[str, Any]) -> None:
+    """Write `best_val.pt`, a plain state_dict, and point `model.pt` at it."""
+    replace_file(run_dir.best, lambda handle: torch.save(weights, handle))
+    run_dir.link_model()
+
+
+def load_checkpoint(path: str | os.PathLike[str]) -> dict[str, Any]:
+    """The tensors and plain values of a checkpoint, on the CPU; nothing in it is executed.
+
+    Raises
+    ------
+    FactsError
+        If there is no such file, or it is no checkpoint.
+    """
+    path = Path(path)
+    try:
+        return torch.load(path, map_location="cpu", weights_only=True)
+    except FileNotFoundError as error:
+        raise FactsError(f"there is no checkpoint {path}") from error
+    except Exception as error:  # torch raises its own kinds, and pickle's, for a damaged file
+        raise FactsError(f"{path} is not a checkpoint that can be read safely: {error}") from error

@@ -1,0 +1,65 @@
+"""Which device a training runs on, and how much memory it has taken there."""
+
+from __future__ import annotations
+
+import resource
+import sys
+from typing import Any
+
+import torch
+
+from engine.errors import ConfigError, TrainingError
+
+
+def resolve_device(cfg: Any) -> torch.device:
+    """`device=auto` takes a GPU where there is one.
+
+    Raises
+    ------
+    ConfigError
+        If CUDA is asked for and there is none, or the device is unknown.
+    """
+    wanted = cfg.get("device", "auto")
+    if wanted == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        device = torch.device(wanted)
+    except RuntimeError as error:
+        raise ConfigError(f"device={wanted}: choose auto, cpu or cuda") from error
+    if device.type == "cuda" and not torch.cuda.is_available():
+        raise ConfigError(
+            f"device={wanted}, but torch finds no GPU here",
+            "Use device=auto or device=cpu, or install a build of torch with CUDA.",
+        )
+    return device
+
+
+def max_memory_mib(device: torch.device) -> float:
+    """The largest memory so far in MiB: of tensors on a GPU, of the process elsewhere."""
+    if device.type == "cuda":
+        return torch.cuda.max_memory_allocated(device) / 2**20
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak / (2**20 if sys.platform == "darwin" else 2**10)
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether torch, or the system, had no memory left."""
+    if isinstance(error, MemoryError | torch.OutOfMemoryError):
+        return True
+    return isinstance(error, RuntimeError) and "can't allocate memory" in str(error)
+
+
+def out_of_memory(cfg: Any, device: torch.device, where: str) -> TrainingError:
+    """The error for a lack of memory, with the values that would help."""
+    accumulate = cfg.phase1.trainer.get("accumulate_batches", 1)
+    hidden = [
+        f"phase1.{part}.hidden_dims (now {list(cfg.phase1[part].hidden_dims)})"
+        for part in ("encoder", "decoder")
+        if part in cfg.phase1 and "hidden_dims" in cfg.phase1[part]
+    ]
+    smaller = f" Or make the model smaller: {' and '.join(hidden)}." if hidden else ""
+    return TrainingError(
+        f"out of memory on {device} {where}",
+        f"Halve data.batch_size (now {cfg.data.batch_size}) and double "
+        f"phase1.trainer.accumulate_batches (now {accumulate}), which trains the same.{smaller}",
+    )

@@ -1,0 +1,122 @@
+"""What a loop minimises, and the means of it over many batches."""
+
+from __future__ import annotations
+
+import math
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from engine.errors import TrainingError
+from engine.training_loops.optimisation import Optimisation
+
+
+class Term(NamedTuple):
+    """A number about a batch and what it counts in a mean over batches."""
+
+    value: Tensor
+    """Scalar, the mean over `weight` things; or a vector of counts."""
+    weight: Tensor | float | None
+    """How many things (objects, events) `value` is the mean of; None: counts, to be added up."""
+
+
+Terms = dict[str, Term]
+
+
+class NonFiniteLoss(TrainingError):
+    """The loss of a batch is NaN or infinite; no step was taken with it."""
+
+
+class Objective:
+    """Computes the terms of a loss for a batch, and takes a step that lowers it.
+
+    A loop makes a subclass that defines `terms`; one with several optimisers redefines
+    `train_batch` and `state_dict` too.
+
+    Attributes
+    ----------
+    model
+        What is trained, and stored in `best_val.pt`.
+    loss_weights
+        Name of a term to what it counts in the loss; terms not named here are only reported.
+    """
+
+    model: nn.Module
+    loss_weights: dict[str, float]
+    optimisation: Optimisation
+
+    def terms(self, batch: Any) -> Terms:
+        """The terms of one batch, attached to the graph."""
+        raise NotImplementedError
+
+    def train_batch(self, batch: Any) -> tuple[float, Terms]:
+        """Gradients of one batch, and a step when it is time for one; gives loss and terms.
+
+        Raises
+        ------
+        NonFiniteLoss
+            If the loss is not finite; the optimiser has then not stepped.
+        """
+        terms = self.terms(batch)
+        weighted = [weight * terms[name].value for name, weight in self._weights(terms)]
+        total = torch.stack(weighted).sum()
+        loss = total.item()
+        if not math.isfinite(loss):
+            raise NonFiniteLoss(_describe_nonfinite(loss, terms))
+        self.optimisation.backward(total)
+        return loss, terms
+
+    def end_epoch(self) -> None:
+        """Step with gradients that are still waiting for more batches."""
+        self.optimisation.step()
+
+    def loss_of(self, means: dict[str, float]) -> float:
+        """The loss from the means of its terms over an epoch."""
+        return sum(weight * means[name] for name, weight in self._weights(means))
+
+    def metrics(self, counts: dict[str, Tensor]) -> dict[str, float]:
+        """Numbers made of counts that were added up over a split; none by default."""
+        return {}
+
+    def state_dict(self) -> dict[str, Any]:
+        """All that a later process needs to go on."""
+        return {"model": self.model.state_dict()} | self.optimisation.state_dict()
+
+    def _weights(self, named: dict[str, Any]) -> list[tuple[str, float]]:
+        return [(name, weight) for name, weight in self.loss_weights.items() if name in named]
+
+
+class Means:
+    """Means of terms over batches, kept on the device until they are asked for."""
+
+    def __init__(self) -> None:
+        self._sums: dict[str, Tensor] = {}
+        self._weights: dict[str, Tensor | float] = {}
+        self.counts: dict[str, Tensor] = {}
+
+    def add(self, terms: Terms) -> None:
+        """Take in the terms of one more batch."""
+        for name, (value, weight) in terms.items():
+            value = value.detach()
+            if weight is None:
+                self.counts[name] = self.counts[name] + value if name in self.counts else value
+            elif name in self._sums:
+                self._sums[name] = self._sums[name] + value.double() * weight
+                self._weights[name] = self._weights[name] + weight
+            else:
+                self._sums[name] = value.double() * weight
+                self._weights[name] = weight
+
+    def means(self) -> dict[str, float]:
+        """The mean of each term, weighted by how many things each batch had."""
+        return {name: float(self._sums[name] / self._weights[name]) for name in self._sums}
+
+
+def _describe_nonfinite(loss: float, terms: Terms) -> str:
+    bad = [
+        name
+        for name, term in terms.items()
+        if term.weight is not None and not math.isfinite(term.value.item())
+    ]
+    return f"the loss is {loss}" + (f" ({', '.join(bad)})" if bad else "")

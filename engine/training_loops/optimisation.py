@@ -1,0 +1,110 @@
+"""From gradients to a step: the optimiser, its schedule, clipping and accumulation."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.optim.optimizer import Optimizer
+
+
+class EagerAdamW(torch.optim.AdamW):
+    """`torch.optim.AdamW` without a start-up cost of its own.
+
+    Torch wraps these methods for the sake of torch.compile, and the first call imports all of its
+    compiler: as long again as `import torch`. The methods underneath are the same.
+    """
+
+    add_param_group = Optimizer.add_param_group.__wrapped__  # type: ignore[attr-defined]
+    zero_grad = Optimizer.zero_grad.__wrapped__  # type: ignore[attr-defined]
+    state_dict = Optimizer.state_dict.__wrapped__  # type: ignore[attr-defined]
+    load_state_dict = Optimizer.load_state_dict.__wrapped__  # type: ignore[attr-defined]
+    step = torch.no_grad()(torch.optim.Adam.step.__wrapped__)  # type: ignore[attr-defined]
+
+
+class Optimisation:
+    """One optimiser over some parameters, with everything that `phase1.trainer` says of it.
+
+    Parameters
+    ----------
+    parameters
+        What to optimise.
+    trainer
+        `cfg.phase1.trainer`.
+    batches_per_epoch
+        For schedules, which are given in epochs and applied at each step.
+    """
+
+    def __init__(
+        self, parameters: Iterable[nn.Parameter], trainer: Any, batches_per_epoch: int
+    ) -> None:
+        self.parameters = list(parameters)
+        self.accumulate = trainer.get("accumulate_batches", 1)
+        self.clip = trainer.get("clip_grad_norm")
+        self.optimiser = EagerAdamW(
+            self.parameters,
+            lr=trainer.lr,
+            weight_decay=trainer.get("weight_decay", 0.0),
+            fused=True,
+        )
+        steps_per_epoch = -(-batches_per_epoch // self.accumulate)
+        factor = _lr_factor(trainer, steps_per_epoch)
+        self.schedule = torch.optim.lr_scheduler.LambdaLR(self.optimiser, factor)
+        self._pending = 0
+
+    @property
+    def lr(self) -> float:
+        """The learning rate of the next step."""
+        return self.optimiser.param_groups[0]["lr"]
+
+    def backward(self, loss: Tensor) -> None:
+        """Add the gradients of `loss`; step when enough batches have been added."""
+        loss.backward()
+        self._pending += 1
+        if self._pending == self.accumulate:
+            self.step()
+
+    def step(self) -> None:
+        """Step with the mean of the gradients added so far; nothing if there are none."""
+        if self._pending == 0:
+            return
+        if self._pending > 1:
+            torch._foreach_div_(
+                [p.grad for p in self.parameters if p.grad is not None], self._pending
+            )
+        if self.clip is not None:
+            nn.utils.clip_grad_norm_(self.parameters, self.clip)
+        self.optimiser.step()
+        self.optimiser.zero_grad(set_to_none=True)
+        self.schedule.step()
+        self._pending = 0
+
+    def state_dict(self) -> dict[str, Any]:
+        """All that a later process needs to go on."""
+        return {
+            "optimiser": self.optimiser.state_dict(),
+            "schedule": {"last_epoch": self.schedule.last_epoch},
+        }
+
+
+def _lr_factor(trainer: Any, steps_per_epoch: int) -> Callable[[int], float]:
+    """The factor on the learning rate at each step, as a function of the step."""
+    warmup = round(trainer.get("warmup_epochs", 0) * steps_per_epoch)
+    total = trainer.epochs * steps_per_epoch
+    cosine = trainer.get("schedule", "constant") == "cosine"
+    final = trainer.get("final_lr_fraction", 0.0)
+
+    def factor(step: int) -> float:
+        if step < warmup:
+            return (step + 1) / (warmup + 1)
+        return cosine_factor((step - warmup) / max(1, total - warmup), final) if cosine else 1.0
+
+    return factor
+
+
+def cosine_factor(progress: float, final: float) -> float:
+    """From 1 at `progress` 0 to `final` at 1 along half a cosine (arXiv:1608.03983)."""
+    return final + (1 - final) * 0.5 * (1 + math.cos(math.pi * min(progress, 1.0)))

@@ -1,0 +1,108 @@
+"""`loop=test_mlp`: a small supervised network on toy data."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import nn
+from torch.nn import functional
+
+from engine.architectures.simple.mlp import MLP
+from engine.data import make_dataloaders
+from engine.data.batches import TensorBatches
+from engine.data.fields import SampleBatch
+from engine.training_loops.fit import Fit
+from engine.training_loops.objective import Objective, Term, Terms
+from engine.training_loops.optimisation import Optimisation
+from engine.training_loops.session import Session
+
+SUPPORTED_PLOT_FAMILIES = {"losses", "metrics", "latency"}
+
+
+class RegressionObjective(Objective):
+    """Mean squared error of one number."""
+
+    def __init__(self, model: nn.Module) -> None:
+        self.model = model
+        self.loss_weights = {"mse": 1.0}
+
+    def terms(self, batch: SampleBatch) -> Terms:
+        """The loss of one batch."""
+        predicted = self.model(batch.inputs).squeeze(-1)
+        return {"mse": Term(functional.mse_loss(predicted, batch.targets), len(batch.targets))}
+
+
+class BinaryObjective(Objective):
+    """Cross entropy, in nats, of a yes or no."""
+
+    def __init__(self, model: nn.Module) -> None:
+        self.model = model
+        self.loss_weights = {"cross_entropy": 1.0}
+
+    def terms(self, batch: SampleBatch) -> Terms:
+        """Loss and share of right answers of one batch."""
+        logits = self.model(batch.inputs).squeeze(-1)
+        loss = functional.binary_cross_entropy_with_logits(logits, batch.targets)
+        hits = ((logits > 0) == (batch.targets > 0.5)).double().mean()
+        weight = len(batch.targets)
+        return {"cross_entropy": Term(loss, weight), "accuracy": Term(hits, weight)}
+
+
+OBJECTIVES: dict[str, type[RegressionObjective] | type[BinaryObjective]] = {
+    "regression": RegressionObjective,
+    "binary": BinaryObjective,
+}
+
+
+def build(
+    cfg: Any, n_features: int, device: torch.device, batches_per_epoch: int
+) -> RegressionObjective | BinaryObjective:
+    """The objective of `cfg.task`, with its network and optimiser."""
+    settings = cfg.test_mlp
+    model = MLP(n_features, 1, settings.hidden_dims, settings.dropout).to(device)
+    objective = OBJECTIVES[cfg.task](model)
+    trainer = cfg.phase1.trainer
+    objective.optimisation = Optimisation(model.parameters(), trainer, batches_per_epoch)
+    return objective
+
+
+def train(cfg: Any) -> dict[str, Any]:
+    """Train a small network on toy data.
+
+    Parameters
+    ----------
+    cfg
+        A config with `phase1.trainer`, `data` (as `configs/data/synthetic.yaml`), `logging`,
+        `device`, `task` (`regression` or `binary`) and `test_mlp`.
+
+    Returns
+    -------
+    dict
+        As `Fit.run`.
+
+    Raises
+    ------
+    ConfigError
+        If the device is not there.
+    TrainingError
+        If the loss is not finite or memory runs out.
+    """
+    with Session(cfg, SUPPORTED_PLOT_FAMILIES) as session:
+        *splits, meta = make_dataloaders(cfg)
+        train_dl, val_dl, test_dl = (batches.to(session.device) for batches in splits)
+        objective = build(cfg, meta["n_features"], session.device, len(train_dl))
+        baseline = baseline_loss(train_dl, val_dl, cfg.task)
+        session.start(meta, {"baseline_val_loss": baseline})
+        trainer = cfg.phase1.trainer
+        loaders = (train_dl, val_dl, test_dl)
+        fit = Fit(session, objective, loaders, trainer, baseline, lambda due, val: {})
+        return fit.run()
+
+
+def baseline_loss(train_dl: TensorBatches, val_dl: TensorBatches, task: str) -> float:
+    """The validation loss of predicting the training split's mean target for everything."""
+    mean, targets = train_dl.tensors[1].mean(), val_dl.tensors[1]
+    if task == "binary":
+        return float(functional.binary_cross_entropy(mean.expand_as(targets), targets))
+    return float((targets - mean).square().mean())

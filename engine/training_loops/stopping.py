@@ -1,0 +1,72 @@
+"""When a training ends before its last epoch."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from types import FrameType, TracebackType
+
+
+class Stopped(BaseException):
+    """The training was asked to end, and has: facts closed, checkpoint saved.
+
+    Like `KeyboardInterrupt` it is no `Exception`, so that a sweep ends with it.
+    """
+
+    def __init__(self, signum: int) -> None:
+        super().__init__(signal.Signals(signum).name)
+        self.exit_code = 128 + signum
+
+
+class StopSignals:
+    """Remembers SIGINT and SIGTERM instead of dying of them; a second one is not held back."""
+
+    def __init__(self) -> None:
+        self.received: int | None = None
+        self._before: dict[int, object] = {}
+
+    def __enter__(self) -> StopSignals:
+        if threading.current_thread() is threading.main_thread():
+            for signum in (signal.SIGINT, signal.SIGTERM):
+                self._before[signum] = signal.signal(signum, self._receive)
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        for signum, handler in self._before.items():
+            signal.signal(signum, handler)  # type: ignore[arg-type]
+
+    def _receive(self, signum: int, frame: FrameType | None) -> None:
+        if self.received is not None:
+            raise KeyboardInterrupt
+        self.received = signum
+
+
+class EarlyStopping:
+    """Counts epochs without a better validation loss.
+
+    Parameters
+    ----------
+    patience
+        How many such epochs end the training; None never does.
+    min_delta
+        By how much a loss must be lower to be better.
+    """
+
+    def __init__(self, patience: int | None, min_delta: float) -> None:
+        self.patience = patience
+        self.min_delta = min_delta
+        self.best = float("inf")
+        self.waited = 0
+
+    def update(self, val_loss: float) -> bool:
+        """Take in one more epoch; whether it is time to end."""
+        if val_loss < self.best - self.min_delta:
+            self.best, self.waited = val_loss, 0
+        else:
+            self.waited += 1
+        return self.patience is not None and self.waited >= self.patience
