@@ -15,7 +15,7 @@ train: $(VENV)/installed ## train the default autoencoder on the sample
 	$(BIN)/thesis-train $(ARGS)
 
 test: $(VENV)/installed-dev ## run the tests
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m pytest -n 2 $(ARGS)
 
 lint: $(VENV)/installed-dev ## formatting, lint rules, import contracts, types
 	$(BIN)/ruff format --check .

@@ -117,23 +117,33 @@ def _train(cfg: Any) -> None:
     """One training: checks first, then a directory of its own, then the loop."""
     from engine.config.command import check_values, run_settings
 
-    loop = find_loop(cfg.loop)
-    check_values(cfg)
-    _make_paths_absolute(cfg)
     wanted, texts, job_number = run_settings()
-    with _environment(HYDRA_JOB_ID, job_number):
+    with _environment(HYDRA_JOB_ID, job_number), _nothing_left_by_a_mistake(wanted):
+        loop = find_loop(cfg.loop)
+        check_values(cfg)
+        _make_paths_absolute(cfg)
         if not cfg.logging.save_artifacts:
             loop(cfg)
             return
         run_dir = _claim(wanted, cfg, texts)
         place = os.path.relpath(run_dir.path)
-        try:
-            with contextlib.chdir(run_dir.path), _log_file(run_dir):
-                loop(cfg)
-                log.info("run directory %s", place)
-        except (ConfigError, DataError):
-            run_dir.discard_unused()
-            raise
+        with (
+            _nothing_left_by_a_mistake(run_dir.path),
+            contextlib.chdir(run_dir.path),
+            _log_file(run_dir),
+        ):
+            loop(cfg)
+            log.info("run directory %s", place)
+
+
+@contextlib.contextmanager
+def _nothing_left_by_a_mistake(path: Path) -> Iterator[None]:
+    """Remove a run directory in which no run came to an event, when the user is at fault."""
+    try:
+        yield
+    except (ConfigError, DataError):
+        RunDir(path).discard_unused()
+        raise
 
 
 def _claim(wanted: Path, cfg: Any, texts: dict[str, str]) -> RunDir:

@@ -52,7 +52,7 @@ def run_command(
     ConfigError
         If the command line asks for something that is not there; names every problem.
     """
-    argv = experiment_as_group(argv)
+    argv = _flags_first(experiment_as_group(argv))
     register_resolvers()
     register_loops([*loops, *_dotted_loops(argv)])
     if not {"--help", "-h"}.isdisjoint(argv):
@@ -97,6 +97,11 @@ def experiment_as_group(argv: Sequence[str]) -> list[str]:
             option = name.removeprefix(f"{EXPERIMENT_GROUP}/")
             words[i : i + taken] = [f"{EXPERIMENT_GROUP}={option}"]
     return words
+
+
+def _flags_first(argv: Sequence[str]) -> list[str]:
+    """The words with all overrides last: Hydra's parser takes flags between them for an error."""
+    return sorted(argv, key=lambda word: "=" in word and not word.startswith("-"))
 
 
 def run_settings() -> tuple[Path, dict[str, str], str | None]:

@@ -7,13 +7,15 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
+from hydra import compose as hydra_compose
+from hydra.core.global_hydra import GlobalHydra
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
 from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from engine.config.compose import compose, group_options
+from engine.config.compose import PRIMARY, search_path
 from engine.config.schema import value_problems
 
 
@@ -36,18 +38,24 @@ def find_problems(
     if not sweep:
         several = [o for o in parsed if o.is_sweep_override()]
         problems += [f"{o.input_line}: several values; --multirun takes each" for o in several]
+    with search_path(config_dirs):
+        return problems + _compose_problems(parsed)
+
+
+def _compose_problems(parsed: Sequence[Override]) -> list[str]:
+    """What is wrong with overrides that can be read: groups first, then keys, then values."""
+    swept = {o.key_or_group for o in parsed if o.is_sweep_override()}
     single = [one for override in parsed for one in _each_value(override)]
-    groups = [o for o in single if group_options(o.key_or_group, config_dirs)]
-    values = [o for o in single if o not in groups]
-    chosen, found = _fitting(groups, [[]], config_dirs)
-    problems += found
+    groups = [o for o in single if _group_options(o.key_or_group)]
+    chosen, problems = _fitting(groups, [[]])
     # A key may exist with one choice of a swept group only; it fits if it does with any.
-    swept = [o.key_or_group for o in parsed if o.is_sweep_override()]
     common = [_text(o) for o in chosen if o.key_or_group not in swept]
     contexts = [[*common, _text(o)] for o in chosen if o.key_or_group in swept] or [common]
-    fitting, found = _fitting(values, contexts, config_dirs)
-    problems += found
-    return problems + _value_problems(fitting, contexts, config_dirs)
+    fitting, found = _fitting([o for o in single if o not in groups], contexts)
+    fixed = [_text(o) for o in fitting if o.key_or_group not in swept]
+    varied = [[_text(o)] for o in fitting if o.key_or_group in swept] or [[]]
+    points = [[*context, *fixed, *one] for context in contexts for one in varied]
+    return problems + found + _value_problems(points)
 
 
 def _parse(text: str) -> Override | None:
@@ -72,38 +80,40 @@ def _each_value(override: Override) -> list[Override]:
 
 
 def _fitting(
-    overrides: Sequence[Override], contexts: Sequence[list[str]], config_dirs: Sequence[Path]
+    overrides: Sequence[Override], contexts: Sequence[list[str]]
 ) -> tuple[list[Override], list[str]]:
     """The overrides that compose, each alone, on one of the contexts; a sentence for the others."""
     fitting, problems = [], []
     for override in overrides:
-        errors = [_compose_error([*context, _text(override)], config_dirs) for context in contexts]
-        if None in errors:
+        results = [_compose([*context, _text(override)]) for context in contexts]
+        errors = [result for result in results if isinstance(result, Exception)]
+        if len(errors) < len(contexts):
             fitting.append(override)
-        elif errors[0] is not None:
-            problems.append(_explain(override, errors[0], contexts[0], config_dirs))
+        else:
+            problems.append(_explain(override, errors[0], contexts[0]))
     return fitting, problems
 
 
-def _compose_error(overrides: Sequence[str], config_dirs: Sequence[Path]) -> Exception | None:
+def _compose(overrides: Sequence[str]) -> DictConfig | Exception:
+    """The config that the overrides give, or why there is none."""
     try:
-        compose(overrides, config_dirs=config_dirs)
+        return hydra_compose(PRIMARY, list(overrides))
     except (HydraException, OmegaConfBaseException) as error:
         return error
-    return None
 
 
-def _value_problems(
-    fitting: Sequence[Override], contexts: Sequence[list[str]], config_dirs: Sequence[Path]
-) -> list[str]:
-    """What is wrong with the values of the configs that the fitting overrides give."""
+def _value_problems(points: Sequence[list[str]]) -> list[str]:
+    """What is wrong with the values of the configs at these points of a sweep, each once."""
     problems: dict[str, None] = {}
-    for context in contexts:
-        for texts in [context, *([*context, _text(override)] for override in fitting)]:
-            if _compose_error(texts, config_dirs) is None:
-                found = value_problems(compose(texts, config_dirs=config_dirs))
-                problems.update(dict.fromkeys(found))
+    for point in points:
+        cfg = _compose(point)
+        if isinstance(cfg, DictConfig):
+            problems.update(dict.fromkeys(value_problems(cfg)))
     return list(problems)
+
+
+def _group_options(group: str) -> list[str]:
+    return sorted(GlobalHydra.instance().config_loader().get_group_options(group))
 
 
 def _unparsable(text: str) -> str:
@@ -112,15 +122,13 @@ def _unparsable(text: str) -> str:
     return f"{text}: cannot be read; put quotes around special characters: 'key=\"a, b\"'"
 
 
-def _explain(
-    override: Override, error: Exception, context: Sequence[str], config_dirs: Sequence[Path]
-) -> str:
+def _explain(override: Override, error: Exception, context: Sequence[str]) -> str:
     """The sentence for an override that Hydra refused with `error` on `context`."""
     group, value = override.key_or_group, str(override.get_value_element_as_str())
-    options = group_options(group, config_dirs)
+    options = _group_options(group)
     if options and value not in options:
         return f"{group}={value}: no such option; choose {_listed(options)}{_hint(value, options)}"
-    keys = _all_keys(compose(context, config_dirs=config_dirs))
+    keys = _all_keys(hydra_compose(PRIMARY, list(context)))
     if group not in keys:
         return f"{group}: there is no such key{_hint(group, keys)}; +{group}=… adds a new one"
     return f"{override.input_line}: {_first_line(error)}"

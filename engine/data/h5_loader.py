@@ -19,7 +19,7 @@ from torch import Tensor
 from engine.data.batches import TensorBatches
 from engine.data.fields import PADDING, SPLITS, EventBatch
 from engine.data.normalisation import Normaliser
-from engine.errors import DataError
+from engine.errors import ConfigError, DataError
 
 
 @dataclass(frozen=True)
@@ -60,11 +60,14 @@ def make_dataloaders(
 
     Raises
     ------
+    ConfigError
+        If the columns of the config contradict its numbers of tokens and features.
     DataError
         If the file is missing, truncated, not of the described shape, or holds values that are
         not finite.
     """
     data = cfg.data
+    _check_columns(data)
     splits = _read_splits(Path(data.path).expanduser(), data)
     tokens, globals_ = _fit(splits["train"], data)
     seed = cfg.phase1.trainer.get("seed", 0)
@@ -79,6 +82,27 @@ def make_dataloaders(
     }
     meta = _describe(data, splits) | {"token_normaliser": tokens, "global_normaliser": globals_}
     return batches["train"], batches["val"], batches["test"], meta
+
+
+def _check_columns(data: Any) -> None:
+    """Raise unless the column layout fits the number of tokens and the features."""
+    wanted = {
+        "ids": data.n_tokens,
+        "globals": len(data.global_features),
+        "tokens": data.n_tokens * len(data.features),
+    }
+    problems = [
+        f"data.columns.{key}={list(data.columns[key])}: must span {width} columns "
+        f"within the {data.columns.total} of data.columns.total"
+        for key, width in wanted.items()
+        if not _spans(data.columns[key], width, data.columns.total)
+    ]
+    if problems:
+        raise ConfigError.from_problems(problems)
+
+
+def _spans(columns: Any, width: int, total: int) -> bool:
+    return len(columns) == 2 and columns[0] >= 0 and columns[0] + width == columns[1] <= total
 
 
 def _read_splits(path: Path, data: Any) -> dict[str, Events]:

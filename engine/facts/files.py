@@ -30,7 +30,8 @@ def as_facts_error(path: Path, doing: str = "write") -> Iterator[None]:
 def replace_file(path: Path, write: Callable[[IO[bytes]], object]) -> None:
     """Write `path` beside itself, flush it to disk, and rename it over the old one.
 
-    A reader, or a crash at any moment, finds the old file or the new one, never a part.
+    Its folder is made when it is not there. A reader, or a crash at any moment, finds the old
+    file or the new one, never a part.
 
     Raises
     ------
@@ -39,6 +40,7 @@ def replace_file(path: Path, write: Callable[[IO[bytes]], object]) -> None:
     """
     beside = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     with as_facts_error(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
         try:
             with open(beside, "wb") as handle:
                 write(handle)

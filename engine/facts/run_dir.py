@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import itertools
 import os
-import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -97,13 +97,22 @@ class RunDir:
         raise AssertionError("itertools.count ends never")
 
     def discard_unused(self) -> None:
-        """Remove the directory again if its run never came to an event."""
-        if not self.events.exists():
-            shutil.rmtree(self.path, ignore_errors=True)
+        """Remove the directory again if its run never came to an event.
+
+        Only what a run makes before its first event is removed; a folder with anything else in
+        it stays.
+        """
+        if self.events.exists():
+            return
+        self.log.unlink(missing_ok=True)
+        for name in ("config.yaml", "overrides.yaml", "hydra.yaml"):
+            (self.hydra / name).unlink(missing_ok=True)
+        for folder in (self.hydra, self.facts, self.path):
+            with contextlib.suppress(OSError):  # not there, or not empty
+                folder.rmdir()
 
     def write_text(self, path: Path, text: str) -> None:
-        """Write a small text file of this run, whole or not at all, making its folder."""
-        path.parent.mkdir(exist_ok=True)
+        """Write a small text file of this run, whole or not at all."""
         replace_file(path, lambda handle: handle.write(text.encode()))
 
     def link_model(self) -> None:

@@ -27,6 +27,7 @@ COLUMNS = (
 )
 
 _HEADER_BYTES = 1024
+_EXACT = (str, int)
 
 
 def append_scalars_csv(
@@ -104,6 +105,8 @@ def _csv_line(cells: Sequence[str]) -> str:
 
 
 def _cell(value: object) -> str:
+    if type(value) is float:
+        return repr(value)
     if value is None:
         return ""
-    return str(value) if isinstance(value, str | int) else repr(float(value))  # type: ignore[arg-type]
+    return str(value) if isinstance(value, _EXACT) else repr(float(value))  # type: ignore[arg-type]

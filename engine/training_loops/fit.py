@@ -195,27 +195,31 @@ class Fit:
         done, width = self._epochs_done, len(str(self.epochs))
         best = "*" if self.best_epoch == done - 1 else " "
         left = (self.epochs - done) * numbers["epoch_time_s"]
-        log.info(
-            f"epoch {done:{width}}/{self.epochs}  train {numbers['train_loss']:.4f}  "
-            f"val {numbers['val_loss']:.4f} {best}  {numbers['throughput'] / 1000:.1f}k events/s  "
-            f"{numbers['epoch_time_s']:.1f} s  ETA {int(left // 60)}:{int(left % 60):02d}"
+        parts = (
+            f"[{done:{width}}/{self.epochs}] epoch {done - 1:{width}}",
+            f"train {numbers['train_loss']:.4f}",
+            f"val {numbers['val_loss']:.4f} {best}",
+            f"{numbers['throughput'] / 1000:.1f}k events/s",
+            f"{numbers['epoch_time_s']:.1f} s",
+            f"ETA {int(left // 60)}:{int(left % 60):02d}",
         )
+        log.info("  ".join(parts))
 
     def _log_result(self, result: dict[str, Any]) -> None:
         """How it ended: the best loss beside that of predicting the mean."""
         if result["test_loss"] is None:
-            log.info(f"stopped in epoch {self._epochs_done + 1} of {self.epochs}, as asked")
+            log.info(f"stopped as asked after {self._epochs_done} of {self.epochs} epochs")
         if result["best_val_loss"] is not None:
             log.info(
                 f"best validation loss {result['best_val_loss']:.4f} in epoch "
-                f"{result['best_epoch'] + 1}; predicting the mean gives {self.baseline:.4f}"
+                f"{result['best_epoch']}; predicting the mean gives {self.baseline:.4f}"
             )
         if result["test_loss"] is not None:
             log.info(f"test loss {result['test_loss']:.4f}")
 
     def _explained(self, error: Exception) -> Exception:
         """`error` with the place where it happened and what to do; others as they are."""
-        where = f"in epoch {(self.session.epoch or 0) + 1}, step {self.session.step + 1}"
+        where = f"in epoch {self.session.epoch}, step {self.session.step}"
         if isinstance(error, NonFiniteLoss):
             return TrainingError(
                 f"{error.message} {where}; stopped before the optimiser used it",

@@ -79,7 +79,7 @@ class TrainingProgressShower:
         self._progress.update(
             self._bar,
             completed=self._epoch * self.steps_per_epoch + self._epoch_step,
-            description=f"epoch {self._epoch + 1}/{self.total_epochs}",
+            description=f"\\[{self._epoch + 1}/{self.total_epochs}] epoch {self._epoch}",
             note=f"step {self._epoch_step}/{self.steps_per_epoch}  loss {loss:.4f}  "
             f"{throughput / 1000:.1f}k events/s",
         )

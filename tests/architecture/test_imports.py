@@ -1,0 +1,121 @@
+"""Who may import whom: the contracts, and what a process really has loaded."""
+
+from __future__ import annotations
+
+import ast
+import re
+import subprocess
+import sys
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+HEAVY = {"torch", "numpy", "pandas", "matplotlib", "h5py", "hydra", "omegaconf", "rich", "textual"}
+
+# What may be loaded, besides the standard library, once the module on the left is imported.
+ALLOWED = {
+    "engine": set(),
+    "engine.errors": set(),
+    "engine.cli": set(),
+    "engine.cli.train": set(),
+    "engine.facts": set(),
+    "engine.utils": set(),
+    "engine.utils.seed": set(),
+    "engine.monitoring.orchestrator": set(),
+    "engine.config.compose": {"hydra", "omegaconf"},
+    "engine.config.command": {"hydra", "omegaconf"},
+    "engine.architectures.autoencoder.losses.reconstruction": {"torch", "numpy"},
+    "engine.architectures.autoencoder.base": {"torch", "numpy", "hydra", "omegaconf"},
+    "engine.data.h5_loader": {"torch", "numpy", "h5py"},
+    "engine.monitoring.families.recon": {"matplotlib", "numpy"},
+    "engine.training_loops.session": {"torch", "numpy"},
+    "engine.training_loops.autoencoder": {"torch", "numpy", "hydra", "omegaconf"},
+    "tui": set(),
+}
+
+
+@pytest.mark.parametrize("module", ALLOWED)
+def test_importing_a_module_loads_nothing_that_it_may_not_use(module: str) -> None:
+    code = f"import sys, {module}; print(*sys.modules)"
+    answer = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    )
+    loaded = set(answer.stdout.split())
+    assert loaded & HEAVY <= ALLOWED[module]
+
+
+def test_the_import_contracts_hold() -> None:
+    command = [str(Path(sys.executable).parent / "lint-imports"), "--no-cache"]
+    answer = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    assert answer.returncode == 0, answer.stdout
+    assert "0 broken" in answer.stdout
+
+
+def sources(*folders: str) -> list[Path]:
+    return sorted(path for folder in folders for path in (ROOT / folder).rglob("*.py"))
+
+
+def imported(path: Path) -> set[str]:
+    """Top-level names of the packages that a file imports, anywhere in it."""
+    names: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            names |= {alias.name.split(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.level == 0 and node.module:
+            names.add(node.module.split(".")[0])
+    return names
+
+
+def test_every_package_that_is_imported_is_declared() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    declared = {
+        re.split(r"[ >=<;\[]", line)[0].replace("-", "_") for line in project["dependencies"]
+    }
+    declared |= {"hydra"} if "hydra_core" in declared else set()
+    used = set().union(*map(imported, sources("engine", "tui")))
+    assert used - sys.stdlib_module_names - {"engine", "tui"} <= declared
+
+
+def test_every_dependency_is_pinned_as_tested() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    wanted = [*project["dependencies"], *project["optional-dependencies"]["dev"]]
+    lines = (ROOT / "constraints.txt").read_text().splitlines()
+    pinned = {line.split("==")[0].lower() for line in lines if "==" in line}
+    assert {re.split(r"[ >=<;\[]", line)[0].lower() for line in wanted} <= pinned
+    assert "torch==2.13.0" in lines
+
+
+def functions(path: Path) -> Iterator[ast.FunctionDef | ast.AsyncFunctionDef]:
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            yield node
+
+
+@pytest.mark.parametrize("path", sources("engine", "tui"), ids=lambda p: str(p.relative_to(ROOT)))
+def test_functions_and_files_are_short(path: Path) -> None:
+    long = {f.name for f in functions(path) if f.end_lineno and f.end_lineno - f.lineno >= 60}
+    # Long for its signature and docstring: a line or two for each field of the schema.
+    assert long <= {"build_event_payload"}
+    assert len(path.read_text().splitlines()) <= 300
+
+
+def is_check(node: ast.AST) -> bool:
+    """A call of pytest.raises, or of a helper whose name says that it asserts."""
+    if not isinstance(node, ast.Call):
+        return False
+    name = getattr(node.func, "attr", getattr(node.func, "id", ""))
+    return name.startswith(("raises", "check_", "assert_"))
+
+
+@pytest.mark.parametrize("path", sources("tests"), ids=lambda p: str(p.relative_to(ROOT)))
+def test_every_test_asserts_something(path: Path) -> None:
+    silent = [
+        function.name
+        for function in functions(path)
+        if function.name.startswith("test_")
+        and not any(isinstance(node, ast.Assert) or is_check(node) for node in ast.walk(function))
+    ]
+    assert silent == []

@@ -1,0 +1,1 @@
+"""Measurements of the engine, each beside something honest in the same run."""

@@ -1,0 +1,16 @@
+"""`make bench`: every measurement, as a table of ratios."""
+
+from __future__ import annotations
+
+from tests.bench import facts, startup, throughput
+
+
+def main() -> None:
+    """Print all measurements; the machine should have nothing else to do."""
+    throughput.main()
+    facts.main()
+    startup.main()
+
+
+if __name__ == "__main__":
+    main()

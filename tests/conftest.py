@@ -1,0 +1,65 @@
+"""What the tests share: a folder of their own, and a tiny training through the real command."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+# Two processes share two cores; torch reads this when it is first imported, here and in children.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+from engine.cli.train import main
+from engine.facts import RunDir
+
+TINY = [
+    "data.limit_samples=256",
+    "phase1.trainer.epochs=2",
+    "logging.make_plots=false",
+    "device=cpu",
+]
+"""Overrides of a training that takes a fraction of a second."""
+
+
+@dataclass
+class Outcome:
+    """What a call of the command left."""
+
+    code: int
+    runs: list[RunDir]
+
+    @property
+    def run(self) -> RunDir:
+        """The only run."""
+        (run,) = self.runs
+        return run
+
+
+@pytest.fixture(autouse=True)
+def own_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Every test starts in an empty folder, without the developer's settings."""
+    for name in ("THESIS_DATA_ROOT", "THESIS_OUTPUT_ROOT", "HYDRA_FULL_ERROR"):
+        monkeypatch.delenv(name, raising=False)
+    folder = tmp_path / "here"
+    folder.mkdir()
+    monkeypatch.chdir(folder)
+    return folder
+
+
+@pytest.fixture
+def thesis_train(own_folder: Path) -> Callable[..., Outcome]:
+    """Runs `thesis-train` in this process on a tiny training; further overrides win."""
+
+    def run(*words: str) -> Outcome:
+        given = {word.split("=")[0].lstrip("+") for word in words}
+        defaults = [word for word in TINY if word.split("=")[0] not in given]
+        root = own_folder / "outputs" / "runs"
+        before = set(root.iterdir()) if root.is_dir() else set()
+        code = main([*defaults, *words])
+        after = set(root.iterdir()) if root.is_dir() else set()
+        return Outcome(code, [RunDir(path) for path in sorted(after - before)])
+
+    return run

@@ -1,0 +1,261 @@
+"""Autoencoders of every kind: the right shapes, no order, no padding, and they learn."""
+
+from __future__ import annotations
+
+import functools
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from omegaconf import DictConfig, OmegaConf
+from torch import Tensor, nn
+
+from engine.architectures.autoencoder.base import Autoencoder, build_from_config
+from engine.architectures.autoencoder.outputs import AutoencoderOutput
+from engine.config.compose import compose, config_dir, group_options
+from engine.data import make_dataloaders
+from engine.data.fields import EventBatch
+from engine.training_loops.autoencoder import AutoencoderObjective, build
+
+KINDS = [(latent, head) for latent in ("none", "linear", "vq") for head in (False, True)]
+LATENT_DIM, B, T, F, TYPES, G = 6, 5, 7, 4, 8, 2
+CLOSE = {"rtol": 1e-4, "atol": 1e-5}
+
+
+@functools.cache
+def config(latent: str, head: bool) -> DictConfig:
+    # Few enough codes for the first batch to give each a vector of its own.
+    codes = ["phase1.latent_space.codebook_size=16"] if latent == "vq" else []
+    return compose(
+        [
+            *codes,
+            f"phase1/latent_space={latent}",
+            f"phase1.decoder.globals_head={head}",
+            f"phase1.latent_dim={LATENT_DIM}",
+            "phase1.encoder.hidden_dims=[64,64]",
+            "phase1.decoder.hidden_dims=[64,64]",
+            "phase1.trainer.lr=0.005",
+            "data.limit_samples=64",
+            "data.batch_size=64",
+        ]
+    )
+
+
+def make_model(cfg: DictConfig) -> Autoencoder:
+    torch.manual_seed(0)
+    return build_from_config(cfg)
+
+
+@pytest.fixture(params=KINDS, ids=lambda kind: f"{kind[0]}{'-globals' * kind[1]}")
+def kind(request: pytest.FixtureRequest) -> tuple[str, bool]:
+    return request.param
+
+
+@pytest.fixture
+def model(kind: tuple[str, bool]) -> Autoencoder:
+    """A model in use, whose codebook (if any) has seen a batch."""
+    model = make_model(config(*kind))
+    model(*events(1))
+    return model.eval()
+
+
+def events(seed: int = 0) -> tuple[Tensor, Tensor]:
+    """Features [B, T, F] and types [B, T] of events with 1 to T objects, in any place."""
+    generator = torch.Generator().manual_seed(seed)
+    ids = torch.randint(0, TYPES, (B, T), generator=generator)
+    ids[:, 0] = 1
+    features = torch.randn(B, T, F, generator=generator)
+    return features * (ids > 0).unsqueeze(-1), ids
+
+
+def tensors(output: AutoencoderOutput) -> dict[str, Tensor]:
+    """Everything a model gave, by name."""
+    named = output.reconstruction._asdict() | output.latent._asdict()
+    return {name: value for name, value in named.items() if value is not None}
+
+
+PER_TOKEN = ("tokens_cont", "id_logits", "z", "codes")
+
+
+def test_outputs_have_the_described_shapes(kind: tuple[str, bool], model: Autoencoder) -> None:
+    latent, head = kind
+    reconstruction, found = model(*events())
+    assert reconstruction.tokens_cont.shape == (B, T, F)
+    assert reconstruction.id_logits.shape == (B, T, TYPES)
+    assert (reconstruction.globals is not None) == head
+    if reconstruction.globals is not None:
+        assert reconstruction.globals.shape == (B, G)
+    assert found.z.shape == (B, T, {"linear": 8}.get(latent, LATENT_DIM))
+    assert (found.codes is not None) == (found.loss is not None) == (latent == "vq")
+
+
+def test_permuting_objects_permutes_what_becomes_of_them(model: Autoencoder) -> None:
+    features, ids = events()
+    order = torch.stack([torch.randperm(T) for _ in range(B)])
+    event = torch.arange(B).unsqueeze(1)
+    expected = tensors(model(features, ids))
+    found = tensors(model(features[event, order], ids[event, order]))
+    for name, value in expected.items():
+        value = value[event, order] if name in PER_TOKEN else value
+        torch.testing.assert_close(found[name], value, **CLOSE)
+
+
+def test_an_event_does_not_depend_on_the_others_of_its_batch(model: Autoencoder) -> None:
+    features, ids = events()
+    together = tensors(model(features, ids))
+    together.pop("loss", None)
+    for row in range(B):
+        alone = tensors(model(features[row : row + 1], ids[row : row + 1]))
+        for name, value in together.items():
+            torch.testing.assert_close(alone[name], value[row : row + 1], **CLOSE)
+
+
+def test_content_of_padding_changes_nothing_that_counts(model: Autoencoder) -> None:
+    features, ids = events()
+    real = ids > 0
+    expected = tensors(model(features, ids))
+    features[~real] = 50 * torch.randn(int((~real).sum()), F)
+    for name, value in tensors(model(features, ids)).items():
+        if name in PER_TOKEN:
+            torch.testing.assert_close(value[real], expected[name][real])
+        else:
+            torch.testing.assert_close(value, expected[name])
+
+
+def test_an_event_without_objects_gives_finite_numbers(model: Autoencoder) -> None:
+    features, ids = events()
+    features[2], ids[2] = 0, 0
+    assert all(torch.isfinite(value).all() for value in tensors(model(features, ids)).values())
+
+
+def objective_of(kind: tuple[str, bool]) -> AutoencoderObjective:
+    torch.manual_seed(0)
+    return build(config(*kind), torch.device("cpu"), 1)
+
+
+def total_loss(objective: AutoencoderObjective, batch: EventBatch) -> Tensor:
+    terms, weights = objective.terms(batch), objective.loss_weights
+    return torch.stack(
+        [weights[name] * terms[name].value for name in weights if name in terms]
+    ).sum()
+
+
+@functools.cache
+def sample() -> EventBatch:
+    """The first 64 training events of the sample."""
+    return EventBatch(*make_dataloaders(config("none", False))[0].tensors)
+
+
+def test_gradients_reach_every_parameter(kind: tuple[str, bool]) -> None:
+    objective = objective_of(kind)
+    total_loss(objective, sample()).backward()
+    gradients = {name: p.grad for name, p in objective.model.named_parameters()}
+    without = [name for name, grad in gradients.items() if grad is None or not grad.any()]
+    assert without == []
+
+
+def test_it_learns_64_events_by_heart(kind: tuple[str, bool]) -> None:
+    objective = objective_of(kind)
+    losses = [objective.train_batch(sample())[0] for _ in range(400)]
+    assert min(losses[-20:]) < 0.1 * losses[0]
+
+
+@pytest.mark.parametrize("latent", ["none", "vq"])
+def test_the_same_seed_gives_the_same_training(latent: str) -> None:
+    runs = []
+    for _ in range(2):
+        objective = objective_of((latent, False))
+        runs.append([objective.train_batch(sample())[0] for _ in range(5)])
+    assert runs[0] == runs[1]
+
+
+class GuideEncoder(nn.Module):
+    """An encoder as the training guide writes one."""
+
+    def __init__(self, input_dim: int, latent_dim: int, **kwargs: Any) -> None:
+        super().__init__()
+        self.fc = nn.Linear(input_dim, latent_dim)
+        self.kwargs = kwargs
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.fc(x)
+
+
+class MaskedEncoder(GuideEncoder):
+    """One that wants to know what is padding."""
+
+    def forward(self, x: Tensor, mask: Tensor) -> Tensor:
+        self.seen = mask
+        return self.fc(x)
+
+
+def test_an_encoder_of_the_guide_works_as_a_target() -> None:
+    cfg = compose(
+        [f"phase1.encoder._target_={__name__}.GuideEncoder", "+phase1.encoder.custom_param=123"]
+    )
+    model = make_model(cfg)
+    assert isinstance(model.encoder, GuideEncoder)
+    assert model.encoder.kwargs["custom_param"] == 123
+    assert model(*events()).reconstruction.tokens_cont.shape == (B, T, F)
+
+
+def test_an_encoder_config_of_the_guide_works_as_an_option(tmp_path: Path) -> None:
+    folder = tmp_path / "phase1" / "encoder"
+    folder.mkdir(parents=True)
+    (folder / "my_encoder.yaml").write_text(
+        "# @package _global_\n"
+        "phase1:\n"
+        "  encoder:\n"
+        f"    _target_: {__name__}.GuideEncoder\n"
+        "    custom_param: 123\n"
+    )
+    model = make_model(compose(["phase1/encoder=my_encoder"], config_dirs=[tmp_path]))
+    assert isinstance(model.encoder, GuideEncoder)
+    assert model.encoder.kwargs == {"custom_param": 123}
+
+
+def test_an_encoder_with_a_mask_parameter_gets_the_mask() -> None:
+    cfg = config("none", False).copy()
+    OmegaConf.update(cfg, "phase1.encoder._target_", f"{__name__}.MaskedEncoder")
+    model, (features, ids) = make_model(cfg), events()
+    model(features, ids)
+    assert isinstance(model.encoder, MaskedEncoder)
+    assert torch.equal(model.encoder.seen, ids > 0)
+
+
+GROUPS = sorted(
+    path.relative_to(config_dir()).as_posix()
+    for path in config_dir().rglob("*")
+    if path.is_dir() and any(path.glob("*.yaml"))
+)
+OPTIONS = [(group, path.stem) for group in GROUPS for path in (config_dir() / group).glob("*.yaml")]
+
+
+def test_every_config_file_is_an_option_of_its_group() -> None:
+    for group in GROUPS:
+        files = sorted(option for other, option in OPTIONS if other == group)
+        assert set(files) <= set(group_options(group))
+
+
+@pytest.mark.parametrize(("group", "option"), OPTIONS)
+def test_every_option_composes_and_its_model_can_be_built(
+    group: str, option: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("USER", "somebody")
+    cfg = compose([f"{group}={option}"])
+    OmegaConf.to_container(cfg, resolve=True, throw_on_missing=True)
+    if "features" in cfg.data:
+        assert tensors(build_from_config(cfg)(*events()))["tokens_cont"].shape == (B, T, F)
+
+
+@pytest.mark.parametrize("experiment", [name for group, name in OPTIONS if "experiment" in group])
+def test_every_run_of_an_experiment_composes(experiment: str) -> None:
+    chosen = f"phase1/experiment={experiment}"
+    cfg = compose([chosen], with_hydra=True)
+    assert cfg.hydra.job.name == experiment
+    (swept,) = cfg.hydra.sweeper.params.items()
+    values = str(swept[1]).split(",")
+    assert len(values) > 1
+    for value in values:
+        compose([chosen, f"{swept[0]}={value}"])

@@ -1,0 +1,145 @@
+"""Real trainings in processes of their own, ended by signals: what is left can be read."""
+
+from __future__ import annotations
+
+import os
+import pty
+import random
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+import torch
+
+from engine.facts import RunDir, read_events, read_scalars
+from engine.training_loops.checkpoints import load_checkpoint
+
+LONG = [
+    "phase1.trainer.epochs=100000",
+    "data.limit_samples=256",
+    "logging.make_plots=false",
+    "logging.progress_every_s=0.05",
+    "device=cpu",
+    "hydra.run.dir=run",
+]
+
+
+@contextmanager
+def training(*words: str) -> Iterator[subprocess.Popen[str]]:
+    """A training in the background; ended whatever happens."""
+    command = [sys.executable, "-m", "engine", "train", *LONG, *words]
+    environment = os.environ | {"OMP_NUM_THREADS": "1"}
+    process = subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment
+    )
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.communicate()
+
+
+def wait_until(condition: Callable[[], bool], process: subprocess.Popen[str]) -> None:
+    """Wait for a condition, as long as the process lives and a minute has not gone by."""
+    deadline = time.monotonic() + 60
+    while not condition():
+        assert process.poll() is None, process.communicate()
+        assert time.monotonic() < deadline, "the training did not come so far in a minute"
+        time.sleep(0.01)
+
+
+def epochs_done(run: RunDir) -> int:
+    return len(read_events(run.path).of("on_epoch_end")) if run.events.exists() else 0
+
+
+@pytest.mark.parametrize(
+    ("signum", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)], ids=["ctrl-c", "sigterm"]
+)
+def test_a_signal_ends_a_training_cleanly(own_folder: Path, signum: int, code: int) -> None:
+    run = RunDir(own_folder / "run")
+    with training("phase1/latent_space=vq") as process:
+        wait_until(lambda: epochs_done(run) >= 2, process)
+        process.send_signal(signum)
+        out, err = process.communicate(timeout=60)
+    assert process.returncode == code
+    assert "stopped as asked" in out
+    assert err == ""
+    log = read_events(run.path)
+    assert log.records[-1]["moment"] == "on_train_end"
+    assert log.records[-1]["stopped"] is True
+    last = torch.load(run.last, weights_only=True)
+    assert last["epoch"] == len(log.of("on_epoch_end"))
+    assert last["step"] == log.records[-1]["step"]
+
+
+def test_a_signal_ends_a_sweep_with_the_run_it_hits(own_folder: Path) -> None:
+    words = ["-m", "phase1.trainer.seed=1,2,3", "hydra.sweep.dir=.", "hydra.sweep.subdir=run"]
+    run = RunDir(own_folder / "run")
+    with training(*words) as process:
+        wait_until(lambda: epochs_done(run) >= 1, process)
+        process.send_signal(signal.SIGTERM)
+        process.communicate(timeout=60)
+    assert process.returncode == 143
+    assert sorted(p.name for p in own_folder.iterdir()) == ["multirun.yaml", "run"]
+
+
+def test_kill_9_at_any_moment_leaves_files_that_all_readers_accept(own_folder: Path) -> None:
+    chance = random.Random(4)
+    for number in range(4):
+        run = RunDir(own_folder / f"killed_{number}")
+        with training(f"hydra.run.dir={run.run_id}", "phase1/latent_space=vq") as process:
+            wanted = chance.randint(0, 40)
+            wait_until(lambda run=run, n=wanted: epochs_done(run) >= n, process)  # type: ignore[misc]
+            time.sleep(chance.random() * 0.02)  # any moment within an epoch
+            process.kill()
+            process.communicate()
+        check_readable(run)
+
+
+def check_readable(run: RunDir) -> None:
+    """Every reader accepts every file of a run that was killed."""
+    log = read_events(run.path) if run.events.exists() else None
+    if log is None:
+        return
+    assert log.skipped == 0
+    assert [r["epoch"] for r in log.of("on_epoch_end")] == list(range(len(log.of("on_epoch_end"))))
+    rows = read_scalars(run.path) if run.scalars.exists() else []
+    assert abs(len(rows) - len(log.of("on_epoch_end"))) <= 1
+    for path in (run.last, run.best, run.model):
+        if path.exists():
+            assert load_checkpoint(path)
+
+
+def test_a_terminal_shows_a_bar(own_folder: Path) -> None:
+    parent, child = pty.openpty()
+    words = ["phase1.trainer.epochs=3", "data.limit_samples=2000"]
+    command = [sys.executable, "-m", "engine", "train", *LONG, *words]
+    environment = os.environ | {"TERM": "xterm-256color", "COLUMNS": "120"}
+    process = subprocess.Popen(command, stdout=child, stderr=child, env=environment)
+    os.close(child)
+    screen = read_all(parent)
+    assert process.wait(timeout=60) == 0
+    assert "ETA" in screen
+    assert "━" in screen
+    assert screen.count("events/s") >= 3
+    assert "predicting the mean" in screen
+
+
+def read_all(terminal: int) -> str:
+    """What a program writes to its terminal until it closes it."""
+    parts: list[bytes] = []
+    while True:
+        try:
+            part = os.read(terminal, 65536)
+        except OSError:  # how Linux says that the other side is closed
+            break
+        if not part:
+            break
+        parts.append(part)
+    os.close(terminal)
+    return b"".join(parts).decode("utf-8", "replace")

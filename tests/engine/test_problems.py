@@ -1,0 +1,119 @@
+"""Problems of a command line: all of them at once, each by name, with the way out."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from engine.config.problems import find_problems
+from engine.errors import ConfigError
+
+# Each override with the words that its sentence has to hold. Composing costs, so they are asked
+# together, which is also how they have to be answered.
+EXPECTED = {
+    "phase1/latent_space=vqq": ["phase1/latent_space=vqq", "none", "linear", "did you mean vq?"],
+    "phase1/encoder=gnn": ["phase1/encoder=gnn", "choose mlp"],
+    "phase1.trainer.epoch=3": ["phase1.trainer.epoch:", "did you mean phase1.trainer.epochs?"],
+    "trainer.weight_decay=1": ["did you mean phase1.trainer.weight_decay?"],
+    "zzz=1": ["zzz:", "no such key", "+zzz"],
+    "phase1.trainer.lr=-1": ["phase1.trainer.lr=-1", "above 0"],
+    "device=tpu": ["device=tpu", "auto or cpu or cuda"],
+    "data.path=[1": ["data.path=[1", "cannot be read", "quotes"],
+    "epochs": ["epochs", "key=value"],
+}
+
+
+@pytest.fixture(scope="module")
+def problems() -> list[str]:
+    return find_problems([*EXPECTED, "phase1.trainer.seed=7"])
+
+
+def test_every_problem_is_told_once_and_nothing_else(problems: list[str]) -> None:
+    assert len(problems) == len(EXPECTED)
+    assert not any("seed" in problem for problem in problems)
+
+
+@pytest.mark.parametrize("override", EXPECTED)
+def test_a_problem_is_told_in_one_line_with_the_way_out(override: str, problems: list[str]) -> None:
+    words = EXPECTED[override]
+    (problem,) = [text for text in problems if all(word in text for word in words)]
+    assert "\n" not in problem
+
+
+def test_no_hint_is_given_where_nothing_is_close(problems: list[str]) -> None:
+    (problem,) = [text for text in problems if "zzz" in text]
+    assert "did you mean" not in problem
+
+
+def test_a_misspelt_group_is_corrected_to_a_group() -> None:
+    (problem,) = find_problems(["phase1/latent_spac=vq"])
+    assert "phase1/latent_space" in problem
+
+
+def test_a_good_command_has_no_problems() -> None:
+    overrides = ["phase1.trainer.lr=1e-3", "+mine=1", "~phase1.trainer.clip_grad_norm"]
+    assert find_problems(overrides) == []
+
+
+def test_a_key_of_a_chosen_option_is_known_and_its_value_is_checked() -> None:
+    chosen = "phase1/latent_space=vq"
+    (problem,) = find_problems(
+        [chosen, "phase1.latent_space.codebook_size=1", "phase1.latent_space.decay=0.5"]
+    )
+    assert problem.startswith("phase1.latent_space.codebook_size=1")
+
+
+def test_a_key_of_an_option_that_is_not_chosen_is_a_problem() -> None:
+    (problem,) = find_problems(["phase1.latent_space.codebook_size=64"])
+    assert problem.startswith("phase1.latent_space.codebook_size")
+
+
+def test_each_value_of_a_sweep_is_checked() -> None:
+    overrides = [
+        "phase1/latent_space=none,vqq,vq",
+        "phase1.latent_space.codebook_size=64",
+        "phase1.trainer.lr=choice(0.1,-1)",
+        "phase1.trainer.epochs=range(0,2)",
+    ]
+    found = {problem.partition(":")[0] for problem in find_problems(overrides)}
+    assert found == {"phase1/latent_space=vqq", "phase1.trainer.epochs=0", "phase1.trainer.lr=-1"}
+
+
+def test_several_values_need_a_sweep() -> None:
+    (problem,) = find_problems(["phase1.trainer.epochs=1,2"], sweep=False)
+    assert "phase1.trainer.epochs=1,2" in problem
+    assert "--multirun" in problem
+
+
+@pytest.mark.parametrize(
+    "override", ["phase1.trainer.lr=interval(0.1,1)", "phase1/latent_space=glob(*)"]
+)
+def test_every_kind_of_sweep_is_answered(override: str) -> None:
+    problems = find_problems([override])
+    assert all(override.partition("=")[0] in problem for problem in problems)
+
+
+def test_an_environment_variable_that_is_not_set_is_one_sentence(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for name in ("USER", "THESIS_DATA_ROOT", "THESIS_OUTPUT_ROOT"):
+        monkeypatch.delenv(name, raising=False)
+    (problem,) = find_problems(["env=stoomboot"])
+    assert "USER" in problem
+    assert "\n" not in problem
+
+
+def test_options_of_a_further_folder_are_known(tmp_path: Path) -> None:
+    folder = tmp_path / "phase1" / "encoder"
+    folder.mkdir(parents=True)
+    (folder / "mine.yaml").write_text("_target_: somewhere.Mine\nwidth: 3\n")
+    assert find_problems(["phase1/encoder=mine", "phase1.encoder.width=4"], [tmp_path]) == []
+
+
+def test_a_single_problem_stands_alone_and_several_are_counted_and_listed() -> None:
+    assert str(ConfigError.from_problems(["a is wrong"])) == "a is wrong"
+    several = ConfigError.from_problems(["a is wrong", "b is wrong"])
+    assert several.message.splitlines()[0].startswith("2 problems")
+    assert several.message.splitlines()[1:] == ["  - a is wrong", "  - b is wrong"]
+    assert several.exit_code == 2
