@@ -6,7 +6,7 @@ PYTHON ?= python3
 PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help train test lint format bench wheel-test clean
+.PHONY: help train test lint format bench test-long clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -30,8 +30,8 @@ format: $(VENV)/installed-dev ## format and mend what a tool can
 bench: $(VENV)/installed-dev ## measure against bare PyTorch, in one process, as ratios
 	$(BIN)/python -m tests.bench
 
-wheel-test: $(VENV)/installed-dev ## the wheel with all its dependencies in an empty environment (minutes)
-	$(BIN)/python -m pytest -m slow tests/engine/test_wheel.py
+test-long: $(VENV)/installed-dev ## the long forms of the tests, and the wheel installed from nothing
+	$(BIN)/python -m pytest -m slow $(ARGS)
 
 clean: ## remove the environment and what tools left
 	rm -rf $(VENV) dist .pytest_cache .ruff_cache .mypy_cache .import_linter_cache

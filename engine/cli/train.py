@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+import engine
 from engine.errors import ConfigError, DataError, EngineError
 from engine.facts.provenance import HYDRA_JOB_ID
 from engine.facts.run_dir import RunDir, unwritable_output
@@ -51,7 +52,12 @@ def main(argv: Sequence[str] | None = None, program: str = "thesis-train") -> in
     words = list(sys.argv[1:] if argv is None else argv)
     debug = "--debug" in words or os.environ.get("HYDRA_FULL_ERROR") == "1"
     words = [word for word in words if word != "--debug"]
+    if words == ["--version"]:
+        print(f"thesis-ml {engine.__version__}")
+        return 0
     failures: list[Exception] = []
+    if os.getcwd() not in sys.path:  # loops and components of the user's own, as with python -m
+        sys.path.insert(0, os.getcwd())
     try:
         from engine.config.command import run_command
 
@@ -93,8 +99,6 @@ def find_loop(name: str) -> Callable[[Any], dict[str, Any]]:
             f"loop={name}: there is no such loop",
             f"Choose {', '.join(DISPATCH)}, or name a function as package.module:function.",
         )
-    if os.getcwd() not in sys.path:
-        sys.path.insert(0, os.getcwd())
     try:
         return getattr(importlib.import_module(module), function)
     except (ImportError, AttributeError) as error:

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import getpass
 import os
+import re
 import tempfile
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 from hydra import compose as hydra_compose
-from hydra import initialize_config_dir
+from hydra import version
+from hydra._internal.hydra import Hydra
+from hydra._internal.utils import create_config_search_path
 from hydra.core.config_store import ConfigStore
 from hydra.core.global_hydra import GlobalHydra
 from omegaconf import DictConfig, OmegaConf
@@ -26,11 +30,21 @@ def scratch_dir() -> Path:
 
 
 def register_resolvers() -> None:
-    """Make `${sample_dir:}` and `${artifact_dir:SAVE,ROOT}` known to configs."""
-    OmegaConf.register_new_resolver("sample_dir", lambda: str(sample_dir()), replace=True)
-    OmegaConf.register_new_resolver(
-        "artifact_dir", lambda save, root: root if save else str(scratch_dir()), replace=True
-    )
+    """Make the words known that our configs use in `${…}`.
+
+    `sample_dir:` is the folder of the sample, `user:` the name of the user (also where no
+    environment variable tells it, as in a batch job), `file_name:TEXT` the text without what does
+    not belong in a file name, `artifact_dir:SAVE,ROOT` the root, or a scratch folder for a run
+    that saves nothing.
+    """
+    resolvers: dict[str, Callable[..., str]] = {
+        "sample_dir": lambda: str(sample_dir()),
+        "user": getpass.getuser,
+        "file_name": lambda text: re.sub(r"[^-\w.]+", "_", text),
+        "artifact_dir": lambda save, root: root if save else str(scratch_dir()),
+    }
+    for name, resolver in resolvers.items():
+        OmegaConf.register_new_resolver(name, resolver, replace=True)
 
 
 def register_loops(names: Iterable[str]) -> None:
@@ -75,12 +89,14 @@ def search_path(config_dirs: Sequence[Path] = ()) -> Iterator[None]:
     before = GlobalHydra.instance().hydra
     GlobalHydra.instance().clear()
     try:
-        with initialize_config_dir(str(config_dir()), version_base="1.3"):
-            paths = GlobalHydra.instance().config_loader().get_search_path()
-            for folder in config_dirs:
-                paths.append("command-line", f"file://{Path(folder).absolute()}")
-            yield
+        version.setbase("1.3")
+        paths = create_config_search_path(str(config_dir()))
+        for folder in config_dirs:
+            paths.prepend("command-line", f"file://{Path(folder).absolute()}")
+        Hydra.create_main_hydra2(task_name="thesis-train", config_search_path=paths)
+        yield
     finally:
+        GlobalHydra.instance().clear()
         GlobalHydra.instance().hydra = before
 
 

@@ -16,6 +16,8 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from engine.config.compose import PRIMARY, search_path
+from engine.config.help import group_help
+from engine.config.paths import config_dir
 from engine.config.schema import value_problems
 
 
@@ -33,12 +35,12 @@ def find_problems(
     sweep
         Whether an override may have several values; each of them is then looked at.
     """
-    problems = [_unparsable(text) for text in overrides if _parse(text) is None]
-    parsed = [override for override in map(_parse, overrides) if override is not None]
-    if not sweep:
-        several = [o for o in parsed if o.is_sweep_override()]
-        problems += [f"{o.input_line}: several values; --multirun takes each" for o in several]
     with search_path(config_dirs):
+        problems = [_unparsable(text) for text in overrides if _parse(text) is None]
+        parsed = [override for override in map(_parse, overrides) if override is not None]
+        if not sweep:
+            several = [o for o in parsed if o.is_sweep_override()]
+            problems += [f"{o.input_line}: several values; --multirun takes each" for o in several]
         return problems + _compose_problems(parsed)
 
 
@@ -61,7 +63,8 @@ def _compose_problems(parsed: Sequence[Override]) -> list[str]:
 def _parse(text: str) -> Override | None:
     """The override that `text` means; None if it cannot be read."""
     try:
-        return OverridesParser.create().parse_override(text)
+        loader = GlobalHydra.instance().config_loader()
+        return OverridesParser.create(loader).parse_overrides([text])[0]
     except HydraException:
         return None
 
@@ -71,9 +74,11 @@ def _text(override: Override) -> str:
 
 
 def _each_value(override: Override) -> list[Override]:
-    """The override, or one for each value of a sweep."""
-    if not override.is_discrete_sweep():
+    """The override, or one for each value of a sweep; none for an interval, which has no list."""
+    if not override.is_sweep_override():
         return [override]
+    if not override.is_discrete_sweep():
+        return []
     key = override.get_key_element()
     texts = [f"{key}={value}" for value in override.sweep_string_iterator()]
     return [one for one in map(_parse, texts) if one is not None]
@@ -128,6 +133,8 @@ def _explain(override: Override, error: Exception, context: Sequence[str]) -> st
     options = _group_options(group)
     if options and value not in options:
         return f"{group}={value}: no such option; choose {_listed(options)}{_hint(value, options)}"
+    if "/" in group:
+        return f"{group}: there is no such group{_hint(group, list(group_help([config_dir()])))}"
     keys = _all_keys(hydra_compose(PRIMARY, list(context)))
     if group not in keys:
         return f"{group}: there is no such key{_hint(group, keys)}; +{group}=… adds a new one"

@@ -67,6 +67,9 @@ class Field:
 
 
 FIELDS = (
+    Field("env.output_root", str),
+    Field("data.root", str),
+    Field("data.file", str),
     Field("device", str, choices=("auto", "cpu", "cuda")),
     Field("phase1.latent_dim", int, minimum=1),
     Field("phase1.id_embedding_dim", int, minimum=1),
@@ -114,6 +117,9 @@ FIELDS = (
     Field("logging.families.latency.enabled", bool),
 )
 
+FIGURE_MOMENTS = ("on_epoch_end", "on_test_end", "on_train_end")
+"""When figures can be drawn."""
+
 _ABSENT = object()
 
 
@@ -143,6 +149,11 @@ def _list_problems(cfg: DictConfig) -> Iterator[str]:
         good = OmegaConf.is_list(value) and all(type(v) is int and v > 0 for v in value)
         if not good:
             yield f"{key}={value}: must be a list of whole numbers above 0, such as [128,128]"
+    moments = OmegaConf.select(cfg, "logging.moments", default=None)
+    if moments is not None and not (
+        OmegaConf.is_list(moments) and set(moments) <= set(FIGURE_MOMENTS)
+    ):
+        yield f"logging.moments={moments}: must be a list of {', '.join(FIGURE_MOMENTS)}"
 
 
 def _unresolved(cfg: DictConfig) -> Iterator[str]:

@@ -11,6 +11,12 @@ SOURCES = {"h5": "engine.data.h5_loader", "synthetic": "engine.data.synthetic"}
 """What `data.source` may be, and the module whose `make_dataloaders` makes it."""
 
 
+def require_source(cfg: Any, source: str, hint: str) -> None:
+    """Raise a `ConfigError` with `hint` unless the config's data come from `source`."""
+    if cfg.data.get("source", "h5") != source:
+        raise ConfigError(f"loop={cfg.loop} cannot train on these data", hint)
+
+
 def make_dataloaders(cfg: Any) -> tuple[Any, Any, Any, dict[str, Any]]:
     """Training, validation and test batches of the data that the config names, and what they are.
 

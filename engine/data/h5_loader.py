@@ -153,6 +153,8 @@ def _read_table(file: h5py.File, path: Path, name: str, limit: int | None, colum
             "Name the datasets in data.datasets.events.",
         )
     dataset = file[name]
+    if not isinstance(dataset, h5py.Dataset):
+        raise DataError(f"{name} in {path} is a group, not a dataset")
     if dataset.ndim != 2 or dataset.shape[1] != columns or dataset.shape[0] == 0:
         shape = " x ".join(map(str, dataset.shape))
         raise DataError(
@@ -160,7 +162,8 @@ def _read_table(file: h5py.File, path: Path, name: str, limit: int | None, colum
             "Describe the columns in data.columns, or choose another file.",
         )
     try:
-        table = dataset[:limit].astype(np.float32, copy=False)
+        with np.errstate(over="ignore"):  # what float32 cannot hold is found below, as infinite
+            table = dataset[:limit].astype(np.float32, copy=False)
     except (OSError, ValueError, TypeError) as error:
         raise DataError(f"{name} in {path} cannot be read: {error}", "Copy it again.") from error
     bad = ~np.isfinite(table).all(axis=1)
@@ -192,9 +195,12 @@ def _read_labels(file: h5py.File, path: Path, name: str | None, n_events: int) -
     if not name or name not in file:
         return None
     labels = file[name]
-    if labels.ndim != 1 or len(labels) < n_events:
+    if not isinstance(labels, h5py.Dataset) or labels.ndim != 1 or len(labels) < n_events:
         raise DataError(f"{name} in {path} is not one label for each of {n_events} events")
-    return torch.from_numpy(labels[:n_events].astype(np.int64))
+    try:
+        return torch.from_numpy(labels[:n_events].astype(np.int64))
+    except (OSError, ValueError, TypeError) as error:
+        raise DataError(f"the labels {name} in {path} are no whole numbers: {error}") from error
 
 
 def _fit(train: Events, data: Any) -> tuple[Normaliser, Normaliser]:

@@ -13,7 +13,7 @@ import traceback as traceback_module
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, SupportsFloat
 
 from engine.errors import FactsError
 from engine.facts.files import append_line, as_facts_error
@@ -32,8 +32,7 @@ MOMENTS = (
     "on_exception",
 )
 
-# Numbers that may be NaN or infinite: written as null, with their names in `nonfinite`.
-_NUMERIC = ("train_loss", "val_loss", "metrics", "histories")
+_WITH_HISTORIES = ("on_train_end", "on_exception")
 
 _EXACT = (str, bool, int)
 _SEQUENCE = (list, tuple)
@@ -128,9 +127,9 @@ def build_event_payload(
 def append_jsonl_event(run_dir: str | os.PathLike[str], payload: Mapping[str, Any]) -> None:
     """Write one event as one line, with one write.
 
-    An `on_epoch_end` line leaves the histories out: they are the lines before it, so an epoch
-    costs the same however many went before. Every line but the frequent `on_progress` is
-    flushed to disk.
+    Only the closing lines, `on_train_end` and `on_exception`, hold the histories: those of an
+    epoch are the lines before it, so an epoch costs the same however many went before. Every line
+    but the frequent `on_progress` is flushed to disk.
 
     Raises
     ------
@@ -138,43 +137,43 @@ def append_jsonl_event(run_dir: str | os.PathLike[str], payload: Mapping[str, An
         If the line cannot be written.
     """
     record = dict(payload)
-    if record.get("moment") in ("on_epoch_end", "on_progress"):
+    if record.get("moment") not in _WITH_HISTORIES:
         record["histories"] = {}
     nonfinite: list[str] = []
-    for name in _NUMERIC:
-        record[name] = _finite(record.get(name), name, nonfinite)
+    record = _finite(record, "", nonfinite)
     if nonfinite:
         record["nonfinite"] = sorted(set(nonfinite))
-    line = json.dumps(record, default=_plain, allow_nan=False, separators=(",", ":"))
+    line = json.dumps(record, allow_nan=False, separators=(",", ":"))
     append_line(RunDir(Path(run_dir)).events, line, sync=record.get("moment") != "on_progress")
 
 
 def _finite(value: Any, name: str, nonfinite: list[str]) -> Any:
-    """`value` with every number that is not finite as None; their names go to `nonfinite`."""
+    """`value` as JSON knows it, with None for every number that is not finite.
+
+    The names of those go to `nonfinite`; a metric is named as it is, any other entry by its path.
+    """
     if type(value) is float:  # by far the most frequent
-        number = value
-    elif value is None or isinstance(value, _EXACT):
+        if math.isfinite(value):
+            return value
+        nonfinite.append(name)
+        return None
+    if value is None or isinstance(value, _EXACT):
         return value
-    elif isinstance(value, Mapping):
-        prefix = "" if name in ("metrics", "histories") else f"{name}."
+    if isinstance(value, Mapping):
+        prefix = "" if name in ("", "metrics", "histories") else f"{name}."
         return {str(k): _finite(v, f"{prefix}{k}", nonfinite) for k, v in value.items()}
-    elif isinstance(value, _SEQUENCE):
+    if isinstance(value, _SEQUENCE):
         return [_finite(entry, name, nonfinite) for entry in value]
-    else:
-        number = float(value)
-    if math.isfinite(number):
-        return number
-    nonfinite.append(name)
-    return None
+    return _finite(_plain(value), name, nonfinite)
 
 
 def _plain(value: Any) -> Any:
-    """Paths, sets and array scalars as JSON knows them; anything else as its text."""
+    """Scalars of torch and NumPy, arrays, sets and paths as plain Python; text for the rest."""
     if hasattr(value, "tolist"):
         return value.tolist()
-    if isinstance(value, Iterable):
-        return list(value)
-    return str(value)
+    if isinstance(value, SupportsFloat):
+        return float(value)
+    return list(value) if isinstance(value, Iterable) else str(value)
 
 
 @dataclass

@@ -51,11 +51,12 @@ def replace_file(path: Path, write: Callable[[IO[bytes]], object]) -> None:
             beside.unlink(missing_ok=True)
 
 
-def append_line(path: Path, line: str, *, sync: bool = False) -> None:
+def append_line(path: Path, line: str, *, sync: bool = False, drop_torn: bool = False) -> None:
     """Append one line with a single write, so that a crash tears at most this line.
 
     A torn last line of an earlier crash is closed first: it stays one torn line, and the new
-    one stands whole after it.
+    one stands whole after it. With `drop_torn` it is cut off instead, for a format in which half
+    a line can look like a whole one.
 
     Raises
     ------
@@ -67,7 +68,9 @@ def append_line(path: Path, line: str, *, sync: bool = False) -> None:
         try:
             end = os.fstat(handle).st_size
             torn = end > 0 and os.pread(handle, 1, end - 1) != b"\n"
-            data = (b"\n" if torn else b"") + line.encode() + b"\n"
+            if torn and drop_torn:
+                os.ftruncate(handle, os.pread(handle, end, 0).rfind(b"\n") + 1)
+            data = (b"\n" if torn and not drop_torn else b"") + line.encode() + b"\n"
             written = os.write(handle, data)
             if written != len(data):
                 raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))

@@ -51,18 +51,19 @@ def append_scalars_csv(
     """
     fixed = (epoch, split, train_loss, val_loss, epoch_time_s, throughput, max_memory_mib)
     values: dict[str, object] = dict(zip(COLUMNS, fixed, strict=True))
-    values |= {f"metric_{name}": value for name, value in metrics.items()}
+    values |= {_column(name): value for name, value in metrics.items()}
     path = RunDir(Path(run_dir)).scalars
     header = _read_header(path)
     missing = [name for name in values if name not in header]
     if missing:
         header += missing
         _rewrite_header(path, header)
-    append_line(path, _csv_line([_cell(values.get(name)) for name in header]))
+    row = _csv_line([_cell(values.get(name)) for name in header])
+    append_line(path, row, drop_torn=True)
 
 
 def read_scalars(run_dir: str | os.PathLike[str]) -> list[dict[str, str]]:
-    """All whole rows of a run's scalars; a torn last row is left out.
+    """All whole rows of a run's scalars; a torn last row, or a damaged one, is left out.
 
     Raises
     ------
@@ -72,10 +73,13 @@ def read_scalars(run_dir: str | os.PathLike[str]) -> list[dict[str, str]]:
     path = RunDir(Path(run_dir)).scalars
     with as_facts_error(path, "read"):
         text = path.read_bytes().decode("utf-8", "replace").replace("\0", "")
-    whole = text[: text.rfind("\n") + 1]
-    reader = csv.reader(io.StringIO(whole))
-    header = next(reader, [])
-    return [dict(zip(header, row, strict=True)) for row in reader if len(row) == len(header)]
+    header, *rows = map(_parse, text.split("\n")[:-1] or [""])
+    return [dict(zip(header, row, strict=True)) for row in rows if row and len(row) == len(header)]
+
+
+def _column(metric: str) -> str:
+    """The column of a metric; a name must not end a line."""
+    return f"metric_{metric}".replace("\r", " ").replace("\n", " ")
 
 
 def _read_header(path: Path) -> list[str]:
@@ -87,7 +91,15 @@ def _read_header(path: Path) -> list[str]:
         return []
     if not line.endswith(b"\n"):
         return []
-    return next(csv.reader([line.decode("utf-8", "replace")]), [])
+    return _parse(line.decode("utf-8", "replace").rstrip("\n"))
+
+
+def _parse(line: str) -> list[str]:
+    """The cells of one line; none if it is no line of this format."""
+    try:
+        return next(csv.reader([line]), [])
+    except csv.Error:
+        return []
 
 
 def _rewrite_header(path: Path, header: list[str]) -> None:
@@ -109,4 +121,7 @@ def _cell(value: object) -> str:
         return repr(value)
     if value is None:
         return ""
-    return str(value) if isinstance(value, _EXACT) else repr(float(value))  # type: ignore[arg-type]
+    if isinstance(value, _EXACT):
+        return str(value)
+    # Scalars of torch and NumPy become plain ones first.
+    return repr(float(value.tolist() if hasattr(value, "tolist") else value))  # type: ignore[arg-type]

@@ -15,7 +15,7 @@ from engine.architectures.autoencoder.losses.reconstruction import (
     id_cross_entropy,
     token_mse,
 )
-from engine.data import make_dataloaders
+from engine.data import make_dataloaders, require_source
 from engine.data.batches import TensorBatches
 from engine.data.fields import EventBatch
 from engine.training_loops.fit import Fit
@@ -108,6 +108,7 @@ def train(cfg: Any) -> dict[str, Any]:
         If the loss is not finite or memory runs out.
     """
     with Session(cfg, SUPPORTED_PLOT_FAMILIES) as session:
+        require_source(cfg, "h5", "Use data=h5_tokens, or loop=test_mlp for toy data.")
         *splits, meta = make_dataloaders(cfg)
         train_dl, val_dl, test_dl = (batches.to(session.device) for batches in splits)
         objective = build(cfg, session.device, len(train_dl))

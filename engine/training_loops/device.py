@@ -60,6 +60,6 @@ def out_of_memory(cfg: Any, device: torch.device, where: str) -> TrainingError:
     smaller = f" Or make the model smaller: {' and '.join(hidden)}." if hidden else ""
     return TrainingError(
         f"out of memory on {device} {where}",
-        f"Halve data.batch_size (now {cfg.data.batch_size}) and double "
-        f"phase1.trainer.accumulate_batches (now {accumulate}), which trains the same.{smaller}",
+        f"Halve data.batch_size (now {cfg.data.batch_size}) and double phase1.trainer."
+        f"accumulate_batches (now {accumulate}), which trains almost the same.{smaller}",
     )

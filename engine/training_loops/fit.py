@@ -157,6 +157,8 @@ class Fit:
         if stopped:
             self.session.save_last(self.objective.state_dict(), self._epochs_done)
         val_losses = self.session.histories["val_loss"]
+        # Figures show the last epoch, so their data come before the best weights are put back.
+        figure_data = self._figure_data("on_train_end", self._last_val)
         result = {
             "final_val_loss": val_losses[-1] if val_losses else None,
             "best_val_loss": self.best_loss if self.best_weights else None,
@@ -165,7 +167,7 @@ class Fit:
             "test_loss": None if stopped else self._test(),
         }
         metrics = {k: v for k, v in result.items() if v is not None}
-        self.session.end(metrics, self._figure_data("on_train_end", self._last_val))
+        self.session.end(metrics, figure_data)
         self._log_result(result)
         self.session.raise_if_stopped()
         return result

@@ -15,7 +15,8 @@ class EagerAdamW(torch.optim.AdamW):
     """`torch.optim.AdamW` without a start-up cost of its own.
 
     Torch wraps these methods for the sake of torch.compile, and the first call imports all of its
-    compiler: as long again as `import torch`. The methods underneath are the same.
+    compiler: as long again as `import torch`. The methods underneath are the same, but for step
+    hooks and profiler marks, which live in the wrapping.
     """
 
     add_param_group = Optimizer.add_param_group.__wrapped__  # type: ignore[attr-defined]

@@ -99,8 +99,9 @@ class Session:
 
     def end_test(self, epoch: int, loss: float, metrics: dict[str, float]) -> None:
         """Record how the best weights, those of `epoch`, do on the test split."""
-        self._write_scalars("test", epoch, {}, metrics | {"loss": loss})
-        self.emit("on_test_end", split="test", metrics=metrics | {"loss": loss})
+        metrics = metrics | {"test_loss": loss}
+        self._write_scalars("test", epoch, {}, metrics)
+        self.emit("on_test_end", epoch=epoch, split="test", metrics=metrics)
 
     def end(self, metrics: dict[str, float], figure_data: Any) -> None:
         """Close the facts."""
@@ -119,12 +120,11 @@ class Session:
         payload = build_event_payload(
             moment,
             self.run_dir.path,
-            epoch=self.epoch,
             step=self.step,
             total_time_s=time.monotonic() - self._started,
-            histories=self.histories if moment != "on_progress" else None,
+            histories=self.histories,
             cfg=self.cfg,
-            **fields,
+            **({"epoch": self.epoch} | fields),
         )
         append_jsonl_event(self.run_dir.path, payload)
         payload["figure_data"] = figure_data or {}

@@ -9,7 +9,7 @@ from torch import nn
 from torch.nn import functional
 
 from engine.architectures.simple.mlp import MLP
-from engine.data import make_dataloaders
+from engine.data import make_dataloaders, require_source
 from engine.data.batches import TensorBatches
 from engine.data.fields import SampleBatch
 from engine.training_loops.fit import Fit
@@ -89,6 +89,7 @@ def train(cfg: Any) -> dict[str, Any]:
         If the loss is not finite or memory runs out.
     """
     with Session(cfg, SUPPORTED_PLOT_FAMILIES) as session:
+        require_source(cfg, "synthetic", "Use data=synthetic, or loop=ae for collision events.")
         *splits, meta = make_dataloaders(cfg)
         train_dl, val_dl, test_dl = (batches.to(session.device) for batches in splits)
         objective = build(cfg, meta["n_features"], session.device, len(train_dl))

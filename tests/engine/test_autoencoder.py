@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,29 +14,45 @@ from torch import Tensor, nn
 
 from engine.architectures.autoencoder.base import Autoencoder, build_from_config
 from engine.architectures.autoencoder.outputs import AutoencoderOutput
-from engine.config.compose import compose, config_dir, group_options
+from engine.config import config_dir
+from engine.config.compose import compose, group_options
+from engine.config.schema import value_problems
 from engine.data import make_dataloaders
 from engine.data.fields import EventBatch
 from engine.training_loops.autoencoder import AutoencoderObjective, build
 
 KINDS = [(latent, head) for latent in ("none", "linear", "vq") for head in (False, True)]
+CODEBOOK = [
+    "phase1.latent_space.codebook_size=512",
+    "phase1.latent_space.decay=0.9",
+    "phase1.latent_space.revive_every=10",
+]
+"""A codebook that is in use within a few steps."""
+
 LATENT_DIM, B, T, F, TYPES, G = 6, 5, 7, 4, 8, 2
-CLOSE = {"rtol": 1e-4, "atol": 1e-5}
+CLOSE: Any = {"rtol": 1e-4, "atol": 1e-5}
+
+
+@pytest.fixture(autouse=True)
+def one_thread() -> Iterator[None]:
+    """Networks this small only wait for each other on several."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
 
 
 @functools.cache
 def config(latent: str, head: bool) -> DictConfig:
-    # Few enough codes for the first batch to give each a vector of its own.
-    codes = ["phase1.latent_space.codebook_size=16"] if latent == "vq" else []
     return compose(
         [
-            *codes,
+            *(CODEBOOK if latent == "vq" else []),
             f"phase1/latent_space={latent}",
             f"phase1.decoder.globals_head={head}",
             f"phase1.latent_dim={LATENT_DIM}",
-            "phase1.encoder.hidden_dims=[64,64]",
-            "phase1.decoder.hidden_dims=[64,64]",
-            "phase1.trainer.lr=0.005",
+            "phase1.encoder.hidden_dims=[64]",
+            "phase1.decoder.hidden_dims=[64]",
+            "phase1.trainer.lr=0.01",
             "data.limit_samples=64",
             "data.batch_size=64",
         ]
@@ -105,6 +122,7 @@ def test_an_event_does_not_depend_on_the_others_of_its_batch(model: Autoencoder)
     features, ids = events()
     together = tensors(model(features, ids))
     together.pop("loss", None)
+    together.pop("codes", None)  # of equal codes either may be taken: there are more than vectors
     for row in range(B):
         alone = tensors(model(features[row : row + 1], ids[row : row + 1]))
         for name, value in together.items():
@@ -157,7 +175,7 @@ def test_gradients_reach_every_parameter(kind: tuple[str, bool]) -> None:
 
 def test_it_learns_64_events_by_heart(kind: tuple[str, bool]) -> None:
     objective = objective_of(kind)
-    losses = [objective.train_batch(sample())[0] for _ in range(400)]
+    losses = [objective.train_batch(sample())[0] for _ in range(200 if kind[0] == "vq" else 100)]
     assert min(losses[-20:]) < 0.1 * losses[0]
 
 
@@ -182,8 +200,12 @@ class GuideEncoder(nn.Module):
         return self.fc(x)
 
 
-class MaskedEncoder(GuideEncoder):
+class MaskedEncoder(nn.Module):
     """One that wants to know what is padding."""
+
+    def __init__(self, input_dim: int, latent_dim: int, **kwargs: Any) -> None:
+        super().__init__()
+        self.fc = nn.Linear(input_dim, latent_dim)
 
     def forward(self, x: Tensor, mask: Tensor) -> Tensor:
         self.seen = mask
@@ -230,6 +252,9 @@ GROUPS = sorted(
     if path.is_dir() and any(path.glob("*.yaml"))
 )
 OPTIONS = [(group, path.stem) for group in GROUPS for path in (config_dir() / group).glob("*.yaml")]
+DEFAULTS = [dict(entry) for entry in OmegaConf.load(config_dir() / "config.yaml").defaults[1:]]
+# The defaults are in every config of this file already.
+OTHERS = [(group, option) for group, option in OPTIONS if {group: option} not in DEFAULTS]
 
 
 def test_every_config_file_is_an_option_of_its_group() -> None:
@@ -238,13 +263,13 @@ def test_every_config_file_is_an_option_of_its_group() -> None:
         assert set(files) <= set(group_options(group))
 
 
-@pytest.mark.parametrize(("group", "option"), OPTIONS)
+@pytest.mark.parametrize(("group", "option"), OTHERS)
 def test_every_option_composes_and_its_model_can_be_built(
     group: str, option: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("USER", "somebody")
     cfg = compose([f"{group}={option}"])
-    OmegaConf.to_container(cfg, resolve=True, throw_on_missing=True)
+    assert value_problems(cfg) == []
     if "features" in cfg.data:
         assert tensors(build_from_config(cfg)(*events()))["tokens_cont"].shape == (B, T, F)
 
@@ -257,5 +282,4 @@ def test_every_run_of_an_experiment_composes(experiment: str) -> None:
     (swept,) = cfg.hydra.sweeper.params.items()
     values = str(swept[1]).split(",")
     assert len(values) > 1
-    for value in values:
-        compose([chosen, f"{swept[0]}={value}"])
+    compose([chosen, f"{swept[0]}={values[-1]}"])

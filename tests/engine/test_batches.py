@@ -26,7 +26,7 @@ def epoch(loader: TensorBatches) -> list[int]:
 sizes = st.tuples(st.integers(1, 40), st.integers(1, 50), st.none() | st.integers(0, 2**40))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(sizes)
 def test_every_event_comes_once_an_epoch(size: tuple[int, int, int | None]) -> None:
     loader = batches(*size)
@@ -34,7 +34,7 @@ def test_every_event_comes_once_an_epoch(size: tuple[int, int, int | None]) -> N
         assert sorted(epoch(loader)) == list(range(size[0]))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(sizes)
 def test_all_batches_but_the_last_are_full_and_their_number_is_the_length(
     size: tuple[int, int, int | None],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 import shlex
 import shutil
@@ -13,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 import yaml
 from omegaconf import OmegaConf
 
@@ -104,9 +106,17 @@ def shell_lines() -> list[tuple[Path, str]]:
 
 
 def commands() -> list[Command]:
-    """Each command of the shell blocks that this project installs, once."""
-    parsed = [_parse(document, line) for document, line in shell_lines()]
-    return list({command.name: command for command in parsed if command}.values())
+    """The commands of the shell blocks that this project installs.
+
+    Those that come to the same once they are made small run once.
+    """
+    found: dict[tuple[str, ...], Command] = {}
+    for document, line in shell_lines():
+        command = _parse(document, line)
+        if command is not None:
+            key = (*command.settings, command.program, *arguments(command, Path()))
+            found.setdefault(key, command)
+    return list(found.values())
 
 
 def _parse(document: Path, line: str) -> Command | None:
@@ -118,6 +128,14 @@ def _parse(document: Path, line: str) -> Command | None:
     if not rest or rest[0] not in PROGRAMS:
         return None
     return Command(document, tuple(settings), rest[0], tuple(rest[1:]))
+
+
+def arguments(command: Command, folder: Path) -> list[str]:
+    """What the command is called with; a training is made small."""
+    trains = command.program == "thesis-train" or command.words[:1] == ("train",)
+    if trains and NO_TRAINING.isdisjoint(command.words):
+        return tiny(command.words, folder)
+    return list(command.words)
 
 
 def tiny(words: tuple[str, ...], folder: Path) -> list[str]:
@@ -144,6 +162,15 @@ def write_files(document: Path, folder: Path) -> None:
             path.write_text(block.text, encoding="utf-8")
 
 
+@pytest.fixture(scope="module", autouse=True)
+def one_thread() -> Iterator[None]:
+    """Trainings as small as these gain nothing from a second thread, and wait for it."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
 @pytest.mark.parametrize("command", commands(), ids=lambda command: command.name)
 def test_documented_command_runs(
     command: Command, own_folder: Path, monkeypatch: pytest.MonkeyPatch
@@ -156,13 +183,10 @@ def test_documented_command_runs(
         if name == "PYTHONPATH":
             monkeypatch.syspath_prepend(str(Path(value).absolute()))
     if "env=stoomboot" in command.words:
+        monkeypatch.setenv("USER", "someone")
         monkeypatch.setenv("THESIS_DATA_ROOT", str(sample_dir()))
         monkeypatch.setenv("THESIS_OUTPUT_ROOT", str(own_folder / "outputs"))
-    words = list(command.words)
-    trains = command.program == "thesis-train" or words[:1] == ["train"]
-    if trains and NO_TRAINING.isdisjoint(words):
-        words = tiny(command.words, own_folder)
-    assert PROGRAMS[command.program](words) == 0
+    assert PROGRAMS[command.program](arguments(command, own_folder)) == 0
 
 
 @pytest.fixture(scope="module")
@@ -190,6 +214,7 @@ def snippets() -> list[Block]:
 
 @pytest.mark.parametrize("block", snippets(), ids=lambda block: block.name)
 def test_documented_python_runs(block: Block, beside_a_run: Path) -> None:
+    assert block.text.strip()
     exec(compile(block.text, block.name, "exec"), {"__name__": "documented"})  # noqa: S102
 
 
@@ -260,11 +285,17 @@ def key_rows() -> dict[str, tuple[str, str]]:
     return {key: (default, allowed) for key, default, allowed in rows}
 
 
+@functools.cache
+def composed(overrides: tuple[str, ...]) -> Any:
+    """The config that the overrides give, with its references as they are written."""
+    return OmegaConf.to_container(compose(overrides), resolve=False)
+
+
 def _defaults(key: str) -> list[Any]:
-    """The values of a key in the configs that have it, as they are written."""
+    """The values of a key in the configs that have it."""
     found = []
     for overrides in CONTEXTS:
-        value: Any = OmegaConf.to_container(compose(overrides), resolve=False)
+        value = composed(overrides)
         try:
             for part in key.split("."):
                 value = value[part]

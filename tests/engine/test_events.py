@@ -146,7 +146,7 @@ def test_only_on_start_carries_the_config(tmp_path: Path) -> None:
     assert meta["seed"] == 7
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(
     train_loss=numbers,
     val_loss=numbers,
@@ -212,7 +212,7 @@ def test_the_last_line_of_a_run_keeps_the_histories(moment: str, tmp_path: Path)
     assert read_events(tmp_path).records[0]["histories"] == histories
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(st.integers(min_value=1, max_value=10**6))
 def test_a_torn_last_line_is_not_yet_and_later_skipped_and_counted(
     tmp_path_factory: pytest.TempPathFactory, where: int
@@ -239,7 +239,7 @@ def test_an_event_that_lacks_only_its_end_of_line_is_not_lost(tmp_path: Path) ->
     assert read_events(tmp_path).records == [first, second]
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=50, deadline=None)
 @given(st.binary(max_size=60))
 @example(b"9" * 5000 + b"\n")
 @example(b"[" * 100_000 + b"\n")
@@ -298,7 +298,6 @@ def test_a_run_directory_may_have_any_name(name: str, tmp_path: Path) -> None:
     "value",
     [
         torch.tensor(0.5),
-        torch.tensor([0.5]),
         torch.tensor(0.5, dtype=torch.float64),
         np.float32(0.5),
         np.float64(0.5),

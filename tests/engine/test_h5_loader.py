@@ -252,7 +252,7 @@ def test_a_file_that_is_no_hdf5_is_called_so(content: bytes, path: Path) -> None
 
 def test_a_folder_is_no_data_file(path: Path) -> None:
     path.mkdir()
-    refused(path)
+    assert str(path) in str(refused(path))
 
 
 def test_a_damaged_block_of_data_is_an_error_that_names_the_dataset(path: Path) -> None:
@@ -389,7 +389,7 @@ def test_a_layout_that_contradicts_itself_is_said_in_a_sentence(
 
 
 def test_an_unknown_source_is_refused_with_the_known_ones() -> None:
-    with pytest.raises(ConfigError, match="data.source=csv") as caught:
+    with pytest.raises(ConfigError, match=r"data\.source=csv") as caught:
         make_dataloaders(config(source="csv"))
     assert "h5" in str(caught.value)
     assert "synthetic" in str(caught.value)

@@ -39,7 +39,7 @@ def tolerance(normaliser: Normaliser, values: Tensor) -> Tensor:
 
 
 @pytest.mark.parametrize("log", LOGS.values(), ids=LOGS.keys())
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(values=rows)
 def test_inverse_undoes_forward(log: list[bool], values: Tensor) -> None:
     normaliser = fit(values, log)
@@ -77,7 +77,7 @@ def test_the_order_of_features_in_a_larger_shape_is_kept() -> None:
     assert torch.equal(shaped.reshape(60, 2), normaliser.forward(values))
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(
     constant=st.floats(-1e7, 1e7, width=32),
     n=st.integers(1, 40),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import itertools
 import math
 import subprocess
 import sys
@@ -183,7 +184,7 @@ def test_by_default_the_learning_rate_never_changes() -> None:
 
 def test_warming_up_rises_in_equal_parts_to_the_learning_rate() -> None:
     rates = learning_rates(12, warmup_epochs=2)  # of 4 batches each
-    rises = [after - before for before, after in zip(rates[:8], rates[1:9], strict=True)]
+    rises = [after - before for before, after in itertools.pairwise(rates[:9])]
     assert all(rise == pytest.approx(rises[0]) for rise in rises)
     assert 0 < rates[0] == pytest.approx(rises[0])
     assert rates[8:] == [pytest.approx(0.01)] * 4
@@ -199,7 +200,7 @@ def test_a_cosine_falls_from_the_learning_rate_to_its_final_fraction(
     top = round(4 * warmup)
     falling = rates[top:]
     assert falling[0] == pytest.approx(0.01)
-    assert all(after < before for before, after in zip(falling, falling[1:], strict=False))
+    assert all(after < before for before, after in itertools.pairwise(falling))
     assert rates[40] == pytest.approx(0.01 * final, abs=1e-12)
     middle = 0.01 * (1 + final) / 2
     assert rates[(top + 40) // 2] == pytest.approx(middle)

@@ -52,7 +52,7 @@ def test_a_misspelt_group_is_corrected_to_a_group() -> None:
 
 
 def test_a_good_command_has_no_problems() -> None:
-    overrides = ["phase1.trainer.lr=1e-3", "+mine=1", "~phase1.trainer.clip_grad_norm"]
+    overrides = ["phase1.trainer.lr=1e-3", "+mine=1", "~phase1.trainer.weight_decay"]
     assert find_problems(overrides) == []
 
 
@@ -70,14 +70,17 @@ def test_a_key_of_an_option_that_is_not_chosen_is_a_problem() -> None:
 
 
 def test_each_value_of_a_sweep_is_checked() -> None:
-    overrides = [
-        "phase1/latent_space=none,vqq,vq",
-        "phase1.latent_space.codebook_size=64",
-        "phase1.trainer.lr=choice(0.1,-1)",
-        "phase1.trainer.epochs=range(0,2)",
+    found = find_problems(
+        [
+            "phase1/latent_space=none,vqq,vq",
+            "phase1.latent_space.codebook_size=64",
+            "phase1.trainer.epochs=range(0,2)",
+        ]
+    )
+    assert [problem.partition(":")[0] for problem in found] == [
+        "phase1/latent_space=vqq",
+        "phase1.trainer.epochs=0",
     ]
-    found = {problem.partition(":")[0] for problem in find_problems(overrides)}
-    assert found == {"phase1/latent_space=vqq", "phase1.trainer.epochs=0", "phase1.trainer.lr=-1"}
 
 
 def test_several_values_need_a_sweep() -> None:
@@ -94,13 +97,9 @@ def test_every_kind_of_sweep_is_answered(override: str) -> None:
     assert all(override.partition("=")[0] in problem for problem in problems)
 
 
-def test_an_environment_variable_that_is_not_set_is_one_sentence(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    for name in ("USER", "THESIS_DATA_ROOT", "THESIS_OUTPUT_ROOT"):
-        monkeypatch.delenv(name, raising=False)
-    (problem,) = find_problems(["env=stoomboot"])
-    assert "USER" in problem
+def test_an_environment_variable_that_is_not_set_is_one_sentence() -> None:
+    (problem,) = find_problems(["env.output_root=${oc.env:NO_SUCH_VARIABLE}"])
+    assert "NO_SUCH_VARIABLE" in problem
     assert "\n" not in problem
 
 

@@ -61,7 +61,7 @@ def test_the_fixed_columns_come_first_and_in_order(tmp_path: Path) -> None:
     assert header(tmp_path) == [*COLUMNS, "metric_token_mse", "metric_accuracy"]
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(rows_of_metrics)
 def test_what_is_read_is_what_was_written_whatever_metrics_come_when(
     tmp_path_factory: pytest.TempPathFactory, written: list[Row]
@@ -84,7 +84,9 @@ def test_a_metric_name_with_line_breaks_shifts_no_column(name: str, tmp_path: Pa
     append(tmp_path, 1, {name: 2.0})
     rows = read_scalars(tmp_path)
     assert [row["epoch"] for row in rows] == ["0", "1"]
-    assert [row[f"metric_{name}"] for row in rows] == ["1.0", "2.0"]
+    (column,) = [column for column in rows[0] if column.startswith("metric_")]
+    assert column == f"metric_{name}".replace("\r", " ").replace("\n", " ")
+    assert [row[column] for row in rows] == ["1.0", "2.0"]
 
 
 @pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
@@ -155,7 +157,7 @@ def test_splits_share_a_file(tmp_path: Path) -> None:
     assert [row["split"] for row in read_scalars(tmp_path)] == ["val", "test"]
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=50, deadline=None)
 @given(st.binary(max_size=60))
 @example(b"a\rb\n1,2\n")
 @example(b'a,"b\n1,2\n')

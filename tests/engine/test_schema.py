@@ -6,6 +6,8 @@ import copy
 import functools
 import itertools
 import math
+import os
+import pwd
 from typing import Any
 
 import pytest
@@ -21,6 +23,14 @@ of_every_number = pytest.mark.parametrize(
 )
 LATENTS, LOOPS = ("none", "linear", "vq"), ("ae", "test_mlp")
 LOGGING = ("plots_minimal", "plots_standard", "plots_full")
+PRODUCT = [*itertools.product(LOOPS, LATENTS, LOGGING)]
+# Both loops with every latent space and every logging; the other combinations only confirm it.
+COMBINATIONS = [
+    combination
+    if LATENTS.index(combination[1]) == LOGGING.index(combination[2])
+    else pytest.param(*combination, marks=pytest.mark.slow)
+    for combination in PRODUCT
+]
 
 
 @functools.cache
@@ -40,7 +50,7 @@ def config_with(key: str) -> DictConfig:
 
 def with_value(key: str, value: Any) -> DictConfig:
     cfg = config_with(key)
-    OmegaConf.update(cfg, key, value)
+    OmegaConf.update(cfg, key, value, merge=False)
     return cfg
 
 
@@ -128,9 +138,7 @@ def test_what_is_expected_names_every_bound(field: Field) -> None:
     assert all(word in field.expected() for word in words)
 
 
-@pytest.mark.parametrize(
-    ("loop", "latent", "logging"), [*itertools.product(LOOPS, LATENTS, LOGGING)]
-)
+@pytest.mark.parametrize(("loop", "latent", "logging"), COMBINATIONS)
 def test_the_defaults_of_every_combination_have_no_problems(
     loop: str, latent: str, logging: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -163,7 +171,7 @@ def test_all_wrong_values_are_told_in_the_order_of_the_fields() -> None:
     assert keys == ["device", "phase1.trainer.lr", "data.batch_size"]
 
 
-@pytest.mark.parametrize("key", ["data.path", "data.root", "env.data_root", "env.output_root"])
+@pytest.mark.parametrize("key", ["data.root", "data.file", "env.output_root"])
 def test_a_place_must_be_given(key: str) -> None:
     problems = value_problems(with_value(key, None))
     assert any(key in problem for problem in problems)
@@ -176,14 +184,17 @@ def test_a_key_that_is_not_there_is_no_problem() -> None:
 ROOTS = {"THESIS_DATA_ROOT": "/data", "THESIS_OUTPUT_ROOT": "/output"}
 
 
-def test_an_environment_variable_that_is_not_set_is_one_sentence(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    for name in ("USER", *ROOTS):
-        monkeypatch.delenv(name, raising=False)
-    (problem,) = value_problems(compose(["env=stoomboot"]))
-    assert "USER" in problem
+def test_an_environment_variable_that_is_not_set_is_one_sentence() -> None:
+    (problem,) = value_problems(compose(["env.output_root=${oc.env:NO_SUCH_VARIABLE}"]))
+    assert "NO_SUCH_VARIABLE" in problem
     assert "\n" not in problem
+
+
+def test_the_user_is_known_where_no_variable_tells_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("USER", "LOGNAME", "USERNAME", "LNAME", *ROOTS):
+        monkeypatch.delenv(name, raising=False)
+    user = pwd.getpwuid(os.getuid()).pw_name
+    assert compose(["env=stoomboot"]).env.output_root == f"/data/atlas/users/{user}/outputs"
 
 
 def test_no_user_is_needed_where_both_places_are_given(monkeypatch: pytest.MonkeyPatch) -> None:

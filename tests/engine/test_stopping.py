@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 import signal
 import threading
@@ -34,13 +35,16 @@ def test_the_second_signal_interrupts(first: signal.Signals, second: signal.Sign
 @pytest.mark.parametrize("error", [None, ValueError, KeyboardInterrupt])
 def test_the_handlers_from_before_come_back(error: type[BaseException] | None) -> None:
     before = [signal.getsignal(signum) for signum in SIGNALS]
-    if error is None:
+    during: list[object] = []
+
+    def work() -> None:
         with StopSignals():
-            during = [signal.getsignal(signum) for signum in SIGNALS]
-    else:
-        with pytest.raises(error), StopSignals():
-            during = [signal.getsignal(signum) for signum in SIGNALS]
-            raise error
+            during.extend(signal.getsignal(signum) for signum in SIGNALS)
+            if error is not None:
+                raise error
+
+    with contextlib.nullcontext() if error is None else pytest.raises(error):
+        work()
     assert [signal.getsignal(signum) for signum in SIGNALS] == before
     assert not set(during) & set(before)
 

@@ -6,11 +6,13 @@ import inspect
 from typing import Any
 
 import torch
+from hydra.errors import InstantiationException
 from hydra.utils import instantiate
 from torch import Tensor, nn
 
 from engine.architectures.autoencoder.losses.reconstruction import PADDING
 from engine.architectures.autoencoder.outputs import AutoencoderOutput
+from engine.errors import ConfigError
 
 
 class TokenEmbedding(nn.Module):
@@ -70,23 +72,37 @@ def build_from_config(cfg: Any) -> Autoencoder:
 
     Raises
     ------
-    hydra.errors.InstantiationException
+    ConfigError
         If a class cannot be found or does not take its arguments.
     """
     phase1, data = cfg.phase1, cfg.data
     n_features, n_types = len(data.features), len(data.type_names)
     embedding = TokenEmbedding(n_types, phase1.id_embedding_dim)
-    encoder = instantiate(
-        phase1.encoder,
+    encoder = _component(
+        phase1,
+        "encoder",
         input_dim=n_features + phase1.id_embedding_dim,
         latent_dim=phase1.latent_dim,
     )
-    latent_space = instantiate(phase1.latent_space, latent_dim=phase1.latent_dim)
-    decoder = instantiate(
-        phase1.decoder,
+    latent_space = _component(phase1, "latent_space", latent_dim=phase1.latent_dim)
+    decoder = _component(
+        phase1,
+        "decoder",
         latent_dim=latent_space.output_dim,
         n_features=n_features,
         n_types=n_types,
         n_globals=len(data.global_features),
     )
     return Autoencoder(embedding, encoder, latent_space, decoder)
+
+
+def _component(phase1: Any, part: str, **sizes: int) -> Any:
+    """The module that `phase1.PART` names, made with its own arguments and `sizes`."""
+    try:
+        return instantiate(phase1[part], **sizes)
+    except InstantiationException as error:
+        cause = error.__cause__ or error
+        raise ConfigError(
+            f"phase1.{part}: {phase1[part].get('_target_')} cannot be made: {cause}",
+            f"Correct its _target_ and arguments; it is also given {', '.join(sizes)}.",
+        ) from error

@@ -66,6 +66,6 @@ class GlobalsHead(nn.Module):
 
     def forward(self, z: Tensor, mask: Tensor) -> Tensor:
         """[B, T, D] and mask [B, T] to [B, G]; padding does not count."""
-        weight = mask.unsqueeze(-1).to(z.dtype)
-        pooled = (self.per_token(z) * weight).sum(dim=1) / weight.sum(dim=1).clamp(min=1)
-        return self.per_event(pooled)
+        per_token = self.per_token(z).masked_fill(~mask.unsqueeze(-1), 0.0)
+        n_objects = mask.sum(dim=1, keepdim=True).clamp(min=1)
+        return self.per_event(per_token.sum(dim=1) / n_objects)

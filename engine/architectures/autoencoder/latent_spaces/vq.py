@@ -31,7 +31,8 @@ class VectorQuantiser(nn.Module):
     revive_every
         Steps between two revivals of dead codes; 0 never revives.
     dead_below
-        A code is dead when fewer vectors a step than this use it, on average.
+        A code is dead when it is used less than this fraction of even use, on average; even use
+        is the objects of a batch over the number of codes.
     eps
         Smooths the averaged counts, so that a code without vectors does not divide by zero.
     """
@@ -47,7 +48,7 @@ class VectorQuantiser(nn.Module):
         codebook_size: int = 512,
         decay: float = 0.99,
         revive_every: int = 50,
-        dead_below: float = 0.1,
+        dead_below: float = 0.2,
         eps: float = 1e-5,
     ) -> None:
         super().__init__()
@@ -87,19 +88,25 @@ class VectorQuantiser(nn.Module):
     @torch.no_grad()
     def _before_update(self, flat: Tensor, real: Tensor) -> None:
         """Start from the first batch; every `revive_every` steps move dead codes."""
+        even_use = real.sum() / self.codebook_size
+        # Codes start a little above dead, so that one which nothing uses is found soon.
+        use = even_use * (2 * self.dead_below or 1.0)
         if self._step == 0:
-            self._place(torch.ones_like(self.cluster_size, dtype=torch.bool), flat, real)
+            if not real.any():
+                return
+            self._place(torch.ones_like(self.cluster_size, dtype=torch.bool), use, flat, real)
         elif self.revive_every and self._step % self.revive_every == 0:
-            self._place(self.cluster_size < self.dead_below, flat, real)
+            dead = (self.cluster_size < self.dead_below * even_use) & real.any()
+            self._place(dead, use, flat, real)
         self._step += 1
         self.steps += 1
 
-    def _place(self, which: Tensor, flat: Tensor, real: Tensor) -> None:
-        """Put the codes `which` [K] onto vectors of this batch, drawn without repetition."""
+    def _place(self, which: Tensor, use: Tensor, flat: Tensor, real: Tensor) -> None:
+        """Put the codes `which` [K] onto vectors of this batch, as if used `use` times a step."""
         drawn = _draw_rows(flat, real, self.codebook_size)
         self.codebook.copy_(torch.where(which.unsqueeze(1), drawn, self.codebook))
-        self.cluster_sum.copy_(torch.where(which.unsqueeze(1), drawn, self.cluster_sum))
-        self.cluster_size.masked_fill_(which, 1.0)
+        self.cluster_sum.copy_(torch.where(which.unsqueeze(1), drawn * use, self.cluster_sum))
+        self.cluster_size.copy_(torch.where(which, use, self.cluster_size))
 
     @torch.no_grad()
     def _update(self, flat: Tensor, real: Tensor, codes: Tensor) -> None:

@@ -24,9 +24,8 @@ def token_mse(predicted: Tensor, target: Tensor, mask: Tensor) -> Tensor:
         Scalar: mean over the objects and their features. With features of unit variance,
         predicting the mean gives 1.
     """
-    weight = mask.unsqueeze(-1).to(predicted.dtype)
-    squared = (predicted - target).square() * weight
-    return squared.sum() / (weight.sum() * predicted.shape[-1]).clamp(min=1)
+    difference = (predicted - target).masked_fill(~mask.unsqueeze(-1), 0.0)
+    return difference.square().sum() / (mask.sum() * predicted.shape[-1]).clamp(min=1)
 
 
 def id_cross_entropy(logits: Tensor, target: Tensor) -> Tensor:
@@ -42,11 +41,12 @@ def id_cross_entropy(logits: Tensor, target: Tensor) -> Tensor:
     Returns
     -------
     Tensor
-        Scalar: mean over the objects.
+        Scalar: mean over the objects; 0 where there are none.
     """
-    return functional.cross_entropy(
-        logits.flatten(0, 1), target.flatten(), ignore_index=PADDING, reduction="mean"
+    total = functional.cross_entropy(
+        logits.flatten(0, 1), target.flatten(), ignore_index=PADDING, reduction="sum"
     )
+    return total / (target != PADDING).sum().clamp(min=1)
 
 
 def id_accuracy(logits: Tensor, target: Tensor) -> Tensor:
