@@ -153,8 +153,7 @@ class Fit:
 
     def _finish(self) -> dict[str, Any]:
         """Save, test the best weights, close the facts, and say how it went."""
-        stopped = self.session.stop_signal is not None
-        if stopped:
+        if self.session.stop_signal is not None:
             self.session.save_last(self.objective.state_dict(), self._epochs_done)
         val_losses = self.session.histories["val_loss"]
         # Figures show the last epoch, so their data come before the best weights are put back.
@@ -164,7 +163,7 @@ class Fit:
             "best_val_loss": self.best_loss if self.best_weights else None,
             "best_epoch": self.best_epoch if self.best_weights else None,
             "baseline_val_loss": self.baseline,
-            "test_loss": None if stopped else self._test(),
+            "test_loss": None if self.session.stop_signal is not None else self._test(),
         }
         metrics = {k: v for k, v in result.items() if v is not None}
         self.session.end(metrics, figure_data)
@@ -172,11 +171,13 @@ class Fit:
         self.session.raise_if_stopped()
         return result
 
-    def _test(self) -> float:
-        """The loss on the test split with the best weights, recorded."""
+    def _test(self) -> float | None:
+        """The loss on the test split with the best weights, recorded; None if a signal came."""
         if self.best_weights is not None:
             self.objective.model.load_state_dict(self.best_weights)
         test = self._evaluate(self.test_batches)
+        if self.session.stop_signal is not None:
+            return None
         means = test.means()
         loss = self.objective.loss_of(means)
         self.session.end_test(self.best_epoch, loss, means | self.objective.metrics(test.counts))

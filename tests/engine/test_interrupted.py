@@ -18,6 +18,8 @@ import torch
 
 from engine.facts import RunDir, read_events, read_scalars
 from engine.training_loops.checkpoints import load_checkpoint
+from engine.training_loops.fit import Fit
+from tests.conftest import Outcome
 
 LONG = [
     "phase1.trainer.epochs=100000",
@@ -75,6 +77,24 @@ def test_a_signal_ends_a_training_cleanly(own_folder: Path, signum: int, code: i
     last = torch.load(run.last, weights_only=True)
     assert last["epoch"] == len(log.of("on_epoch_end"))
     assert last["step"] == log.records[-1]["step"]
+
+
+def test_a_signal_during_the_test_split_records_no_half_a_test(
+    thesis_train: Callable[..., Outcome], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    test = Fit._test
+
+    def interrupted(self: Fit) -> float | None:
+        os.kill(os.getpid(), signal.SIGTERM)
+        return test(self)
+
+    monkeypatch.setattr(Fit, "_test", interrupted)
+    outcome = thesis_train()
+    log = read_events(outcome.run.path)
+    assert outcome.code == 143
+    assert log.of("on_test_end") == []
+    assert log.records[-1]["stopped"] is True
+    assert load_checkpoint(outcome.run.last)["epoch"] == 2
 
 
 def test_a_signal_ends_a_sweep_with_the_run_it_hits(own_folder: Path) -> None:
