@@ -99,7 +99,7 @@ def _one_line(error: Exception) -> str:
 
 
 def _epoch_is_due(logging_cfg: Mapping[str, Any], epoch: int | None) -> bool:
-    every = int(logging_cfg.get("figure_every_epochs", 5))
+    every = int(logging_cfg.get("figure_every_epochs", 10))
     return epoch is not None and every > 0 and (epoch + 1) % every == 0
 
 
