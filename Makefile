@@ -3,7 +3,9 @@
 VENV := .venv
 BIN := $(VENV)/bin
 PYTHON ?= python3
-PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
+PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
+# As a variable it reaches the environments in which packages are built too.
+export PIP_CONSTRAINT := $(CURDIR)/constraints.txt
 
 .DEFAULT_GOAL := help
 .PHONY: help train test lint format bench test-long clean
@@ -40,7 +42,7 @@ clean: ## remove the environment and what tools left
 $(VENV)/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 		{ echo "thesis-ml needs Python 3.11 or newer; name one with make PYTHON=python3.12"; exit 1; }
-	$(PYTHON) -m venv $(VENV)
+	$(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); exit 1; }
 
 $(VENV)/installed: $(VENV)/bin/python pyproject.toml constraints.txt
 	@echo "Installing thesis-ml into $(VENV), which takes a few minutes the first time ..."

@@ -61,3 +61,14 @@ class TrainingError(EngineError):
 
 class LaunchError(EngineError):
     """A job cannot be started, followed or stopped."""
+
+
+class Stopped(BaseException):
+    """A signal asked the training to end.
+
+    Like `KeyboardInterrupt` it is no `Exception`, so that a sweep ends with it.
+    """
+
+    def __init__(self, signum: int) -> None:
+        super().__init__(f"stopped by signal {signum}")
+        self.exit_code = 128 + signum

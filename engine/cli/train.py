@@ -6,15 +6,19 @@ import contextlib
 import importlib
 import logging
 import os
+import secrets
 import shutil
+import signal
 import sys
-import traceback
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from types import FrameType
+from typing import Any, TypeGuard
 
 import engine
-from engine.errors import ConfigError, DataError, EngineError
+from engine.cli.console import console, exit_code, log_file, report
+from engine.errors import ConfigError, DataError, Stopped
 from engine.facts.provenance import HYDRA_JOB_ID
 from engine.facts.run_dir import RunDir, unwritable_output
 
@@ -56,23 +60,21 @@ def main(argv: Sequence[str] | None = None, program: str = "thesis-train") -> in
         print(f"thesis-ml {engine.__version__}")
         return 0
     failures: list[Exception] = []
-    if os.getcwd() not in sys.path:  # loops and components of the user's own, as with python -m
-        sys.path.insert(0, os.getcwd())
     try:
         from engine.config.command import run_command
 
-        with _console():
+        with console(), _signals_as_exceptions():
             run_command(program, words, _task(failures, debug), list(DISPATCH))
     except KeyboardInterrupt:
-        return 130
+        return 128 + signal.SIGINT
+    except Stopped as stop:
+        return stop.exit_code
     except SystemExit as leave:
-        return leave.code if isinstance(leave.code, int) else int(leave.code is not None)
+        return exit_code(leave)
     except Exception as error:  # noqa: BLE001 - a bug gets its sentence like any failure
-        failures.append(_report(error, debug))
-    except BaseException as error:
-        if not hasattr(error, "exit_code"):
-            raise
-        return error.exit_code
+        # Hydra has no words of its own for a folder that it cannot make.
+        told = unwritable_output(error.filename, error) if _names_a_file(error) else error
+        failures.append(report(told, debug))
     finally:
         _remove_scratch()
     return max((getattr(error, "exit_code", 1) for error in failures), default=0)
@@ -94,15 +96,18 @@ def find_loop(name: str) -> Callable[[Any], dict[str, Any]]:
     if name in DISPATCH:
         return DISPATCH[name]
     module, _, function = name.partition(":")
-    if not function:
+    if not (module and function):
         raise ConfigError(
             f"loop={name}: there is no such loop",
             f"Choose {', '.join(DISPATCH)}, or name a function as package.module:function.",
         )
     try:
-        return getattr(importlib.import_module(module), function)
+        loop = getattr(importlib.import_module(module), function)
     except (ImportError, AttributeError) as error:
         raise ConfigError(f"loop={name}: {error}") from error
+    if not callable(loop):
+        raise ConfigError(f"loop={name}: {function} is not a function")
+    return loop
 
 
 def _task(failures: list[Exception], debug: bool) -> Callable[[Any], None]:
@@ -112,7 +117,7 @@ def _task(failures: list[Exception], debug: bool) -> Callable[[Any], None]:
         try:
             _train(cfg)
         except Exception as error:  # noqa: BLE001 - whatever a loop raises must not end a sweep
-            failures.append(_report(error, debug))
+            failures.append(report(error, debug))
 
     return task
 
@@ -122,32 +127,59 @@ def _train(cfg: Any) -> None:
     from engine.config.command import check_values, run_settings
 
     wanted, texts, job_number = run_settings()
-    with _environment(HYDRA_JOB_ID, job_number), _nothing_left_by_a_mistake(wanted):
-        loop = find_loop(cfg.loop)
+    try:
         check_values(cfg)
-        _make_paths_absolute(cfg)
+        _import_from_here()
+        loop = find_loop(cfg.loop)
+    except ConfigError:
+        _remove_empty(wanted)
+        raise
+    _make_paths_absolute(cfg)
+    _draw_seed(cfg)
+    with _environment(HYDRA_JOB_ID, job_number):
         if not cfg.logging.save_artifacts:
             loop(cfg)
             return
         run_dir = _claim(wanted, cfg, texts)
         place = os.path.relpath(run_dir.path)
-        with (
-            _nothing_left_by_a_mistake(run_dir.path),
-            contextlib.chdir(run_dir.path),
-            _log_file(run_dir),
-        ):
-            loop(cfg)
-            log.info("run directory %s", place)
+        with _discarded_if_unused(run_dir), contextlib.chdir(run_dir.path), log_file(run_dir.log):
+            try:
+                loop(cfg)
+            finally:
+                if run_dir.events.exists():
+                    log.info("run directory %s", place)
 
 
 @contextlib.contextmanager
-def _nothing_left_by_a_mistake(path: Path) -> Iterator[None]:
-    """Remove a run directory in which no run came to an event, when the user is at fault."""
+def _discarded_if_unused(run_dir: RunDir) -> Iterator[None]:
+    """Leave no directory of a run that a mistake or a signal ended before its first event."""
     try:
         yield
-    except (ConfigError, DataError):
-        RunDir(path).discard_unused()
+    except (ConfigError, DataError, KeyboardInterrupt, Stopped):
+        run_dir.discard_unused()
         raise
+
+
+def _remove_empty(wanted: Path) -> None:
+    """Remove the folder that Hydra has made for a run which does not begin, if it is empty."""
+    if wanted != Path.cwd():
+        with contextlib.suppress(OSError):
+            wanted.rmdir()
+
+
+def _import_from_here() -> None:
+    """Let loops and components of the user's own be imported from where the command was typed.
+
+    Last on the path, so that no file there takes the place of a package.
+    """
+    if os.getcwd() not in sys.path:
+        sys.path.append(os.getcwd())
+
+
+def _draw_seed(cfg: Any) -> None:
+    """Where no seed is given draw one, so that it stands in the config and in the facts."""
+    if cfg.phase1.trainer.get("seed", 0) is None:
+        cfg.phase1.trainer.seed = secrets.randbits(32)
 
 
 def _claim(wanted: Path, cfg: Any, texts: dict[str, str]) -> RunDir:
@@ -162,7 +194,8 @@ def _claim(wanted: Path, cfg: Any, texts: dict[str, str]) -> RunDir:
 
 def _make_paths_absolute(cfg: Any) -> None:
     """Paths of the config as seen from where the command was typed, not from the run directory."""
-    for node, key in ((cfg.env, "data_root"), (cfg.env, "output_root"), (cfg.data, "root")):
+    places = ((cfg.env, "data_root"), (cfg.env, "output_root"), (cfg.data, "root"))
+    for node, key in (*places, (cfg.data, "path")):
         if key in node:
             node[key] = os.path.abspath(os.path.expanduser(node[key]))
 
@@ -181,65 +214,32 @@ def _environment(name: str, value: str | None) -> Iterator[None]:
             os.environ[name] = before
 
 
-class _Stdout(logging.StreamHandler):
-    """Prints to whatever standard output is at the moment: a progress bar may have taken it."""
+def _names_a_file(error: Exception) -> TypeGuard[OSError]:
+    return isinstance(error, OSError) and error.filename is not None
 
-    def emit(self, record: logging.LogRecord) -> None:
-        self.setStream(sys.stdout)
-        super().emit(record)
+
+def _ended_by() -> list[signal.Signals]:
+    """The signals that would end this process; under nohup SIGHUP does not."""
+    signals = (signal.SIGTERM, signal.SIGHUP)
+    return [signum for signum in signals if signal.getsignal(signum) is not signal.SIG_IGN]
 
 
 @contextlib.contextmanager
-def _handler(handler: logging.Handler, level: int) -> Iterator[None]:
-    """The engine's messages go to `handler` for as long as the block runs."""
-    handler.setLevel(level)
-    log.addHandler(handler)
-    log.setLevel(logging.DEBUG)
+def _signals_as_exceptions() -> Iterator[None]:
+    """Let SIGTERM and SIGHUP unwind what has begun, as Ctrl-C does, until a training takes over."""
+
+    def stop(signum: int, frame: FrameType | None) -> None:
+        raise Stopped(signum)
+
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = {signum: signal.signal(signum, stop) for signum in _ended_by()}
     try:
         yield
     finally:
-        log.removeHandler(handler)
-        handler.close()
-
-
-@contextlib.contextmanager
-def _console() -> Iterator[None]:
-    """Messages on standard output, as they are; Hydra's own handlers do not get them."""
-    log.propagate = False
-    try:
-        with _handler(_Stdout(), logging.INFO):
-            yield
-    finally:
-        log.propagate = True
-
-
-@contextlib.contextmanager
-def _log_file(run_dir: RunDir) -> Iterator[None]:
-    """Messages with times, and the traceback of a failure, in `train.log`."""
-    handler = logging.FileHandler(run_dir.log, encoding="utf-8")
-    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
-    with _handler(handler, logging.DEBUG):
-        try:
-            yield
-        except Exception as error:
-            log.debug("the training failed: %s", error, exc_info=True)
-            error.add_note(str(run_dir.log))
-            raise
-
-
-def _report(error: Exception, debug: bool) -> Exception:
-    """Tell the user what went wrong, on standard error; gives the error that was told."""
-    if debug:
-        traceback.print_exception(error)
-    if isinstance(error, OSError) and error.filename:
-        error = unwritable_output(error.filename, error)
-    if isinstance(error, EngineError):
-        text = str(error)
-    else:
-        logs = "".join(f"; the traceback is in {note}" for note in getattr(error, "__notes__", []))
-        text = f"unexpected {type(error).__name__}: {error}{logs}; --debug shows it here"
-    print(f"error: {text}", file=sys.stderr)
-    return error
+        for signum, handler in before.items():
+            signal.signal(signum, handler)
 
 
 def _remove_scratch() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -12,11 +13,10 @@ from typing import Any
 import hydra
 from hydra._internal.utils import get_args_parser
 from hydra.core.hydra_config import HydraConfig
-from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
-from omegaconf.errors import OmegaConfBaseException
 
 from engine.config.compose import (
+    COMPOSE_ERRORS,
     EXPERIMENT_GROUP,
     PRIMARY,
     register_loops,
@@ -27,6 +27,11 @@ from engine.config.paths import config_dir
 from engine.config.problems import find_problems
 from engine.config.schema import value_problems
 from engine.errors import ConfigError
+
+_FLAGS_WITH_VALUE = {
+    *("--cfg", "-c", "--package", "-p", "--experimental-rerun"),
+    *("--config-path", "-cp", "--config-name", "-cn", "--config-dir", "-cd"),
+}
 
 
 def run_command(
@@ -55,21 +60,37 @@ def run_command(
     argv = _flags_first(experiment_as_group(argv))
     register_resolvers()
     register_loops([*loops, *_dotted_loops(argv)])
-    if not {"--help", "-h"}.isdisjoint(argv):
-        print(_help(program, argv))
-        return
     decorate = hydra.main(version_base="1.3", config_path=str(config_dir()), config_name=PRIMARY)
     try:
+        if not {"--help", "-h"}.isdisjoint(argv):
+            print(_help(program, argv))
+            return
+        if not {"--multirun", "-m"}.isdisjoint(argv):
+            _check_sweep(argv)
         with _hydra_process(program, argv):
             decorate(task)()
-    except (HydraException, OmegaConfBaseException) as error:
+    except COMPOSE_ERRORS as error:
         raise _as_config_error(argv, error) from error
 
 
 def _help(program: str, argv: Sequence[str]) -> str:
-    args = get_args_parser().parse_args(list(argv))
-    folders = [Path(args.config_dir)] if args.config_dir else []
+    args, folders = _parse(argv)
     return help_text("engine train" if program == "engine" else program, args.overrides, folders)
+
+
+def _parse(argv: Sequence[str]) -> tuple[Any, list[Path]]:
+    """The command line as Hydra reads it, and the user's folders of config groups."""
+    args = get_args_parser().parse_args(list(argv))
+    return args, [Path(args.config_dir)] if args.config_dir else []
+
+
+def _check_sweep(argv: Sequence[str]) -> None:
+    """Refuse a sweep before its first run if any of its values is wrong."""
+    args, folders = _parse(argv)
+    if args.config_name is None and args.config_path is None:
+        problems = find_problems(args.overrides, folders)
+        if problems:
+            raise ConfigError.from_problems(problems)
 
 
 def check_values(cfg: DictConfig) -> None:
@@ -101,7 +122,15 @@ def experiment_as_group(argv: Sequence[str]) -> list[str]:
 
 def _flags_first(argv: Sequence[str]) -> list[str]:
     """The words with all overrides last: Hydra's parser takes flags between them for an error."""
-    return sorted(argv, key=lambda word: "=" in word and not word.startswith("-"))
+    flags: list[str] = []
+    overrides: list[str] = []
+    words = iter(argv)
+    for word in words:
+        if word in _FLAGS_WITH_VALUE:
+            flags += [word, *itertools.islice(words, 1)]
+        else:
+            (flags if word.startswith("-") else overrides).append(word)
+    return flags + overrides
 
 
 def run_settings() -> tuple[Path, dict[str, str], str | None]:
@@ -142,9 +171,8 @@ def _hydra_process(program: str, argv: Sequence[str]) -> Iterator[None]:
 
 def _as_config_error(argv: Sequence[str], error: Exception) -> ConfigError:
     """Every problem of the command line; Hydra's own words where we find none."""
-    args: Any = get_args_parser().parse_args(list(argv))
+    args, folders = _parse(argv)
     if args.config_name is None and args.config_path is None:
-        folders = [Path(args.config_dir)] if args.config_dir else []
         problems = find_problems(args.overrides, folders, sweep=args.multirun)
         if problems:
             return ConfigError.from_problems(problems)

@@ -16,12 +16,18 @@ from hydra._internal.hydra import Hydra
 from hydra._internal.utils import create_config_search_path
 from hydra.core.config_store import ConfigStore
 from hydra.core.global_hydra import GlobalHydra
+from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+from yaml import YAMLError
 
 from engine.config.paths import config_dir, sample_dir
 
 PRIMARY = "config"
 EXPERIMENT_GROUP = "phase1/experiment"
+
+COMPOSE_ERRORS = (HydraException, OmegaConfBaseException, YAMLError, ValueError)
+"""What Hydra raises for a wrong override, or a config file that cannot be read."""
 
 
 def scratch_dir() -> Path:
@@ -34,17 +40,24 @@ def register_resolvers() -> None:
 
     `sample_dir:` is the folder of the sample, `user:` the name of the user (also where no
     environment variable tells it, as in a batch job), `file_name:TEXT` the text without what does
-    not belong in a file name, `artifact_dir:SAVE,ROOT` the root, or a scratch folder for a run
-    that saves nothing.
+    not belong in a file name, `join_paths:FOLDER,FILE` what it says,
+    `artifact_dir:SAVE,ROOT` the root, or a scratch folder for a run that saves nothing.
     """
     resolvers: dict[str, Callable[..., str]] = {
         "sample_dir": lambda: str(sample_dir()),
         "user": getpass.getuser,
         "file_name": lambda text: re.sub(r"[^-\w.]+", "_", text),
-        "artifact_dir": lambda save, root: root if save else str(scratch_dir()),
+        "join_paths": lambda *parts: os.path.join(*map(os.path.expanduser, parts)),
+        "artifact_dir": _artifact_dir,
     }
     for name, resolver in resolvers.items():
         OmegaConf.register_new_resolver(name, resolver, replace=True)
+
+
+def _artifact_dir(save: bool, root: str) -> str:
+    if not root:
+        raise ValueError("the output root is empty")
+    return os.path.expanduser(root) if save else str(scratch_dir())
 
 
 def register_loops(names: Iterable[str]) -> None:
@@ -98,9 +111,3 @@ def search_path(config_dirs: Sequence[Path] = ()) -> Iterator[None]:
     finally:
         GlobalHydra.instance().clear()
         GlobalHydra.instance().hydra = before
-
-
-def group_options(group: str, config_dirs: Sequence[Path] = ()) -> list[str]:
-    """The options of a config group, sorted; none if there is no such group."""
-    with search_path(config_dirs):
-        return sorted(GlobalHydra.instance().config_loader().get_group_options(group))

@@ -13,9 +13,8 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
 from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
-from omegaconf.errors import OmegaConfBaseException
 
-from engine.config.compose import PRIMARY, search_path
+from engine.config.compose import COMPOSE_ERRORS, PRIMARY, search_path
 from engine.config.help import group_help
 from engine.config.paths import config_dir
 from engine.config.schema import value_problems
@@ -62,6 +61,8 @@ def _compose_problems(parsed: Sequence[Override]) -> list[str]:
 
 def _parse(text: str) -> Override | None:
     """The override that `text` means; None if it cannot be read."""
+    if not text.partition("=")[0].strip():
+        return None
     try:
         loader = GlobalHydra.instance().config_loader()
         return OverridesParser.create(loader).parse_overrides([text])[0]
@@ -103,7 +104,7 @@ def _compose(overrides: Sequence[str]) -> DictConfig | Exception:
     """The config that the overrides give, or why there is none."""
     try:
         return hydra_compose(PRIMARY, list(overrides))
-    except (HydraException, OmegaConfBaseException) as error:
+    except COMPOSE_ERRORS as error:
         return error
 
 
@@ -118,12 +119,14 @@ def _value_problems(points: Sequence[list[str]]) -> list[str]:
 
 
 def _group_options(group: str) -> list[str]:
-    return sorted(GlobalHydra.instance().config_loader().get_group_options(group))
+    options = GlobalHydra.instance().config_loader().get_group_options(group)
+    # Hydra's own first config is in the group hydra, and no choice.
+    return sorted(option for option in options if not option.startswith(("_", "config")))
 
 
 def _unparsable(text: str) -> str:
-    if "=" not in text:
-        return f"{text}: an override is written key=value, without spaces around ="
+    if "=" not in text.strip("="):
+        return f"{text or '(empty)'}: an override is written key=value, without spaces around ="
     return f"{text}: cannot be read; put quotes around special characters: 'key=\"a, b\"'"
 
 
@@ -137,8 +140,31 @@ def _explain(override: Override, error: Exception, context: Sequence[str]) -> st
         return f"{group}: there is no such group{_hint(group, list(group_help([config_dir()])))}"
     keys = _all_keys(hydra_compose(PRIMARY, list(context)))
     if group not in keys:
-        return f"{group}: there is no such key{_hint(group, keys)}; +{group}=… adds a new one"
+        other = _option_with(override, context)
+        if other:
+            return f"{group}: there is no such key here; it needs {other}"
+        return f"{group}: there is no such key{_key_hint(group, keys)}; +{group}=… adds a new one"
     return f"{override.input_line}: {_first_line(error)}"
+
+
+def _option_with(override: Override, context: Sequence[str]) -> str | None:
+    """`group=option` with which the key of an override exists; None if there is no such option."""
+    parent = override.key_or_group.rpartition(".")[0].replace(".", "/")
+    taken = {text.partition("=")[0] for text in context}
+    for group in (parent, "loop"):
+        for option in _group_options(group) if group and group not in taken else []:
+            choice = f"{group}={option}"
+            if isinstance(_compose([*context, choice, _text(override)]), DictConfig):
+                return choice
+    return None
+
+
+def _key_hint(key: str, keys: Sequence[str]) -> str:
+    """Like `_hint`, with a slash where the key that is meant is a group."""
+    hint = _hint(key, keys)
+    close = hint.removeprefix(" (did you mean ").removesuffix("?)")
+    group = close.replace(".", "/")
+    return f" (did you mean {group}=…?)" if close and _group_options(group) else hint
 
 
 def _all_keys(cfg: DictConfig) -> list[str]:

@@ -5,8 +5,9 @@ Components bring further keys of their own; those are checked by the classes the
 
 from __future__ import annotations
 
+import difflib
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,7 +19,8 @@ from omegaconf.errors import InterpolationResolutionError, OmegaConfBaseExceptio
 class Field:
     """One key of the config.
 
-    `minimum` is allowed, `above` is not; `optional` allows null; `choices` lists all values.
+    `minimum` is allowed, `above` is not; `optional` allows null; `choices` lists all values;
+    `required` says that no config can do without it.
     """
 
     key: str
@@ -28,6 +30,7 @@ class Field:
     maximum: float | None = None
     optional: bool = False
     choices: tuple[str, ...] = ()
+    required: bool = False
 
     def problem(self, value: Any) -> str | None:
         """A sentence about what is wrong with `value`; None if nothing is."""
@@ -52,8 +55,11 @@ class Field:
         return f"{text}, or null" if self.optional else text
 
     def _accepts(self, value: Any) -> bool:
-        if self.kind in (bool, str):
-            return isinstance(value, self.kind) and (not self.choices or value in self.choices)
+        if self.kind is bool:
+            return isinstance(value, bool)
+        if self.kind is str:
+            allowed = value in self.choices if self.choices else bool(value)
+            return isinstance(value, str) and allowed
         if isinstance(value, bool) or not isinstance(value, int | float):
             return False
         if self.kind is int and not isinstance(value, int):
@@ -73,9 +79,9 @@ FIELDS = (
     Field("device", str, choices=("auto", "cpu", "cuda")),
     Field("phase1.latent_dim", int, minimum=1),
     Field("phase1.id_embedding_dim", int, minimum=1),
-    Field("phase1.trainer.epochs", int, minimum=1),
-    Field("phase1.trainer.lr", float, above=0),
-    Field("phase1.trainer.seed", int, minimum=0, optional=True),
+    Field("phase1.trainer.epochs", int, minimum=1, required=True),
+    Field("phase1.trainer.lr", float, above=0, required=True),
+    Field("phase1.trainer.seed", int, minimum=0, maximum=2**63 - 1, optional=True),
     Field("phase1.trainer.weight_decay", float, minimum=0),
     Field("phase1.trainer.clip_grad_norm", float, above=0, optional=True),
     Field("phase1.trainer.accumulate_batches", int, minimum=1),
@@ -98,13 +104,23 @@ FIELDS = (
     Field("ae.loss_weights.commitment", float, minimum=0),
     Field("task", str, choices=("regression", "binary")),
     Field("test_mlp.dropout", float, minimum=0, maximum=1),
-    Field("data.batch_size", int, minimum=1),
-    Field("data.limit_samples", int, minimum=1, optional=True),
+    Field("data.batch_size", int, minimum=1, required=True),
+    Field("data.limit_samples", int, minimum=1, optional=True, required=True),
     Field("data.norm", str, choices=("zscore", "log_zscore")),
     Field("data.n_tokens", int, minimum=1),
     Field("data.n_features", int, minimum=3),
+    Field("data.n_events.train", int, minimum=1),
+    Field("data.n_events.val", int, minimum=1),
+    Field("data.n_events.test", int, minimum=1),
+    Field("data.seed", int, minimum=0, maximum=2**63 - 1),
+    Field("data.datasets.events.train", str),
+    Field("data.datasets.events.val", str),
+    Field("data.datasets.events.test", str),
+    Field("data.datasets.labels.train", str, optional=True),
+    Field("data.datasets.labels.val", str, optional=True),
+    Field("data.datasets.labels.test", str, optional=True),
     Field("data.noise", float, minimum=0),
-    Field("logging.save_artifacts", bool),
+    Field("logging.save_artifacts", bool, required=True),
     Field("logging.make_plots", bool),
     Field("logging.progress_every_s", float, minimum=0),
     Field("logging.figure_every_epochs", int, minimum=1),
@@ -117,43 +133,102 @@ FIELDS = (
     Field("logging.families.latency.enabled", bool),
 )
 
-FIGURE_MOMENTS = ("on_epoch_end", "on_test_end", "on_train_end")
+FIGURE_MOMENTS = ("on_epoch_end", "on_train_end")
 """When figures can be drawn."""
 
 _ABSENT = object()
 
 
+NODES = ("env", "data", "logging", "logging.families", "phase1", "phase1.trainer")
+"""What every config must have, with keys below it."""
+
+TEXT_LISTS = ("data.features", "data.global_features", "data.log_features", "data.type_names")
+"""Keys whose value is a list of names."""
+
+MAPPINGS = ("data.units", "data.columns")
+"""Keys, where there are any, with further keys below them; the parents of `FIELDS` are too."""
+
+CLOSED = ("phase1.trainer", "phase1.trainer.early_stopping", "logging", "logging.families")
+"""Nodes in which a key that is nearly one of `FIELDS` can only be a slip of the pen."""
+
+
 def value_problems(cfg: DictConfig) -> list[str]:
     """One sentence for each value of `cfg` that cannot be what it is, in the order of `FIELDS`."""
-    return [*_field_problems(cfg), *_list_problems(cfg), *_unresolved(cfg)]
+    shape = list(_node_problems(cfg))
+    if shape:
+        return shape
+    problems = [*_field_problems(cfg), *_list_problems(cfg), *_near_misses(cfg)]
+    return problems or list(_unresolved(cfg))
+
+
+def _node_problems(cfg: DictConfig) -> Iterator[str]:
+    """Nodes that are missing, or hold a plain value where keys belong."""
+    parents = {field.key.rpartition(".")[0] for field in FIELDS} - {""}
+    for key in sorted(parents | set(NODES) | set(MAPPINGS)):
+        value = _select(cfg, key)
+        if isinstance(value, DictConfig) or (value is _ABSENT and key not in NODES):
+            continue
+        if value is _ABSENT or value is None:
+            yield f"{key} is empty, and cannot be"
+        else:
+            group = key.replace(".", "/")
+            yield f"{key}={value}: has keys of its own; write {group}={value} to choose an option"
+
+
+def _near_misses(cfg: DictConfig) -> Iterator[str]:
+    """Keys that nothing reads, but that look like one of `FIELDS`: typed in a config file."""
+    for node in CLOSED:
+        known = [f.key.rpartition(".")[2] for f in FIELDS if f.key.rpartition(".")[0] == node]
+        for key in map(str, _select(cfg, node) if _select(cfg, node) is not _ABSENT else ()):
+            close = difflib.get_close_matches(key, known, n=1, cutoff=0.8)
+            if key not in known and close:
+                yield f"{node}.{key}: there is no such key (did you mean {node}.{close[0]}?)"
+
+
+def _select(cfg: DictConfig, key: str) -> Any:
+    """The value of a key; `_ABSENT` if there is none, or it cannot be found out."""
+    try:
+        return OmegaConf.select(cfg, key, default=_ABSENT)
+    except OmegaConfBaseException:
+        return _ABSENT  # said by _unresolved
 
 
 def _field_problems(cfg: DictConfig) -> Iterator[str]:
     for field in FIELDS:
-        try:
-            value = OmegaConf.select(cfg, field.key, default=_ABSENT)
-        except OmegaConfBaseException:
-            continue  # said by _unresolved
-        # A sum such as 1e-3 reaches us as a number; OmegaConf leaves only true text as text.
+        value = _select(cfg, field.key)
+        if value is _ABSENT and field.required:
+            yield f"{field.key} is missing: give {field.expected()}"
         problem = None if value is _ABSENT else field.problem(value)
         if problem:
             yield problem
 
 
 def _list_problems(cfg: DictConfig) -> Iterator[str]:
-    """Lists whose entries have to be of one kind."""
+    """Lists whose entries have to be of one kind, and what has to have keys below it."""
     for key in ("phase1.encoder.hidden_dims", "phase1.decoder.hidden_dims", "test_mlp.hidden_dims"):
-        value = OmegaConf.select(cfg, key, default=None)
-        if value is None:
-            continue
-        good = OmegaConf.is_list(value) and all(type(v) is int and v > 0 for v in value)
-        if not good:
+        value = _select(cfg, key)
+        if value is not _ABSENT and not _is_list(value, lambda v: type(v) is int and v > 0):
             yield f"{key}={value}: must be a list of whole numbers above 0, such as [128,128]"
-    moments = OmegaConf.select(cfg, "logging.moments", default=None)
-    if moments is not None and not (
-        OmegaConf.is_list(moments) and set(moments) <= set(FIGURE_MOMENTS)
-    ):
+    for key in TEXT_LISTS:
+        value = _select(cfg, key)
+        if value is not _ABSENT and not _is_list(value, lambda v: isinstance(v, str)):
+            yield f"{key}={value}: must be a list of names"
+    yield from _unknown_log_features(cfg)
+    moments = _select(cfg, "logging.moments")
+    if moments is not _ABSENT and not _is_list(moments, lambda v: v in FIGURE_MOMENTS):
         yield f"logging.moments={moments}: must be a list of {', '.join(FIGURE_MOMENTS)}"
+
+
+def _unknown_log_features(cfg: DictConfig) -> Iterator[str]:
+    names = [_select(cfg, f"data.{key}") for key in ("features", "global_features")]
+    logs = _select(cfg, "data.log_features")
+    if all(map(OmegaConf.is_list, [*names, logs])):
+        for name in sorted(set(map(str, logs)) - {str(n) for known in names for n in known}):
+            yield f"data.log_features: {name} is none of the features"
+
+
+def _is_list(value: Any, good: Callable[[Any], bool]) -> bool:
+    return OmegaConf.is_list(value) and all(map(good, value))
 
 
 def _unresolved(cfg: DictConfig) -> Iterator[str]:

@@ -71,5 +71,5 @@ class TensorBatches:
         """The order [N] in which the events of `epoch` come."""
         if self.shuffle_seed is None:
             return torch.arange(self.n_events)
-        generator = torch.Generator().manual_seed(self.shuffle_seed * 1_000_003 + epoch)
+        generator = torch.Generator().manual_seed((self.shuffle_seed * 1_000_003 + epoch) % 2**63)
         return torch.randperm(self.n_events, generator=generator)

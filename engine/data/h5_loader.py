@@ -117,13 +117,17 @@ def _open(path: Path) -> h5py.File:
             f"there is no data file {path}",
             "Set data.file=NAME, env.data_root=FOLDER or THESIS_DATA_ROOT to where it is.",
         )
+    if path.is_dir():
+        raise DataError(f"the data file {path} is a folder", "Set data.file=NAME.")
     try:
         return h5py.File(path, "r")
+    except BlockingIOError as error:
+        raise DataError(f"another program is writing the data file {path}") from error
     except OSError as error:
         if isinstance(error, PermissionError) or not os.access(path, os.R_OK):
             raise DataError(f"the data file {path} may not be read by you") from error
-        reason = "truncated" if "truncated" in str(error) else "not an HDF5 file, or damaged"
-        raise DataError(f"the data file {path} is {reason}", "Copy it again.") from error
+        kind = "truncated" if "truncated" in str(error) else "not an HDF5 file, or damaged"
+        raise DataError(f"the data file {path} is {kind} ({error})", "Copy it again.") from error
 
 
 def _read_split(file: h5py.File, path: Path, split: str, data: Any) -> Events:

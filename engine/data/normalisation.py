@@ -8,8 +8,6 @@ from typing import Any
 import torch
 from torch import Tensor
 
-NORMS = ("zscore", "log_zscore")
-
 
 @dataclass(frozen=True)
 class Normaliser:

@@ -195,14 +195,17 @@ class EventLog:
 def read_events(run_dir: str | os.PathLike[str]) -> EventLog:
     """Read all events of a run; damaged lines are counted, never fatal.
 
-    A last line without its end means "not yet" and is left out.
+    A last line without its end means "not yet" and is left out. A run that has claimed its
+    directory but written no event yet has none.
 
     Raises
     ------
     FactsError
-        If there is no such file or it cannot be read.
+        If this is no run directory or the file cannot be read.
     """
     events = RunDir(Path(run_dir)).events
+    if not events.exists() and events.parent.is_dir():
+        return EventLog()
     with as_facts_error(events, "read"):
         lines = events.read_bytes().split(b"\n")
     log = EventLog(torn=bool(lines.pop()))

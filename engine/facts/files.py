@@ -11,7 +11,8 @@ from typing import IO
 
 from engine.errors import FactsError
 
-_NO_SPACE = (errno.ENOSPC, errno.EDQUOT)
+NO_SPACE = (errno.ENOSPC, errno.EDQUOT)
+"""What the system says when a disk, or somebody's share of it, is full."""
 
 
 @contextlib.contextmanager
@@ -23,7 +24,7 @@ def as_facts_error(path: Path, doing: str = "write") -> Iterator[None]:
         reason = error.strerror or str(error)
         hint = "Free some space and start again; what was written before is intact."
         raise FactsError(
-            f"cannot {doing} {path}: {reason}", hint if error.errno in _NO_SPACE else ""
+            f"cannot {doing} {path}: {reason}", hint if error.errno in NO_SPACE else ""
         ) from error
 
 
@@ -38,7 +39,7 @@ def replace_file(path: Path, write: Callable[[IO[bytes]], object]) -> None:
     FactsError
         If the file cannot be written; the old one is then untouched.
     """
-    beside = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    beside = path.with_name(f".{path.name}.tmp")
     with as_facts_error(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
@@ -49,6 +50,16 @@ def replace_file(path: Path, write: Callable[[IO[bytes]], object]) -> None:
             os.replace(beside, path)
         finally:
             beside.unlink(missing_ok=True)
+        sync_folder(path.parent)
+
+
+def sync_folder(folder: Path) -> None:
+    """Flush the names in a folder to disk: a new file's, or a renamed one's."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
 
 
 def append_line(path: Path, line: str, *, sync: bool = False, drop_torn: bool = False) -> None:
@@ -76,6 +87,8 @@ def append_line(path: Path, line: str, *, sync: bool = False, drop_torn: bool = 
                 raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
             if sync:
                 os.fsync(handle)
+                if end == 0:
+                    sync_folder(path.parent)
         finally:
             os.close(handle)
 

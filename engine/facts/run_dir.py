@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import contextlib
-import errno
 import itertools
 import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from engine.errors import ConfigError
-from engine.facts.files import replace_file
+from engine.errors import ConfigError, EngineError, FactsError
+from engine.facts.files import NO_SPACE, replace_file
 
 
 @dataclass(frozen=True)
@@ -59,7 +58,7 @@ class RunDir:
 
     @property
     def last(self) -> Path:
-        """Everything that training needs to go on from the last finished epoch."""
+        """Model, optimiser and schedule as they were last saved."""
         return self.path / "last.pt"
 
     @property
@@ -97,7 +96,7 @@ class RunDir:
         raise AssertionError("itertools.count ends never")
 
     def discard_unused(self) -> None:
-        """Remove the directory again if its run never came to an event.
+        """Remove the directory again if its run, which claimed it, never came to an event.
 
         Only what a run makes before its first event is removed; a folder with anything else in
         it stays.
@@ -117,20 +116,22 @@ class RunDir:
 
     def link_model(self) -> None:
         """Point `model.pt` at `best_val.pt`; a copy where links cannot be made."""
-        beside = self.path / f".model.pt.{os.getpid()}.tmp"
+        if self.model.is_symlink() and os.readlink(self.model) == self.best.name:
+            return
+        beside = self.path / ".model.pt.tmp"
         beside.unlink(missing_ok=True)
         try:
             beside.symlink_to(self.best.name)
-        except OSError:
-            replace_file(self.model, lambda handle: handle.write(self.best.read_bytes()))
-        else:
             os.replace(beside, self.model)
+        except OSError:
+            beside.unlink(missing_ok=True)
+            replace_file(self.model, lambda handle: handle.write(self.best.read_bytes()))
 
 
-def unwritable_output(path: str | os.PathLike[str], error: OSError) -> ConfigError:
+def unwritable_output(path: str | os.PathLike[str], error: OSError) -> EngineError:
     """The error for an output directory that cannot be made or written."""
-    if error.errno in (errno.ENOSPC, errno.EDQUOT):
-        return ConfigError(
+    if error.errno in NO_SPACE:
+        return FactsError(
             f"no space left to make the run directory {path}",
             "Free some space, or choose another place with THESIS_OUTPUT_ROOT or env.output_root=…",
         )

@@ -68,9 +68,11 @@ def read_scalars(run_dir: str | os.PathLike[str]) -> list[dict[str, str]]:
     Raises
     ------
     FactsError
-        If there is no such file or it cannot be read.
+        If this is no run directory or the file cannot be read.
     """
     path = RunDir(Path(run_dir)).scalars
+    if not path.exists() and path.parent.is_dir():
+        return []
     with as_facts_error(path, "read"):
         text = path.read_bytes().decode("utf-8", "replace").replace("\0", "")
     header, *rows = map(_parse, text.split("\n")[:-1] or [""])

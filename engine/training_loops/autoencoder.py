@@ -15,6 +15,7 @@ from engine.architectures.autoencoder.losses.reconstruction import (
     id_cross_entropy,
     token_mse,
 )
+from engine.architectures.autoencoder.outputs import Reconstruction
 from engine.data import make_dataloaders, require_source
 from engine.data.batches import TensorBatches
 from engine.data.fields import EventBatch
@@ -47,7 +48,7 @@ class AutoencoderObjective(Objective):
         self.codebook_size = getattr(model.latent_space, "codebook_size", None)
 
     def terms(self, batch: EventBatch) -> Terms:
-        """Losses of one batch, the share of right types, and how often each code was used."""
+        """Losses of one batch, the share of right types; in evaluation the use of each code."""
         reconstruction, latent = self.model(batch.tokens_cont, batch.tokens_id)
         mask = batch.mask
         n_objects = mask.sum()
@@ -64,7 +65,7 @@ class AutoencoderObjective(Objective):
             terms["globals_mse"] = Term(loss, len(batch.globals))
         if latent.loss is not None:
             terms["commitment"] = Term(latent.loss, n_objects)
-        if latent.codes is not None and self.codebook_size:
+        if latent.codes is not None and self.codebook_size and not self.model.training:
             counts = torch.bincount(latent.codes[mask], minlength=self.codebook_size)
             terms["code_counts"] = Term(counts, None)
         return terms
@@ -163,7 +164,8 @@ def reconstruction_sample(
     """
     model.eval()
     tokens_cont, ids, globals_ = (tensor[:_FIGURE_EVENTS] for tensor in val_dl.tensors)
-    reconstruction, _ = model(tokens_cont, ids)
+    pieces = zip(tokens_cont.split(val_dl.batch_size), ids.split(val_dl.batch_size), strict=True)
+    reconstruction = _joined([model(*piece).reconstruction for piece in pieces])
     mask, tokens = ids > 0, meta["token_normaliser"]
     sample = {
         "features": meta["features"],
@@ -181,6 +183,16 @@ def reconstruction_sample(
         sample["globals_truth"] = inverse(globals_.cpu()).numpy()
         sample["globals_reconstruction"] = inverse(reconstruction.globals.cpu()).numpy()
     return sample
+
+
+def _joined(parts: list[Reconstruction]) -> Reconstruction:
+    """The reconstructions of batches, as one of all their events."""
+    globals_ = [part.globals for part in parts if part.globals is not None]
+    return Reconstruction(
+        tokens_cont=torch.cat([part.tokens_cont for part in parts]),
+        id_logits=torch.cat([part.id_logits for part in parts]),
+        globals=torch.cat(globals_) if globals_ else None,
+    )
 
 
 def _describe(model: Autoencoder, meta: dict[str, Any]) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,7 @@ FORMAT = 1
 
 
 def save_last(run_dir: RunDir, state: dict[str, Any], *, epoch: int, step: int) -> None:
-    """Write `last.pt`: the state of the training after `epoch` epochs and `step` steps.
+    """Write `last.pt`: model, optimiser and schedule after `epoch` epochs and `step` steps.
 
     Raises
     ------
@@ -25,13 +26,20 @@ def save_last(run_dir: RunDir, state: dict[str, Any], *, epoch: int, step: int) 
         If it cannot be written; the one before is then intact.
     """
     record = {"format": FORMAT, "epoch": epoch, "step": step} | state
-    replace_file(run_dir.last, lambda handle: torch.save(record, handle))
+    _save(run_dir.last, record)
 
 
 def save_best(run_dir: RunDir, weights: dict[str, Any]) -> None:
     """Write `best_val.pt`, a plain state_dict, and point `model.pt` at it."""
-    replace_file(run_dir.best, lambda handle: torch.save(weights, handle))
+    _save(run_dir.best, weights)
     run_dir.link_model()
+
+
+def _save(path: Path, content: dict[str, Any]) -> None:
+    """Write a checkpoint by way of memory: torch hides what the system says of a full disk."""
+    buffer = io.BytesIO()
+    torch.save(content, buffer)
+    replace_file(path, lambda handle: handle.write(buffer.getbuffer()))
 
 
 def load_checkpoint(path: str | os.PathLike[str]) -> dict[str, Any]:

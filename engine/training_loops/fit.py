@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import logging
+import math
 import time
 from collections.abc import Callable
 from typing import Any
@@ -11,8 +12,6 @@ from typing import Any
 import torch
 
 from engine.data.batches import TensorBatches
-from engine.errors import TrainingError
-from engine.training_loops.device import is_out_of_memory, out_of_memory
 from engine.training_loops.objective import Means, NonFiniteLoss, Objective
 from engine.training_loops.session import Session
 from engine.training_loops.stopping import EarlyStopping
@@ -20,7 +19,7 @@ from engine.utils import TrainingProgressShower
 
 log = logging.getLogger("engine")
 
-FigureData = Callable[[set[str], Means], dict[str, Any]]
+ValFigureData = Callable[[set[str], Means], dict[str, Any]]
 
 
 class Fit:
@@ -48,7 +47,7 @@ class Fit:
         loaders: tuple[TensorBatches, TensorBatches, TensorBatches],
         trainer: Any,
         baseline: float,
-        figure_data: FigureData,
+        figure_data: ValFigureData,
     ) -> None:
         self.session = session
         self.objective = objective
@@ -62,6 +61,7 @@ class Fit:
         self.best_epoch = 0
         self.best_weights: dict[str, Any] | None = None
         self._last_val = Means()
+        self._started = time.perf_counter()
 
     def run(self) -> dict[str, Any]:
         """All epochs, then the test split with the best weights.
@@ -78,17 +78,16 @@ class Fit:
         Stopped
             If a signal asked for the end; everything is saved then.
         """
-        try:
-            with TrainingProgressShower(self.epochs, len(self.train_batches)) as shower:
-                for epoch in range(self.epochs):
-                    self.session.epoch = epoch
-                    shower.start_epoch(epoch)
-                    val_loss = self._epoch(shower)
-                    if val_loss is None or self.early.update(val_loss):
-                        break
-            return self._finish()
-        except (TrainingError, RuntimeError, MemoryError) as error:
-            raise self._explained(error) from error
+        with TrainingProgressShower(self.epochs, len(self.train_batches)) as shower:
+            for epoch in range(self.epochs):
+                self.session.epoch = epoch
+                shower.start_epoch(epoch)
+                val_loss = self._epoch(shower)
+                if val_loss is None:
+                    log.info("stopping, as asked; a second time ends it at once")
+                if val_loss is None or self.early.update(val_loss):
+                    break
+        return self._finish()
 
     def _epoch(self, shower: TrainingProgressShower) -> float | None:
         """One epoch: its validation loss, or None if a signal ended it early."""
@@ -109,10 +108,13 @@ class Fit:
         metrics = val_means | self.objective.metrics(val.counts)
         metrics |= {f"train_{name}": value for name, value in train_means.items()}
         metrics["lr"] = self.objective.optimisation.lr
+        if not math.isfinite(numbers["val_loss"]):
+            raise NonFiniteLoss(f"the validation loss is {numbers['val_loss']}")
         self._keep(numbers["val_loss"])
-        self.session.end_epoch(numbers, metrics, self._figure_data("on_epoch_end", val))
+        self.session.end_epoch(numbers, metrics, self._figure_data)
         self.session.save_last(self.objective.state_dict(), self._epochs_done)
         self._log(numbers)
+        shower.end_epoch(numbers["train_loss"], numbers["val_loss"])
         return numbers["val_loss"]
 
     def _train(self, shower: TrainingProgressShower) -> Means:
@@ -123,7 +125,7 @@ class Fit:
             loss, terms = self.objective.train_batch(batch)
             means.add(terms)
             self.session.step += 1
-            events = (index + 1) * self.train_batches.batch_size
+            events = min((index + 1) * self.train_batches.batch_size, self.train_batches.n_events)
             throughput = events / (time.perf_counter() - started)
             shower.step(loss, throughput)
             self.session.progress(loss, throughput)
@@ -156,8 +158,6 @@ class Fit:
         if self.session.stop_signal is not None:
             self.session.save_last(self.objective.state_dict(), self._epochs_done)
         val_losses = self.session.histories["val_loss"]
-        # Figures show the last epoch, so their data come before the best weights are put back.
-        figure_data = self._figure_data("on_train_end", self._last_val)
         result = {
             "final_val_loss": val_losses[-1] if val_losses else None,
             "best_val_loss": self.best_loss if self.best_weights else None,
@@ -166,16 +166,20 @@ class Fit:
             "test_loss": None if self.session.stop_signal is not None else self._test(),
         }
         metrics = {k: v for k, v in result.items() if v is not None}
-        self.session.end(metrics, figure_data)
+        self.session.end(metrics, self._figure_data)
         self._log_result(result)
         self.session.raise_if_stopped()
         return result
 
     def _test(self) -> float | None:
-        """The loss on the test split with the best weights, recorded; None if a signal came."""
-        if self.best_weights is not None:
-            self.objective.model.load_state_dict(self.best_weights)
+        """The loss on the test split with the best weights, recorded; None if a signal came.
+
+        The model has its last weights again afterwards, which the last figures show.
+        """
+        last_weights = copy.deepcopy(self.objective.model.state_dict())
+        self.objective.model.load_state_dict(self.best_weights or last_weights)
         test = self._evaluate(self.test_batches)
+        self.objective.model.load_state_dict(last_weights)
         if self.session.stop_signal is not None:
             return None
         means = test.means()
@@ -187,21 +191,18 @@ class Fit:
     def _epochs_done(self) -> int:
         return len(self.session.histories["val_loss"])
 
-    def _figure_data(self, moment: str, val: Means) -> dict[str, Any]:
-        due = self.session.figures_due(moment)
-        if not due:
-            return {}
-        return {"baseline_val_loss": self.baseline} | self.figure_data(due, val)
+    def _figure_data(self, due: set[str]) -> dict[str, Any]:
+        return {"baseline_val_loss": self.baseline} | self.figure_data(due, self._last_val)
 
     def _log(self, numbers: dict[str, float]) -> None:
         """One line for the epoch that has just ended."""
         done, width = self._epochs_done, len(str(self.epochs))
         best = "*" if self.best_epoch == done - 1 else " "
-        left = (self.epochs - done) * numbers["epoch_time_s"]
+        left = (self.epochs - done) * (time.perf_counter() - self._started) / done
         parts = (
             f"[{done:{width}}/{self.epochs}] epoch {done - 1:{width}}",
-            f"train {numbers['train_loss']:.4f}",
-            f"val {numbers['val_loss']:.4f} {best}",
+            f"train {_digits(numbers['train_loss'])}",
+            f"val {_digits(numbers['val_loss'])} {best}",
             f"{numbers['throughput'] / 1000:.1f}k events/s",
             f"{numbers['epoch_time_s']:.1f} s",
             f"ETA {int(left // 60)}:{int(left % 60):02d}",
@@ -211,24 +212,17 @@ class Fit:
     def _log_result(self, result: dict[str, Any]) -> None:
         """How it ended: the best loss beside that of predicting the mean."""
         if result["test_loss"] is None:
-            log.info(f"stopped as asked after {self._epochs_done} of {self.epochs} epochs")
+            log.info(f"stopped after {self._epochs_done} of {self.epochs} epochs")
         if result["best_val_loss"] is not None:
             log.info(
-                f"best validation loss {result['best_val_loss']:.4f} in epoch "
-                f"{result['best_epoch']}; predicting the mean gives {self.baseline:.4f}"
+                f"best validation loss {_digits(result['best_val_loss'])} in epoch "
+                f"{result['best_epoch']}; predicting the mean gives "
+                f"{_digits(self.baseline)}"
             )
         if result["test_loss"] is not None:
-            log.info(f"test loss {result['test_loss']:.4f}")
+            log.info(f"test loss {_digits(result['test_loss'])}")
 
-    def _explained(self, error: Exception) -> Exception:
-        """`error` with the place where it happened and what to do; others as they are."""
-        where = f"in epoch {self.session.epoch}, step {self.session.step}"
-        if isinstance(error, NonFiniteLoss):
-            return TrainingError(
-                f"{error.message} {where}; stopped before the optimiser used it",
-                f"Lower phase1.trainer.lr (now {self.session.cfg.phase1.trainer.lr:g}), "
-                "or set phase1.trainer.clip_grad_norm=1.0.",
-            )
-        if is_out_of_memory(error):
-            return out_of_memory(self.session.cfg, self.session.device, where)
-        return error
+
+def _digits(loss: float) -> str:
+    """A loss with four decimals, or three digits where it is small."""
+    return f"{loss:.4f}" if abs(loss) >= 0.01 or loss == 0 else f"{loss:.2e}"

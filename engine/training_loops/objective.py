@@ -80,7 +80,7 @@ class Objective:
         return {}
 
     def state_dict(self) -> dict[str, Any]:
-        """All that a later process needs to go on."""
+        """Model, optimiser and schedule, for a checkpoint."""
         return {"model": self.model.state_dict()} | self.optimisation.state_dict()
 
     def _weights(self, named: dict[str, Any]) -> list[tuple[str, float]]:

@@ -15,8 +15,7 @@ class EagerAdamW(torch.optim.AdamW):
     """`torch.optim.AdamW` without a start-up cost of its own.
 
     Torch wraps these methods for the sake of torch.compile, and the first call imports all of its
-    compiler: as long again as `import torch`. The methods underneath are the same, but for step
-    hooks and profiler marks, which live in the wrapping.
+    compiler: as long again as `import torch`. The methods underneath are the same.
     """
 
     add_param_group = Optimizer.add_param_group.__wrapped__  # type: ignore[attr-defined]
@@ -84,7 +83,7 @@ class Optimisation:
         self._pending = 0
 
     def state_dict(self) -> dict[str, Any]:
-        """All that a later process needs to go on."""
+        """The optimiser's state and the step of the schedule, for a checkpoint."""
         return {
             "optimiser": self.optimiser.state_dict(),
             "schedule": {"last_epoch": self.schedule.last_epoch},

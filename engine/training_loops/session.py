@@ -5,28 +5,38 @@ from __future__ import annotations
 import logging
 import os
 import time
+from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-import torch
-
+from engine.errors import ConfigError, DataError, Stopped, TrainingError
 from engine.facts import RunDir, append_jsonl_event, append_scalars_csv, build_event_payload
 from engine.monitoring.orchestrator import due_families, handle_event
 from engine.training_loops.checkpoints import save_best, save_last
-from engine.training_loops.device import max_memory_mib, resolve_device
-from engine.training_loops.stopping import Stopped, StopSignals
+from engine.training_loops.device import (
+    is_out_of_memory,
+    max_memory_mib,
+    out_of_memory,
+    reset_max_memory,
+    resolve_device,
+)
+from engine.training_loops.objective import NonFiniteLoss
+from engine.training_loops.stopping import StopSignals
 from engine.utils.seed import set_all_seeds
 
 log = logging.getLogger("engine")
+
+FigureData = Callable[[set[str]], dict[str, Any]]
+"""Given the plot families that are due, gives the arrays that they draw."""
 
 
 class Session:
     """One training, from `on_start` to `on_train_end`, whatever happens between them.
 
-    A context manager: an error after `on_start` becomes an `on_exception` event, and signals are
-    held back so that a training can end cleanly. The run directory is the working directory, unless
-    `logging.save_artifacts=false`: then nothing is written at all.
+    A context manager: an error becomes an `on_exception` event, with the place where it happened
+    and what to do, and signals are held back so that a training can end cleanly. The run directory
+    is the working directory, unless `logging.save_artifacts=false`: then nothing is written.
 
     Parameters
     ----------
@@ -45,14 +55,14 @@ class Session:
         self.epoch: int | None = None
         self.step = 0
         self._begun = False
+        self._ended = False
         self._signals = StopSignals()
         self._started = time.monotonic()
         self._next_progress = 0.0
 
     def __enter__(self) -> Session:
         set_all_seeds(self.cfg.phase1.trainer.get("seed"))
-        if self.device.type == "cuda":
-            torch.cuda.reset_peak_memory_stats(self.device)
+        reset_max_memory(self.device)
         self._signals.__enter__()
         return self
 
@@ -63,8 +73,15 @@ class Session:
         trace: TracebackType | None,
     ) -> None:
         self._signals.__exit__(kind, error, trace)
-        if isinstance(error, Exception) and self._begun:
-            self._emit_exception(error)
+        if isinstance(error, ConfigError | DataError) and not self._begun:
+            return  # a mistake, and no run yet
+        if isinstance(error, Exception):
+            told = self._explained(error)
+            self._record("on_exception", error=told)
+            if told is not error:
+                raise told
+        elif isinstance(error, Stopped | KeyboardInterrupt) and self._begun and not self._ended:
+            self._record("on_train_end", stopped=True)
 
     @property
     def stop_signal(self) -> int | None:
@@ -88,12 +105,15 @@ class Session:
         self.emit("on_progress", train_loss=loss, throughput=throughput)
 
     def end_epoch(
-        self, numbers: dict[str, float], metrics: dict[str, float], figure_data: Any
+        self, numbers: dict[str, float], metrics: dict[str, float], figure_data: FigureData
     ) -> None:
         """Record an epoch: `numbers` are the losses, the time and the throughput."""
         numbers = numbers | {"max_memory_mib": max_memory_mib(self.device)}
+        before = len(self.histories["val_loss"])
         for name, value in (numbers | metrics).items():
-            self.histories.setdefault(name, []).append(value)
+            history = self.histories.setdefault(name, [])
+            # A metric that appears late, or was left out, has gaps: entry i is epoch i.
+            history += [None] * (before - len(history)) + [value]
         self._write_scalars("val", self.epoch or 0, numbers, metrics)
         self.emit("on_epoch_end", metrics=metrics, figure_data=figure_data, **numbers)
 
@@ -103,8 +123,10 @@ class Session:
         self._write_scalars("test", epoch, {}, metrics)
         self.emit("on_test_end", epoch=epoch, split="test", metrics=metrics)
 
-    def end(self, metrics: dict[str, float], figure_data: Any) -> None:
-        """Close the facts."""
+    def end(self, metrics: dict[str, float], figure_data: FigureData) -> None:
+        """Close the facts, with the last epoch that came to its end."""
+        self.epoch = len(self.histories["val_loss"]) - 1 if self.histories["val_loss"] else None
+        self._ended = True
         stopped = self.stop_signal is not None
         self.emit("on_train_end", metrics=metrics, figure_data=figure_data, stopped=stopped)
 
@@ -113,8 +135,11 @@ class Session:
         if self.stop_signal is not None:
             raise Stopped(self.stop_signal)
 
-    def emit(self, moment: str, figure_data: dict[str, Any] | None = None, **fields: Any) -> None:
-        """Write an event, then draw the figures due at this moment."""
+    def emit(self, moment: str, figure_data: FigureData | None = None, **fields: Any) -> None:
+        """Write an event, then draw the figures due at this moment.
+
+        `figure_data` is called, with the names of the plot families that are due, only if any are.
+        """
         if self.run_dir is None:
             return
         payload = build_event_payload(
@@ -127,17 +152,25 @@ class Session:
             **({"epoch": self.epoch} | fields),
         )
         append_jsonl_event(self.run_dir.path, payload)
-        payload["figure_data"] = figure_data or {}
-        handle_event(self.cfg.logging, self.plot_families, moment, payload)
+        # Who stops a training wants it to end, not to draw.
+        if self.stop_signal is None and moment != "on_exception":
+            payload["figure_data"] = self._prepared(moment, figure_data)
+            handle_event(self.cfg.logging, self.plot_families, moment, payload)
 
-    def figures_due(self, moment: str) -> set[str]:
-        """The plot families that will be drawn at this moment, to prepare data for no others."""
-        if self.run_dir is None:
-            return set()
-        return set(due_families(self.cfg.logging, self.plot_families, moment, self.epoch))
+    def _prepared(self, moment: str, figure_data: FigureData | None) -> dict[str, Any]:
+        """The data of the figures due at this moment; a failure costs the figures, no more."""
+        due = set(due_families(self.cfg.logging, self.plot_families, moment, self.epoch))
+        if figure_data is None or not due:
+            return {}
+        try:
+            return figure_data(due)
+        except Exception as error:
+            log.warning("no data for the figures at %s: %s", moment, error)
+            log.debug("traceback of the data for figures", exc_info=True)
+            return {}
 
     def save_last(self, state: dict[str, Any], epochs_done: int) -> None:
-        """Keep everything that is needed to go on from here."""
+        """Keep model, optimiser and schedule as they are."""
         if self.run_dir is not None:
             save_last(self.run_dir, state, epoch=epochs_done, step=self.step)
 
@@ -161,9 +194,25 @@ class Session:
             **fixed,
         )
 
-    def _emit_exception(self, error: Exception) -> None:
-        """Record the failure; a record that cannot be written must not hide the failure itself."""
+    def _explained(self, error: Exception) -> Exception:
+        """`error` with the place where it happened and what to do; others as they are."""
+        where = "" if self.epoch is None else f" in epoch {self.epoch}, step {self.step}"
+        told: Exception = error
+        if isinstance(error, NonFiniteLoss):
+            told = TrainingError(
+                f"{error.message}{where}; stopped before the optimiser used it",
+                f"Lower phase1.trainer.lr (now {self.cfg.phase1.trainer.lr:g}), "
+                "or set phase1.trainer.clip_grad_norm=1.0.",
+            )
+        elif is_out_of_memory(error):
+            told = out_of_memory(self.cfg, self.device, where)
+        if told is not error:
+            told.__cause__ = error
+        return told
+
+    def _record(self, moment: str, **fields: Any) -> None:
+        """Record the end; a record that cannot be written must not hide why it ended."""
         try:
-            self.emit("on_exception", error=error)
+            self.emit(moment, **fields)
         except Exception as second:  # noqa: BLE001 - any failure of the record is second
-            log.error("the failure could not be recorded in the facts: %s", second)
+            log.error("the end could not be recorded in the facts: %s", second)

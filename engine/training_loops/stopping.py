@@ -6,20 +6,14 @@ import signal
 import threading
 from types import FrameType, TracebackType
 
-
-class Stopped(BaseException):
-    """The training was asked to end, and has: facts closed, checkpoint saved.
-
-    Like `KeyboardInterrupt` it is no `Exception`, so that a sweep ends with it.
-    """
-
-    def __init__(self, signum: int) -> None:
-        super().__init__(signal.Signals(signum).name)
-        self.exit_code = 128 + signum
+from engine.errors import Stopped
 
 
 class StopSignals:
-    """Remembers SIGINT and SIGTERM instead of dying of them; a second one is not held back."""
+    """Remembers SIGINT, SIGTERM and SIGHUP instead of dying; a second one raises `Stopped`.
+
+    SIGHUP comes when the terminal closes or the connection to it is lost.
+    """
 
     def __init__(self) -> None:
         self.received: int | None = None
@@ -27,8 +21,9 @@ class StopSignals:
 
     def __enter__(self) -> StopSignals:
         if threading.current_thread() is threading.main_thread():
-            for signum in (signal.SIGINT, signal.SIGTERM):
-                self._before[signum] = signal.signal(signum, self._receive)
+            for signum in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+                if signal.getsignal(signum) is not signal.SIG_IGN:  # nohup ignores SIGHUP
+                    self._before[signum] = signal.signal(signum, self._receive)
         return self
 
     def __exit__(
@@ -42,7 +37,7 @@ class StopSignals:
 
     def _receive(self, signum: int, frame: FrameType | None) -> None:
         if self.received is not None:
-            raise KeyboardInterrupt
+            raise Stopped(signum)
         self.received = signum
 
 

@@ -180,7 +180,7 @@ def test_a_disk_that_fills_up_while_torch_writes_is_a_facts_error(
     run_dir: RunDir, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     save_last(run_dir, {"model": torch.ones(3)}, epoch=1, step=1)
-    beside = run_dir.path / f".last.pt.{os.getpid()}.tmp"
+    beside = run_dir.path / ".last.pt.tmp"
     beside.symlink_to("/dev/full")
     with pytest.raises(FactsError):
         save_last(run_dir, {"model": torch.zeros(100_000)}, epoch=2, step=2)

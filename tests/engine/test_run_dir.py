@@ -94,7 +94,7 @@ def test_a_full_disk_is_said_as_such(tmp_path: Path, monkeypatch: pytest.MonkeyP
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     monkeypatch.setattr(Path, "mkdir", full)
-    with pytest.raises(ConfigError, match="no space left") as caught:
+    with pytest.raises(FactsError, match="no space left") as caught:
         RunDir.claim(tmp_path / "run")
     assert "output_root" in caught.value.hint
 

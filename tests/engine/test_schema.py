@@ -11,7 +11,7 @@ import pwd
 from typing import Any
 
 import pytest
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig, OmegaConf, open_dict
 
 from engine.config.compose import compose
 from engine.config.schema import FIELDS, Field, value_problems
@@ -177,8 +177,40 @@ def test_a_place_must_be_given(key: str) -> None:
     assert any(key in problem for problem in problems)
 
 
-def test_a_key_that_is_not_there_is_no_problem() -> None:
-    assert value_problems(OmegaConf.create({"device": "cpu"})) == []
+def test_a_key_of_a_component_that_is_not_there_is_no_problem() -> None:
+    assert value_problems(compose(["~phase1.encoder.dropout"])) == []
+
+
+@pytest.mark.parametrize("field", [f for f in FIELDS if f.required], ids=lambda f: f.key)
+def test_a_key_that_nothing_goes_without_must_be_there(field: Field) -> None:
+    node, _, name = field.key.rpartition(".")
+    cfg = compose()
+    with open_dict(cfg):
+        del OmegaConf.select(cfg, node)[name]
+    (problem,) = value_problems(cfg)
+    assert problem.startswith(f"{field.key} is missing")
+
+
+@pytest.mark.parametrize(
+    ("overrides", "named"),
+    [
+        (["phase1.latent_space=vq"], "phase1/latent_space=vq"),
+        (["logging.families=all"], "logging.families=all"),
+        (["logging.families=null"], "logging.families is empty"),
+        (["phase1.decoder=null"], "phase1.decoder is empty"),
+        (["phase1.trainer.early_stopping=5"], "phase1.trainer.early_stopping=5"),
+        (["ae.loss_weights=1"], "ae.loss_weights=1"),
+        (["~data"], "data is empty"),
+        (["+phase1.trainer.epochz=3"], "did you mean phase1.trainer.epochs?"),
+        (["data.log_features=[foo]"], "foo is none of the features"),
+    ],
+    ids=lambda value: value[0] if isinstance(value, list) else None,
+)
+def test_a_node_with_a_wrong_shape_or_a_slip_of_the_pen_is_named(
+    overrides: list[str], named: str
+) -> None:
+    (problem,) = value_problems(compose(overrides))
+    assert named in problem
 
 
 ROOTS = {"THESIS_DATA_ROOT": "/data", "THESIS_OUTPUT_ROOT": "/output"}

@@ -24,11 +24,12 @@ def test_the_first_signal_is_held_back_and_remembered(signum: signal.Signals) ->
 
 @pytest.mark.parametrize("second", SIGNALS)
 @pytest.mark.parametrize("first", SIGNALS)
-def test_the_second_signal_interrupts(first: signal.Signals, second: signal.Signals) -> None:
+def test_the_second_signal_ends_it_at_once(first: signal.Signals, second: signal.Signals) -> None:
     with StopSignals() as signals:
         signal.raise_signal(first)
-        with pytest.raises(KeyboardInterrupt):
+        with pytest.raises(Stopped) as caught:
             signal.raise_signal(second)
+        assert caught.value.exit_code == 128 + second
         assert signals.received == first
 
 
@@ -68,7 +69,7 @@ def test_outside_the_main_thread_no_handler_changes() -> None:
 def test_a_stopped_training_ends_with_the_exit_code_of_its_signal(signum: signal.Signals) -> None:
     stopped = Stopped(signum)
     assert stopped.exit_code == 128 + signum
-    assert str(stopped) == signum.name
+    assert str(int(signum)) in str(stopped)
     assert not isinstance(stopped, Exception)
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import errno
 import os
 import shutil
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -15,7 +17,8 @@ import torch
 
 from engine.cli.train import main
 from engine.config import sample_dir
-from engine.facts import read_events
+from engine.data.batches import TensorBatches
+from engine.facts import RunDir, read_events
 from engine.training_loops.objective import Objective
 from tests.conftest import TINY, Outcome
 
@@ -220,22 +223,164 @@ def test_a_full_disk_is_one_sentence_and_keeps_what_was_written(
 def test_a_checkpoint_that_cannot_be_written_keeps_the_one_before(
     thesis_train: Train, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from engine.training_loops import checkpoints
+    real, saved = os.replace, []
 
-    real, saved = torch.save, []
-
-    def fails_later(record: dict[str, object], handle: object) -> None:
-        if len(saved) >= 3:
+    def fails_later(source: Path, target: Path) -> None:
+        if Path(target).suffix == ".pt":
+            saved.append(target)
+        if len(saved) > 4:
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-        saved.append(record)
-        real(record, handle)
+        real(source, target)
 
-    monkeypatch.setattr(checkpoints.torch, "save", fails_later)
+    monkeypatch.setattr(os, "replace", fails_later)
     outcome = thesis_train("phase1.trainer.epochs=4")
+    monkeypatch.undo()
     assert outcome.code == 1
     assert torch.load(outcome.run.last, weights_only=True)["epoch"] >= 1
     assert torch.load(outcome.run.best, weights_only=True)
     assert not list(outcome.run.path.glob(".*.tmp"))
+
+
+def test_a_mistake_touches_no_directory_of_another_run(thesis_train: Train) -> None:
+    """Also of one that has claimed its directory, but come to no event yet."""
+    other = RunDir.claim(Path("same"))
+    other.write_text(other.hydra / "config.yaml", "loop: ae")
+    before = sorted(other.path.rglob("*"))
+    for words in (["phase1.trainer.epochs=-1"], ["data.file=nope.h5"]):
+        assert thesis_train("hydra.run.dir=same", *words).code == 2
+    assert sorted(other.path.rglob("*")) == before
+    assert [path.name for path in Path.cwd().iterdir()] == ["same"]
+
+
+def test_a_mistake_touches_no_files_of_the_user(thesis_train: Train, own_folder: Path) -> None:
+    (own_folder / "train.log").write_text("mine")
+    assert thesis_train("hydra.run.dir=.", "phase1.trainer.epochs=-1").code == 2
+    assert (own_folder / "train.log").read_text() == "mine"
+
+
+def test_a_wrong_value_in_a_sweep_is_told_before_its_first_run(
+    thesis_train: Train, capsys: pytest.CaptureFixture[str]
+) -> None:
+    outcome = thesis_train("-m", "phase1.trainer.epochs=1,-1")
+    assert (outcome.code, outcome.runs) == (2, [])
+    assert "phase1.trainer.epochs=-1" in capsys.readouterr().err
+    assert list(Path.cwd().iterdir()) == []
+
+
+def test_figure_data_that_fail_stop_nothing(
+    thesis_train: Train, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from engine.training_loops import autoencoder
+
+    def fail(*arguments: object) -> None:
+        raise torch.OutOfMemoryError("no room for figures")
+
+    monkeypatch.setattr(autoencoder, "reconstruction_sample", fail)
+    outcome = thesis_train("logging.make_plots=true")
+    assert outcome.code == 0
+    assert "no room for figures" in outcome.run.log.read_text()
+
+
+def test_a_validation_loss_that_is_not_finite_is_a_failure(
+    thesis_train: Train, capsys: pytest.CaptureFixture[str]
+) -> None:
+    outcome = thesis_train("phase1.trainer.lr=1e30", "data.limit_samples=100")
+    assert outcome.code == 1
+    assert "the validation loss is nan in epoch 0" in capsys.readouterr().err
+    assert not outcome.run.best.exists()
+    assert not outcome.run.last.exists()
+
+
+def test_a_failure_before_the_first_step_is_recorded(
+    thesis_train: Train, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def fail(self: TensorBatches, device: torch.device) -> None:
+        raise torch.OutOfMemoryError("CUDA out of memory")
+
+    monkeypatch.setattr(TensorBatches, "to", fail)
+    outcome = thesis_train()
+    assert outcome.code == 1
+    assert "data.batch_size (now 128)" in capsys.readouterr().err
+    assert [r["moment"] for r in read_events(outcome.run.path).records] == ["on_exception"]
+
+
+@pytest.mark.parametrize(
+    ("words", "named"),
+    [
+        (["logging=null"], "logging"),
+        (["loop=os:path"], "not a function"),
+        (["loop=:f"], "loop"),
+        (["loop=test_mlp", "test_mlp.hidden_dims=null"], "test_mlp.hidden_dims"),
+        (["loop=test_mlp", "data=h5_tokens"], "data=synthetic"),
+        (["data=synthetic"], "data=h5_tokens"),
+        (["data.units=null"], "data.units"),
+        (["data.type_names=5"], "data.type_names"),
+        (["phase1.encoder._target_=engine.nowhere.Encoder"], "phase1.encoder"),
+        (["+phase1.encoder.no_such=3"], "no_such"),
+        (["phase1/encoder=mpl", "--help"], "phase1/encoder=mpl"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else None,
+)
+def test_a_value_of_the_wrong_shape_is_a_mistake(
+    thesis_train: Train, words: list[str], named: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    outcome = thesis_train(*words)
+    message = capsys.readouterr().err
+    assert (outcome.code, outcome.runs) == (2, [])
+    assert named in message
+    assert "error: unexpected" not in message
+
+
+def test_an_error_of_ones_own_loop_is_told_as_it_is(
+    thesis_train: Train, own_folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (own_folder / "opens.py").write_text("def train(cfg):\n    open('/nonexistent/table.csv')\n")
+    assert thesis_train("loop=opens:train").code == 1
+    message = capsys.readouterr().err
+    assert "unexpected FileNotFoundError" in message
+    assert "THESIS_OUTPUT_ROOT" not in message
+
+
+def test_no_file_of_the_working_folder_takes_the_place_of_a_package(
+    thesis_train: Train, own_folder: Path
+) -> None:
+    (own_folder / "select.py").write_text("raise RuntimeError('imported')\n")
+    (own_folder / "matplotlib.py").write_text("raise RuntimeError('imported')\n")
+    assert thesis_train("logging.make_plots=true").code == 0
+
+
+def test_output_that_nobody_reads_ends_in_silence(own_folder: Path) -> None:
+    words = " ".join([*TINY, "phase1.trainer.epochs=4"])
+    shell = f"{sys.executable} -m engine train {words} | head -n 1"
+    answer = subprocess.run(["bash", "-c", shell], capture_output=True, text=True, check=True)
+    (run,) = (own_folder / "outputs" / "runs").iterdir()
+    assert answer.stderr == ""
+    assert len(read_events(run).of("on_epoch_end")) == 4
+
+
+def test_places_are_seen_from_where_the_command_was_typed(
+    thesis_train: Train, own_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (own_folder / "mine.h5").symlink_to(SAMPLE)
+    assert thesis_train("data.path=mine.h5").code == 0
+    assert thesis_train(f"data.file={own_folder}/mine.h5").code == 0
+    monkeypatch.setenv("HOME", str(own_folder / "home"))
+    monkeypatch.setenv("THESIS_OUTPUT_ROOT", "~/results")
+    assert thesis_train().code == 0
+    assert len(list((own_folder / "home" / "results" / "runs").iterdir())) == 1
+
+
+def test_a_seed_that_is_not_given_is_drawn_and_recorded(thesis_train: Train) -> None:
+    seeds = [
+        read_events(thesis_train("phase1.trainer.seed=null").run.path).of("on_start")[0]["meta"]
+        for _ in range(2)
+    ]
+    assert seeds[0]["seed"] != seeds[1]["seed"]
+    assert all(meta["config"]["phase1"]["trainer"]["seed"] == meta["seed"] for meta in seeds)
+
+
+def test_a_date_can_be_a_seed(thesis_train: Train) -> None:
+    assert thesis_train("phase1.trainer.seed=20251103140953").code == 0
 
 
 def test_hydra_flags_that_are_not_there_are_refused(capsys: pytest.CaptureFixture[str]) -> None:

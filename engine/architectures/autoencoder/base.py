@@ -93,15 +93,37 @@ def build_from_config(cfg: Any) -> Autoencoder:
         n_types=n_types,
         n_globals=len(data.global_features),
     )
-    return Autoencoder(embedding, encoder, latent_space, decoder)
+    model = Autoencoder(embedding, encoder, latent_space, decoder)
+    _check_encoder(model, data.n_tokens, n_features, phase1.latent_dim)
+    return model
+
+
+@torch.no_grad()
+def _check_encoder(model: Autoencoder, n_tokens: int, n_features: int, latent_dim: int) -> None:
+    """Raise a `ConfigError` unless the encoder gives one latent vector for each token."""
+    wanted = (2, n_tokens, latent_dim)
+    model.eval()
+    try:
+        zeros = torch.zeros(2, n_tokens, n_features)
+        given = tuple(model.encode(zeros, torch.ones(2, n_tokens, dtype=torch.long)).shape)
+    except (RuntimeError, TypeError, ValueError) as error:
+        raise ConfigError(f"phase1.encoder fails on a batch of 2 events: {error}") from error
+    finally:
+        model.train()
+    if given != wanted:
+        raise ConfigError(f"phase1.encoder gives {list(given)}, and must give {list(wanted)}")
 
 
 def _component(phase1: Any, part: str, **sizes: int) -> Any:
     """The module that `phase1.PART` names, made with its own arguments and `sizes`."""
+    if not phase1.get(part) or "_target_" not in phase1[part]:
+        raise ConfigError(f"phase1.{part} has no _target_: name the class to make")
     try:
         return instantiate(phase1[part], **sizes)
     except InstantiationException as error:
         cause = error.__cause__ or error
+        if isinstance(cause, RuntimeError | MemoryError):
+            raise cause from None  # not a wrong class but, most often, a lack of memory
         raise ConfigError(
             f"phase1.{part}: {phase1[part].get('_target_')} cannot be made: {cause}",
             f"Correct its _target_ and arguments; it is also given {', '.join(sizes)}.",

@@ -32,7 +32,7 @@ class VectorQuantiser(nn.Module):
         Steps between two revivals of dead codes; 0 never revives.
     dead_below
         A code is dead when it is used less than this fraction of even use, on average; even use
-        is the objects of a batch over the number of codes.
+        is the objects of a step, on average, over the number of codes.
     eps
         Smooths the averaged counts, so that a code without vectors does not divide by zero.
     """
@@ -88,7 +88,8 @@ class VectorQuantiser(nn.Module):
     @torch.no_grad()
     def _before_update(self, flat: Tensor, real: Tensor) -> None:
         """Start from the first batch; every `revive_every` steps move dead codes."""
-        even_use = real.sum() / self.codebook_size
+        seen = real.sum() if self._step == 0 else self.cluster_size.sum()
+        even_use = seen / self.codebook_size
         # Codes start a little above dead, so that one which nothing uses is found soon.
         use = even_use * (2 * self.dead_below or 1.0)
         if self._step == 0:
