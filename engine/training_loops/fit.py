@@ -201,8 +201,8 @@ class Fit:
         left = (self.epochs - done) * (time.perf_counter() - self._started) / done
         parts = (
             f"[{done:{width}}/{self.epochs}] epoch {done - 1:{width}}",
-            f"train {_digits(numbers['train_loss'])}",
-            f"val {_digits(numbers['val_loss'])} {best}",
+            f"train {_digits(numbers['train_loss']):8}",
+            f"val {_digits(numbers['val_loss']):8} {best}",
             f"{numbers['throughput'] / 1000:.1f}k events/s",
             f"{numbers['epoch_time_s']:.1f} s",
             f"ETA {int(left // 60)}:{int(left % 60):02d}",
