@@ -135,7 +135,11 @@ def _explain(override: Override, error: Exception, context: Sequence[str]) -> st
     group, value = override.key_or_group, str(override.get_value_element_as_str())
     options = _group_options(group)
     if options and value not in options:
-        return f"{group}={value}: no such option; choose {_listed(options)}{_hint(value, options)}"
+        more = "; a loop of your own is package.module:function" if group == "loop" else ""
+        hint = _hint(value, options)
+        return f"{group}={value}: no such option; choose {_listed(options)}{hint}{more}"
+    if options:  # the option is there, and its file is at fault
+        return f"{override.input_line}: {_first_line(error)}"
     if "/" in group:
         return f"{group}: there is no such group{_hint(group, list(group_help([config_dir()])))}"
     keys = _all_keys(hydra_compose(PRIMARY, list(context)))

@@ -25,7 +25,7 @@ Terms = dict[str, Term]
 
 
 class NonFiniteLoss(TrainingError):
-    """The loss of a batch is NaN or infinite; no step was taken with it."""
+    """A loss is NaN or infinite; no step is taken with one of a batch."""
 
 
 class Objective:

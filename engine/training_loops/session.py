@@ -200,7 +200,7 @@ class Session:
         told: Exception = error
         if isinstance(error, NonFiniteLoss):
             told = TrainingError(
-                f"{error.message}{where}; stopped before the optimiser used it",
+                f"{error.message}{where}; nothing was saved of it",
                 f"Lower phase1.trainer.lr (now {self.cfg.phase1.trainer.lr:g}), "
                 "or set phase1.trainer.clip_grad_norm=1.0.",
             )

@@ -103,6 +103,36 @@ def test_an_environment_variable_that_is_not_set_is_one_sentence() -> None:
     assert "\n" not in problem
 
 
+def test_a_fault_in_a_file_is_not_a_missing_option(tmp_path: Path) -> None:
+    folder = tmp_path / "phase1" / "experiment"
+    folder.mkdir(parents=True)
+    text = "# @package _global_\ndefaults:\n  - override /phase1/latent_space: vqq\n"
+    (folder / "mine.yaml").write_text(text)
+    (problem,) = find_problems(["phase1/experiment=mine"], [tmp_path])
+    assert "vqq" in problem
+    assert "no such" not in problem
+
+
+def test_a_key_of_another_option_names_the_option() -> None:
+    (problem,) = find_problems(["phase1.latent_space.codebook_size=64"])
+    assert "it needs phase1/latent_space=vq" in problem
+    (problem,) = find_problems(["task=binary"])
+    assert "it needs loop=test_mlp" in problem
+
+
+def test_a_dot_for_a_slash_is_corrected() -> None:
+    (problem,) = find_problems(["latent_space=vq"])
+    assert "did you mean phase1/latent_space=" in problem
+    (problem,) = find_problems(["phase1.latent_space=vq"])
+    assert "write phase1/latent_space=vq" in problem
+
+
+@pytest.mark.parametrize("override", ["logging=null", "data=false"])
+def test_a_group_that_is_given_no_option_is_named(override: str) -> None:
+    (problem,) = find_problems([override])
+    assert override.partition("=")[0] in problem
+
+
 def test_options_of_a_further_folder_are_known(tmp_path: Path) -> None:
     folder = tmp_path / "phase1" / "encoder"
     folder.mkdir(parents=True)
