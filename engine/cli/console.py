@@ -51,11 +51,14 @@ def _handler(handler: logging.Handler, level: int) -> Iterator[None]:
 def console() -> Iterator[None]:
     """Messages on standard output, as they are; Hydra's own handlers do not get them."""
     log.propagate = False
+    # A handler of Hydra's that cannot print, into `head` say, must not fill the screen with it.
+    logging.raiseExceptions, before = False, logging.raiseExceptions
     try:
         with _handler(_Stdout(), logging.INFO):
             yield
     finally:
         log.propagate = True
+        logging.raiseExceptions = before
 
 
 @contextlib.contextmanager

@@ -196,7 +196,7 @@ def _make_paths_absolute(cfg: Any) -> None:
     """Paths of the config as seen from where the command was typed, not from the run directory."""
     places = ((cfg.env, "data_root"), (cfg.env, "output_root"), (cfg.data, "root"))
     for node, key in (*places, (cfg.data, "path")):
-        if key in node:
+        if isinstance(node.get(key), str) and "://" not in node[key]:
             node[key] = os.path.abspath(os.path.expanduser(node[key]))
 
 
@@ -220,8 +220,8 @@ def _names_a_file(error: Exception) -> TypeGuard[OSError]:
 
 def _ended_by() -> list[signal.Signals]:
     """The signals that would end this process; under nohup SIGHUP does not."""
-    signals = (signal.SIGTERM, signal.SIGHUP)
-    return [signum for signum in signals if signal.getsignal(signum) is not signal.SIG_IGN]
+    ignored = signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+    return [signal.SIGTERM] if ignored else [signal.SIGTERM, signal.SIGHUP]
 
 
 @contextlib.contextmanager

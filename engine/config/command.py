@@ -33,6 +33,9 @@ _FLAGS_WITH_VALUE = {
     *("--config-path", "-cp", "--config-name", "-cn", "--config-dir", "-cd"),
 }
 
+_INFO_KINDS = {"all", "config", "defaults", "defaults-tree", "plugins", "searchpath"}
+"""What may follow `--info`, or be left out."""
+
 
 def run_command(
     program: str, argv: Sequence[str], task: Callable[[DictConfig], None], loops: Sequence[str]
@@ -128,6 +131,8 @@ def _flags_first(argv: Sequence[str]) -> list[str]:
     for word in words:
         if word in _FLAGS_WITH_VALUE:
             flags += [word, *itertools.islice(words, 1)]
+        elif word in _INFO_KINDS:
+            flags.append(word)
         else:
             (flags if word.startswith("-") else overrides).append(word)
     return flags + overrides

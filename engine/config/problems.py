@@ -54,8 +54,11 @@ def _compose_problems(parsed: Sequence[Override]) -> list[str]:
     contexts = [[*common, _text(o)] for o in chosen if o.key_or_group in swept] or [common]
     fitting, found = _fitting([o for o in single if o not in groups], contexts)
     fixed = [_text(o) for o in fitting if o.key_or_group not in swept]
-    varied = [[_text(o)] for o in fitting if o.key_or_group in swept] or [[]]
-    points = [[*context, *fixed, *one] for context in contexts for one in varied]
+    varied = [o for o in fitting if o.key_or_group in swept]
+    # Each value of a sweep once, with the first value of every other swept key.
+    first = {o.key_or_group: _text(o) for o in reversed(varied)}
+    ones = [list((first | {o.key_or_group: _text(o)}).values()) for o in varied] or [[]]
+    points = [[*context, *fixed, *one] for context in contexts for one in ones]
     return problems + found + _value_problems(points)
 
 

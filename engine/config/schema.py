@@ -142,6 +142,9 @@ _ABSENT = object()
 NODES = ("env", "data", "logging", "logging.families", "phase1", "phase1.trainer")
 """What every config must have, with keys below it."""
 
+SOURCES = ("h5", "synthetic")
+"""The values of `data.source` whose further keys are known here."""
+
 TEXT_LISTS = ("data.features", "data.global_features", "data.log_features", "data.type_names")
 """Keys whose value is a list of names."""
 
@@ -164,7 +167,7 @@ def value_problems(cfg: DictConfig) -> list[str]:
 def _node_problems(cfg: DictConfig) -> Iterator[str]:
     """Nodes that are missing, or hold a plain value where keys belong."""
     parents = {field.key.rpartition(".")[0] for field in FIELDS} - {""}
-    for key in sorted(parents | set(NODES) | set(MAPPINGS)):
+    for key in sorted(key for key in parents | set(NODES) | set(MAPPINGS) if _is_ours(cfg, key)):
         value = _select(cfg, key)
         if isinstance(value, DictConfig) or (value is _ABSENT and key not in NODES):
             continue
@@ -175,13 +178,18 @@ def _node_problems(cfg: DictConfig) -> Iterator[str]:
             yield f"{key}={value}: has keys of its own; write {group}={value} to choose an option"
 
 
+def _is_ours(cfg: DictConfig, key: str) -> bool:
+    """Whether a key means what it says here: not so below `data` of another source."""
+    return not key.startswith("data.") or _select(cfg, "data.source") in (*SOURCES, _ABSENT)
+
+
 def _near_misses(cfg: DictConfig) -> Iterator[str]:
     """Keys that nothing reads, but that look like one of `FIELDS`: typed in a config file."""
     for node in CLOSED:
         known = [f.key.rpartition(".")[2] for f in FIELDS if f.key.rpartition(".")[0] == node]
         for key in map(str, _select(cfg, node) if _select(cfg, node) is not _ABSENT else ()):
-            close = difflib.get_close_matches(key, known, n=1, cutoff=0.8)
-            if key not in known and close:
+            close = difflib.get_close_matches(key, known, n=1, cutoff=0.82)
+            if key not in known and close and abs(len(key) - len(close[0])) <= 1:
                 yield f"{node}.{key}: there is no such key (did you mean {node}.{close[0]}?)"
 
 
@@ -194,7 +202,7 @@ def _select(cfg: DictConfig, key: str) -> Any:
 
 
 def _field_problems(cfg: DictConfig) -> Iterator[str]:
-    for field in FIELDS:
+    for field in (field for field in FIELDS if _is_ours(cfg, field.key)):
         value = _select(cfg, field.key)
         if value is _ABSENT and field.required:
             yield f"{field.key} is missing: give {field.expected()}"
@@ -207,9 +215,11 @@ def _list_problems(cfg: DictConfig) -> Iterator[str]:
     """Lists whose entries have to be of one kind, and what has to have keys below it."""
     for key in ("phase1.encoder.hidden_dims", "phase1.decoder.hidden_dims", "test_mlp.hidden_dims"):
         value = _select(cfg, key)
+        if value is None and key.startswith("phase1."):
+            continue  # a component of the user's own may take null
         if value is not _ABSENT and not _is_list(value, lambda v: type(v) is int and v > 0):
             yield f"{key}={value}: must be a list of whole numbers above 0, such as [128,128]"
-    for key in TEXT_LISTS:
+    for key in (key for key in TEXT_LISTS if _is_ours(cfg, key)):
         value = _select(cfg, key)
         if value is not _ABSENT and not _is_list(value, lambda v: isinstance(v, str)):
             yield f"{key}={value}: must be a list of names"
@@ -222,7 +232,7 @@ def _list_problems(cfg: DictConfig) -> Iterator[str]:
 def _unknown_log_features(cfg: DictConfig) -> Iterator[str]:
     names = [_select(cfg, f"data.{key}") for key in ("features", "global_features")]
     logs = _select(cfg, "data.log_features")
-    if all(map(OmegaConf.is_list, [*names, logs])):
+    if _is_ours(cfg, "data.log_features") and all(map(OmegaConf.is_list, [*names, logs])):
         for name in sorted(set(map(str, logs)) - {str(n) for known in names for n in known}):
             yield f"data.log_features: {name} is none of the features"
 

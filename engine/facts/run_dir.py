@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import itertools
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from engine.errors import ConfigError, EngineError, FactsError
@@ -20,6 +20,8 @@ class RunDir:
     """
 
     path: Path
+    was_empty: bool = field(default=False, compare=False, repr=False)
+    """Whether there was nothing in the directory when `claim` took it."""
 
     @property
     def run_id(self) -> str:
@@ -84,29 +86,36 @@ class RunDir:
             If the directory cannot be made there.
         """
         for number in itertools.count(1):
-            run_dir = cls(wanted if number == 1 else wanted.with_name(f"{wanted.name}_{number}"))
+            path = wanted if number == 1 else wanted.with_name(f"{wanted.name}_{number}")
             try:
-                run_dir.path.mkdir(parents=True, exist_ok=True)
+                path.mkdir(parents=True, exist_ok=True)
+                run_dir = cls(path, was_empty=not any(path.iterdir()))
                 run_dir.facts.mkdir()
             except FileExistsError:
                 continue
             except OSError as error:
-                raise unwritable_output(run_dir.path, error) from error
+                raise unwritable_output(path, error) from error
             return run_dir
         raise AssertionError("itertools.count ends never")
 
     def discard_unused(self) -> None:
         """Remove the directory again if its run, which claimed it, never came to an event.
 
-        Only what a run makes before its first event is removed; a folder with anything else in
-        it stays.
+        Only what a run makes before its first event is removed, and nothing where there was
+        something before.
         """
         if self.events.exists():
+            return
+        if not self.was_empty:
+            with contextlib.suppress(OSError):
+                self.facts.rmdir()
             return
         self.log.unlink(missing_ok=True)
         for name in ("config.yaml", "overrides.yaml", "hydra.yaml"):
             (self.hydra / name).unlink(missing_ok=True)
         for folder in (self.hydra, self.facts, self.path):
+            if folder == Path.cwd():
+                continue
             with contextlib.suppress(OSError):  # not there, or not empty
                 folder.rmdir()
 

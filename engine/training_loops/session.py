@@ -81,7 +81,7 @@ class Session:
             if told is not error:
                 raise told
         elif isinstance(error, Stopped | KeyboardInterrupt) and self._begun and not self._ended:
-            self._record("on_train_end", stopped=True)
+            self._record("on_train_end", epoch=self._last_epoch, stopped=True)
 
     @property
     def stop_signal(self) -> int | None:
@@ -125,10 +125,15 @@ class Session:
 
     def end(self, metrics: dict[str, float], figure_data: FigureData) -> None:
         """Close the facts, with the last epoch that came to its end."""
-        self.epoch = len(self.histories["val_loss"]) - 1 if self.histories["val_loss"] else None
+        self.epoch = self._last_epoch
         self._ended = True
         stopped = self.stop_signal is not None
         self.emit("on_train_end", metrics=metrics, figure_data=figure_data, stopped=stopped)
+
+    @property
+    def _last_epoch(self) -> int | None:
+        """The last epoch that came to its end; None if none did."""
+        return len(self.histories["val_loss"]) - 1 if self.histories["val_loss"] else None
 
     def raise_if_stopped(self) -> None:
         """End the process the way a signal would have, once everything is saved."""

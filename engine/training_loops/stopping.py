@@ -22,7 +22,8 @@ class StopSignals:
     def __enter__(self) -> StopSignals:
         if threading.current_thread() is threading.main_thread():
             for signum in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-                if signal.getsignal(signum) is not signal.SIG_IGN:  # nohup ignores SIGHUP
+                ignored = signal.getsignal(signum) is signal.SIG_IGN
+                if not (ignored and signum == signal.SIGHUP):  # nohup ignores it
                     self._before[signum] = signal.signal(signum, self._receive)
         return self
 

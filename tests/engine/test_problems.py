@@ -120,6 +120,29 @@ def test_a_key_of_another_option_names_the_option() -> None:
     assert "it needs loop=test_mlp" in problem
 
 
+def test_a_sweep_may_give_what_an_option_leaves_open(tmp_path: Path) -> None:
+    folder = tmp_path / "phase1" / "trainer"
+    folder.mkdir(parents=True)
+    (folder / "mine.yaml").write_text("epochs: ???\nlr: ???\nseed: 1\n")
+    words = ["phase1/trainer=mine", "phase1.trainer.lr=0.1,0.2", "phase1.trainer.epochs=1,2"]
+    assert find_problems(words, [tmp_path]) == []
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["+phase1.trainer.accumulate_steps=3", "+phase1.trainer.my_key=3"],
+)
+def test_keys_of_ones_own_are_no_problem(text: str) -> None:
+    assert find_problems([text]) == []
+
+
+def test_data_of_another_source_have_keys_of_their_own(tmp_path: Path) -> None:
+    (tmp_path / "data").mkdir()
+    text = "source: mine\nn_events: 500\nfeatures: null\npath: null\n"
+    (tmp_path / "data" / "mine.yaml").write_text(text)
+    assert find_problems(["data=mine"], [tmp_path]) == []
+
+
 def test_a_dot_for_a_slash_is_corrected() -> None:
     (problem,) = find_problems(["latent_space=vq"])
     assert "did you mean phase1/latent_space=" in problem

@@ -252,10 +252,25 @@ def test_a_mistake_touches_no_directory_of_another_run(thesis_train: Train) -> N
     assert [path.name for path in Path.cwd().iterdir()] == ["same"]
 
 
-def test_a_mistake_touches_no_files_of_the_user(thesis_train: Train, own_folder: Path) -> None:
-    (own_folder / "train.log").write_text("mine")
-    assert thesis_train("hydra.run.dir=.", "phase1.trainer.epochs=-1").code == 2
-    assert (own_folder / "train.log").read_text() == "mine"
+@pytest.mark.parametrize("mistake", ["phase1.trainer.epochs=-1", "data.file=nope.h5"])
+@pytest.mark.parametrize("folder", [".", "mine"])
+def test_a_mistake_touches_no_files_of_the_user(
+    thesis_train: Train, own_folder: Path, mistake: str, folder: str
+) -> None:
+    place = own_folder / folder
+    (place / ".hydra").mkdir(parents=True)
+    (place / "notes").write_text("mine")
+    before = sorted(place.rglob("*"))
+    assert thesis_train(f"hydra.run.dir={folder}", mistake).code == 2
+    assert [p for p in before if not p.exists()] == []
+    assert (place / "notes").read_text() == "mine"
+
+
+def test_a_mistake_in_an_empty_folder_leaves_the_folder(
+    thesis_train: Train, own_folder: Path
+) -> None:
+    assert thesis_train("hydra.run.dir=.", "data.file=nope.h5").code == 2
+    assert list(own_folder.iterdir()) == []
 
 
 def test_a_wrong_value_in_a_sweep_is_told_before_its_first_run(

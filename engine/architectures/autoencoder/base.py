@@ -100,18 +100,19 @@ def build_from_config(cfg: Any) -> Autoencoder:
 
 @torch.no_grad()
 def _check_encoder(model: Autoencoder, n_tokens: int, n_features: int, latent_dim: int) -> None:
-    """Raise a `ConfigError` unless the encoder gives one latent vector for each token."""
-    wanted = (2, n_tokens, latent_dim)
+    """Raise a `ConfigError` if the encoder does not give one latent vector for each token."""
+    ids = torch.ones(2, n_tokens, dtype=torch.long)
+    ids[:, n_tokens // 2 :] = PADDING
     model.eval()
     try:
-        zeros = torch.zeros(2, n_tokens, n_features)
-        given = tuple(model.encode(zeros, torch.ones(2, n_tokens, dtype=torch.long)).shape)
-    except (RuntimeError, TypeError, ValueError) as error:
-        raise ConfigError(f"phase1.encoder fails on a batch of 2 events: {error}") from error
+        z = model.encode(torch.zeros(2, n_tokens, n_features), ids)
+    except (RuntimeError, TypeError, ValueError, IndexError):
+        return  # one that needs a GPU, say, or other numbers; the training will tell
     finally:
         model.train()
+    wanted, given = [2, n_tokens, latent_dim], list(getattr(z, "shape", [type(z).__name__]))
     if given != wanted:
-        raise ConfigError(f"phase1.encoder gives {list(given)}, and must give {list(wanted)}")
+        raise ConfigError(f"phase1.encoder gives {given}, and must give {wanted}")
 
 
 def _component(phase1: Any, part: str, **sizes: int) -> Any:
