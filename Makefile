@@ -3,10 +3,9 @@
 VENV := .venv
 BIN := $(VENV)/bin
 PYTHON ?= python3
-PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
-# As a variable it reaches the environments in which packages are built too. Relative, because pip
-# takes a space for the end of a path.
-export PIP_CONSTRAINT := constraints.txt
+# As a variable the constraints reach the environments in which packages are built too; relative,
+# because pip takes a space for the end of a path.
+PIP_INSTALL := PIP_CONSTRAINT=constraints.txt $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
 .DEFAULT_GOAL := help
 .PHONY: help train test lint format bench test-long clean

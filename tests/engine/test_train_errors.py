@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import shlex
 import shutil
 import subprocess
 import sys
@@ -365,8 +366,8 @@ def test_no_file_of_the_working_folder_takes_the_place_of_a_package(
 
 
 def test_output_that_nobody_reads_ends_in_silence(own_folder: Path) -> None:
-    words = " ".join([*TINY, "phase1.trainer.epochs=4"])
-    shell = f"{sys.executable} -m engine train {words} | head -n 1"
+    words = [sys.executable, "-m", "engine", "train", *TINY, "phase1.trainer.epochs=4"]
+    shell = f"{shlex.join(words)} | head -n 1"
     answer = subprocess.run(["bash", "-c", shell], capture_output=True, text=True, check=True)
     (run,) = (own_folder / "outputs" / "runs").iterdir()
     assert answer.stderr == ""
