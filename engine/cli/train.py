@@ -50,8 +50,8 @@ def main(argv: Sequence[str] | None = None, program: str = "thesis-train") -> in
     Returns
     -------
     int
-        0 when all went well, 2 for a mistake in the command, 1 for a failure, 130 or 143 when
-        a signal ended it.
+        0 when all went well, 2 for a mistake in the command, 1 for a failure, 128 and the
+        signal's number when a signal ended it.
     """
     words = list(sys.argv[1:] if argv is None else argv)
     debug = "--debug" in words or os.environ.get("HYDRA_FULL_ERROR") == "1"
