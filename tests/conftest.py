@@ -43,6 +43,7 @@ def own_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Every test starts in an empty folder, without the developer's settings."""
     for name in ("THESIS_DATA_ROOT", "THESIS_OUTPUT_ROOT", "HYDRA_FULL_ERROR"):
         monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     folder = tmp_path / "here"
     folder.mkdir()
     monkeypatch.chdir(folder)

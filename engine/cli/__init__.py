@@ -3,20 +3,47 @@
 from __future__ import annotations
 
 import importlib
-import os
 import sys
 from collections.abc import Sequence
 
-COMMANDS = {
-    "train": ("engine.cli.train", "train a model; the same as thesis-train"),
+GROUPS = {
+    "Training": {
+        "train": ("engine.cli.train", "main", "train a model; the same as thesis-train"),
+        "resume": ("engine.cli.resume", "main", "go on with a run where it was saved last"),
+        "stop": ("engine.cli.stop", "stop", "ask runs to save and end"),
+        "kill": ("engine.cli.stop", "kill", "end runs that do not listen"),
+    },
+    "Looking": {
+        "runs": ("engine.cli.runs", "main", "list, filter, sort and group runs"),
+        "show": ("engine.cli.show", "main", "all about a run"),
+        "diff": ("engine.cli.diff", "main", "in what runs differ"),
+        "follow": ("engine.cli.follow", "main", "what a run does, as it happens"),
+        "plot": ("engine.cli.plot", "main", "curves in the terminal"),
+    },
+    "Taking away": {
+        "export": ("engine.cli.export", "main", "numbers of runs as CSV, JSON or LaTeX"),
+        "report": ("engine.cli.report", "main", "a page about runs, to send to somebody"),
+    },
+    "Keeping order": {
+        "tag": ("engine.cli.labels", "tag", "give runs tags"),
+        "note": ("engine.cli.labels", "note", "write a note on a run"),
+        "archive": ("engine.cli.labels", "archive", "leave runs out of lists"),
+        "remove": ("engine.cli.remove", "main", "delete run directories"),
+    },
 }
+"""What a command is for, to its name, to its module, its function there and what it does."""
+
+COMMANDS = {name: entry for group in GROUPS.values() for name, entry in group.items()}
+"""Name to module, function and what it does."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a subcommand; its exit code."""
     words = list(sys.argv[1:] if argv is None else argv)
     if words[:1] in (["-sc"], ["--shell-completion"]):
-        return _complete(words)
+        from engine.cli.completion import answer
+
+        return answer(words, COMMANDS)
     if not words or words[0] in ("-h", "--help"):
         print(_help())
         return 0
@@ -26,15 +53,17 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"thesis-ml {__version__}")
         return 0
     if words[0] not in COMMANDS:
-        print(f"engine: there is no command {words[0]}; see engine --help", file=sys.stderr)
+        print(_unknown(words[0]), file=sys.stderr)
         return 2
-    module, _ = COMMANDS[words[0]]
-    return importlib.import_module(module).main(words[1:], program="engine")
+    module, function, _ = COMMANDS[words[0]]
+    return getattr(importlib.import_module(module), function)(words[1:], program="engine")
 
 
 def _help() -> str:
     width = max(map(len, COMMANDS))
-    lines = [f"  {name:{width}}  {text}" for name, (_, text) in COMMANDS.items()]
+    lines = []
+    for title, group in GROUPS.items():
+        lines += [title, *(f"  {name:{width}}  {text}" for name, (_, _, text) in group.items()), ""]
     return "\n".join(
         [
             "thesis-ml: train on collision events, and keep a record of every run.",
@@ -42,22 +71,18 @@ def _help() -> str:
             "engine COMMAND [ARGUMENT]...",
             "",
             *lines,
-            "",
             "engine COMMAND --help tells more. engine --version tells the version.",
-            'Tab completion: eval "$(engine --shell-completion install=bash)"',
+            'Tab completion: eval "$(engine --shell-completion install=bash)"   (or zsh, fish)',
         ]
     )
 
 
-def _complete(words: list[str]) -> int:
-    """Answer the shell: the name of a command first, then what that command completes."""
-    typed = os.environ.get("COMP_LINE", "").split(" ")
-    if words[-1].startswith("query=") and len(typed) <= 2:
-        print(" ".join(COMMANDS))
-        return 0
-    if len(typed) > 1:
-        os.environ["COMP_LINE"] = " ".join(typed[1:])
-    return importlib.import_module(COMMANDS["train"][0]).main(words, program="engine")
+def _unknown(word: str) -> str:
+    from difflib import get_close_matches
+
+    close = get_close_matches(word, COMMANDS, n=1)
+    hint = f"did you mean {close[0]}?" if close else "see engine --help"
+    return f"engine: there is no command {word!r}; {hint}"
 
 
 def entry() -> None:

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from engine.errors import EngineError
+from engine.facts.text import plain
 
 log = logging.getLogger("engine")
 
@@ -85,7 +86,7 @@ def report(error: Exception, debug: bool) -> Exception:
         notes = [note for note in getattr(error, "__notes__", []) if note.startswith(_IN_LOG)]
         logs = "".join(f"; {note}" for note in notes)
         text = f"unexpected {type(error).__name__}: {error}{logs}; --debug shows it here"
-    print(f"error: {text}", file=sys.stderr)
+    print(f"error: {plain(text, keep_lines=True)}", file=sys.stderr)
     return error
 
 

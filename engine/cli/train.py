@@ -3,26 +3,26 @@
 from __future__ import annotations
 
 import contextlib
-import importlib
-import logging
 import os
-import secrets
-import shutil
-import signal
 import sys
-import threading
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from types import FrameType
-from typing import Any, TypeGuard
+from typing import Any
 
 import engine
-from engine.cli.console import console, exit_code, log_file, report
-from engine.errors import ConfigError, DataError, Stopped
+from engine.cli.attempt import (
+    Loop,
+    draw_seed,
+    find_function,
+    guarded,
+    import_from_here,
+    train_in,
+    write_config,
+)
+from engine.cli.console import report
+from engine.errors import ConfigError
 from engine.facts.provenance import HYDRA_JOB_ID
-from engine.facts.run_dir import RunDir, unwritable_output
-
-log = logging.getLogger("engine")
+from engine.facts.run_dir import RunDir
 
 
 def _ae(cfg: Any) -> dict[str, Any]:
@@ -37,7 +37,7 @@ def _mlp(cfg: Any) -> dict[str, Any]:
     return train(cfg)
 
 
-DISPATCH: dict[str, Callable[[Any], dict[str, Any]]] = {
+DISPATCH: dict[str, Loop] = {
     "ae": _ae,
     "test_mlp": _mlp,
 }
@@ -60,24 +60,18 @@ def main(argv: Sequence[str] | None = None, program: str = "thesis-train") -> in
         print(f"thesis-ml {engine.__version__}")
         return 0
     failures: list[Exception] = []
-    try:
+
+    def work() -> None:
+        if any(word.startswith("resume=") for word in words):
+            from engine.cli.resume import resume_words
+
+            resume_words(words)
+            return
         from engine.config.command import run_command
 
-        with console(), _signals_as_exceptions():
-            run_command(program, words, _task(failures, debug), list(DISPATCH))
-    except KeyboardInterrupt:
-        return 128 + signal.SIGINT
-    except Stopped as stop:
-        return stop.exit_code
-    except SystemExit as leave:
-        return exit_code(leave)
-    except Exception as error:  # noqa: BLE001 - a bug gets its sentence like any failure
-        # Hydra has no words of its own for a folder that it cannot make.
-        told = unwritable_output(error.filename, error) if _names_a_file(error) else error
-        failures.append(report(told, debug))
-    finally:
-        _remove_scratch()
-    return max((getattr(error, "exit_code", 1) for error in failures), default=0)
+        run_command(program, words, _task(failures, debug), list(DISPATCH))
+
+    return guarded(work, failures, debug)
 
 
 def entry() -> None:
@@ -85,7 +79,7 @@ def entry() -> None:
     sys.exit(main())
 
 
-def find_loop(name: str) -> Callable[[Any], dict[str, Any]]:
+def find_loop(name: str) -> Loop:
     """The training function of a loop: one of `DISPATCH`, or `package.module:function`.
 
     Raises
@@ -101,13 +95,7 @@ def find_loop(name: str) -> Callable[[Any], dict[str, Any]]:
             f"loop={name}: there is no such loop",
             f"Choose {', '.join(DISPATCH)}, or name a function as package.module:function.",
         )
-    try:
-        loop = getattr(importlib.import_module(module), function)
-    except (ImportError, AttributeError) as error:
-        raise ConfigError(f"loop={name}: {error}") from error
-    if not callable(loop):
-        raise ConfigError(f"loop={name}: {function} is not a function")
-    return loop
+    return find_function(name)
 
 
 def _task(failures: list[Exception], debug: bool) -> Callable[[Any], None]:
@@ -124,40 +112,32 @@ def _task(failures: list[Exception], debug: bool) -> Callable[[Any], None]:
 
 def _train(cfg: Any) -> None:
     """One training: checks first, then a directory of its own, then the loop."""
+    from omegaconf import OmegaConf
+
     from engine.config.command import check_values, run_settings
 
     wanted, texts, job_number = run_settings()
     try:
         check_values(cfg)
-        _import_from_here()
+        import_from_here()
         loop = find_loop(cfg.loop)
     except ConfigError:
         _remove_empty(wanted)
         raise
     _make_paths_absolute(cfg)
-    _draw_seed(cfg)
     with _environment(HYDRA_JOB_ID, job_number):
         if not cfg.logging.save_artifacts:
+            draw_seed(cfg)
             loop(cfg)
-            return
-        run_dir = _claim(wanted, cfg, texts)
-        place = os.path.relpath(run_dir.path)
-        with _discarded_if_unused(run_dir), contextlib.chdir(run_dir.path), log_file(run_dir.log):
-            try:
-                loop(cfg)
-            finally:
-                if run_dir.events.exists():
-                    log.info("run directory %s", place)
+        elif OmegaConf.select(cfg, "run.resume") == "auto" and RunDir(wanted).facts.is_dir():
+            from engine.cli.resume import resume_by_itself
 
-
-@contextlib.contextmanager
-def _discarded_if_unused(run_dir: RunDir) -> Iterator[None]:
-    """Leave no directory of a run that a mistake or a signal ended before its first event."""
-    try:
-        yield
-    except (ConfigError, DataError, KeyboardInterrupt, Stopped):
-        run_dir.discard_unused()
-        raise
+            resume_by_itself(RunDir(wanted), cfg, loop, texts)
+        else:
+            draw_seed(cfg)
+            run_dir = RunDir.claim(wanted)
+            write_config(run_dir, cfg, texts)
+            train_in(run_dir, loop, cfg, is_new=True)
 
 
 def _remove_empty(wanted: Path) -> None:
@@ -165,31 +145,6 @@ def _remove_empty(wanted: Path) -> None:
     if wanted != Path.cwd():
         with contextlib.suppress(OSError):
             wanted.rmdir()
-
-
-def _import_from_here() -> None:
-    """Let loops and components of the user's own be imported from where the command was typed.
-
-    Last on the path, so that no file there takes the place of a package.
-    """
-    if os.getcwd() not in sys.path:
-        sys.path.append(os.getcwd())
-
-
-def _draw_seed(cfg: Any) -> None:
-    """Where no seed is given draw one, so that it stands in the config and in the facts."""
-    if cfg.phase1.trainer.get("seed", 0) is None:
-        cfg.phase1.trainer.seed = secrets.randbits(32)
-
-
-def _claim(wanted: Path, cfg: Any, texts: dict[str, str]) -> RunDir:
-    """A run directory for this training alone, with its config in it."""
-    from omegaconf import OmegaConf
-
-    run_dir = RunDir.claim(wanted)
-    for name, text in ({"config.yaml": OmegaConf.to_yaml(cfg)} | texts).items():
-        run_dir.write_text(run_dir.hydra / name, text)
-    return run_dir
 
 
 def _make_paths_absolute(cfg: Any) -> None:
@@ -212,38 +167,3 @@ def _environment(name: str, value: str | None) -> Iterator[None]:
         os.environ.pop(name, None)
         if before is not None:
             os.environ[name] = before
-
-
-def _names_a_file(error: Exception) -> TypeGuard[OSError]:
-    return isinstance(error, OSError) and error.filename is not None
-
-
-def _ended_by() -> list[signal.Signals]:
-    """The signals that would end this process; under nohup SIGHUP does not."""
-    ignored = signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
-    return [signal.SIGTERM] if ignored else [signal.SIGTERM, signal.SIGHUP]
-
-
-@contextlib.contextmanager
-def _signals_as_exceptions() -> Iterator[None]:
-    """Let SIGTERM and SIGHUP unwind what has begun, as Ctrl-C does, until a training takes over."""
-
-    def stop(signum: int, frame: FrameType | None) -> None:
-        raise Stopped(signum)
-
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    before = {signum: signal.signal(signum, stop) for signum in _ended_by()}
-    try:
-        yield
-    finally:
-        for signum, handler in before.items():
-            signal.signal(signum, handler)
-
-
-def _remove_scratch() -> None:
-    """Remove the empty folders that Hydra made for a run that leaves nothing behind."""
-    compose = sys.modules.get("engine.config.compose")
-    if compose is not None:
-        shutil.rmtree(compose.scratch_dir(), ignore_errors=True)

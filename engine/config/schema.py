@@ -77,6 +77,8 @@ FIELDS = (
     Field("data.root", str),
     Field("data.file", str),
     Field("device", str, choices=("auto", "cpu", "cuda")),
+    Field("run.resume", str, choices=("never", "auto")),
+    Field("run.checkpoint_every_s", float, above=0),
     Field("phase1.latent_dim", int, minimum=1),
     Field("phase1.id_embedding_dim", int, minimum=1),
     Field("phase1.trainer.epochs", int, minimum=1, required=True),

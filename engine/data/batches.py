@@ -58,13 +58,18 @@ class TensorBatches:
 
     def __iter__(self) -> Iterator[Any]:
         """One epoch; the next one has the next permutation."""
+        return self.starting_at(0)
+
+    def starting_at(self, batch: int) -> Iterator[Any]:
+        """One epoch without its first `batch` batches: what is left of one that was interrupted."""
         epoch, self.epoch = self.epoch, self.epoch + 1
+        first = batch * self.batch_size
         if self.shuffle_seed is None:
-            for start in range(0, self.n_events, self.batch_size):
+            for start in range(first, self.n_events, self.batch_size):
                 yield self.make_batch(*(t[start : start + self.batch_size] for t in self.tensors))
             return
-        order = self.permutation(epoch).to(self.tensors[0].device)
-        for chosen in order.split(self.batch_size):
+        order = self.permutation(epoch)[first:].to(self.tensors[0].device)
+        for chosen in order.split(self.batch_size) if len(order) else ():
             yield self.make_batch(*(tensor[chosen] for tensor in self.tensors))
 
     def permutation(self, epoch: int) -> Tensor:

@@ -16,7 +16,8 @@ from pathlib import Path
 from typing import Any, SupportsFloat
 
 from engine.errors import FactsError
-from engine.facts.files import append_line, as_facts_error
+from engine.facts.files import append_line
+from engine.facts.follow import EventFollower
 from engine.facts.provenance import common_meta, plain_config, start_meta
 from engine.facts.run_dir import RunDir
 
@@ -183,7 +184,7 @@ class EventLog:
     records: list[dict[str, Any]] = field(default_factory=list)
     """The whole lines, in the order they were written."""
     skipped: int = 0
-    """Lines that are no event: torn in the middle of the file, or damaged."""
+    """Lines that are no event: torn in the middle of the file, damaged, or too long."""
     torn: bool = False
     """Whether the file ends in a line that is still being written."""
 
@@ -196,26 +197,13 @@ def read_events(run_dir: str | os.PathLike[str]) -> EventLog:
     """Read all events of a run; damaged lines are counted, never fatal.
 
     A last line without its end means "not yet" and is left out. A run that has claimed its
-    directory but written no event yet has none.
+    directory but written no event yet has none. All events are held at once: for a long run
+    `EventFollower` gives them a few at a time.
 
     Raises
     ------
     FactsError
         If this is no run directory or the file cannot be read.
     """
-    events = RunDir(Path(run_dir)).events
-    if not events.exists() and events.parent.is_dir():
-        return EventLog()
-    with as_facts_error(events, "read"):
-        lines = events.read_bytes().split(b"\n")
-    log = EventLog(torn=bool(lines.pop()))
-    for line in filter(None, lines):
-        try:
-            record = json.loads(line)
-        except (ValueError, RecursionError):
-            record = None
-        if isinstance(record, dict) and isinstance(record.get("moment"), str):
-            log.records.append(record)
-        else:
-            log.skipped += 1
-    return log
+    follower = EventFollower(run_dir)
+    return EventLog(follower.read_all(), follower.skipped, follower.torn)

@@ -73,6 +73,26 @@ class RunDir:
         """What the run printed, with times, and the traceback of a failure."""
         return self.path / "train.log"
 
+    @property
+    def launch(self) -> Path:
+        """What a launcher wrote before anything else: command, target, job, parent."""
+        return self.path / "launch.json"
+
+    @property
+    def attempts(self) -> Path:
+        """The folder with one record per start of this run."""
+        return self.path / "attempts"
+
+    @property
+    def stop(self) -> Path:
+        """While this file exists the training ends after its present step."""
+        return self.path / "stop"
+
+    @property
+    def labels(self) -> Path:
+        """What people say about the run: tags, a note, whether it is archived."""
+        return self.path / "labels.json"
+
     @classmethod
     def claim(cls, wanted: Path) -> RunDir:
         """Make `wanted`, or the next free `wanted_2`, `wanted_3` …, for one run alone.
@@ -106,6 +126,10 @@ class RunDir:
         """
         if self.events.exists():
             return
+        with contextlib.suppress(OSError):
+            for record in self.attempts.glob("*.json"):
+                record.unlink()
+            self.attempts.rmdir()
         if not self.was_empty:
             with contextlib.suppress(OSError):
                 self.facts.rmdir()

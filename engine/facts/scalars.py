@@ -13,7 +13,9 @@ import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from engine.facts.files import append_line, as_facts_error, replace_file
+from engine.facts.files import append_line, replace_file
+from engine.facts.follow import ScalarsFollower
+from engine.facts.parse import parse_cells
 from engine.facts.run_dir import RunDir
 
 COLUMNS = (
@@ -70,13 +72,23 @@ def read_scalars(run_dir: str | os.PathLike[str]) -> list[dict[str, str]]:
     FactsError
         If this is no run directory or the file cannot be read.
     """
+    return ScalarsFollower(run_dir).read_all()
+
+
+def remove_scalars(run_dir: str | os.PathLike[str], gone: set[tuple[int, str]]) -> None:
+    """Write the file again without the rows of these epochs and splits.
+
+    For a run that goes on from before them: they will be written again.
+
+    Raises
+    ------
+    FactsError
+        If the file cannot be read or written.
+    """
     path = RunDir(Path(run_dir)).scalars
-    if not path.exists() and path.parent.is_dir():
-        return []
-    with as_facts_error(path, "read"):
-        text = path.read_bytes().decode("utf-8", "replace").replace("\0", "")
-    header, *rows = map(_parse, text.split("\n")[:-1] or [""])
-    return [dict(zip(header, row, strict=True)) for row in rows if row and len(row) == len(header)]
+    names = {(str(epoch), split) for epoch, split in gone}
+    rows = [r for r in read_scalars(run_dir) if (r.get("epoch"), r.get("split")) not in names]
+    _rewrite(path, _read_header(path), rows)
 
 
 def _column(metric: str) -> str:
@@ -93,20 +105,16 @@ def _read_header(path: Path) -> list[str]:
         return []
     if not line.endswith(b"\n"):
         return []
-    return _parse(line.decode("utf-8", "replace").rstrip("\n"))
-
-
-def _parse(line: str) -> list[str]:
-    """The cells of one line; none if it is no line of this format."""
-    try:
-        return next(csv.reader([line]), [])
-    except csv.Error:
-        return []
+    return parse_cells(line.removesuffix(b"\n"))
 
 
 def _rewrite_header(path: Path, header: list[str]) -> None:
     """Give the file a longer header and every row an empty cell for each new column."""
     rows = read_scalars(path.parent.parent) if path.exists() else []
+    _rewrite(path, header, rows)
+
+
+def _rewrite(path: Path, header: list[str], rows: list[dict[str, str]]) -> None:
     lines = [header, *([row.get(name, "") for name in header] for row in rows)]
     text = "".join(_csv_line(line) + "\n" for line in lines)
     replace_file(path, lambda handle: handle.write(text.encode()))

@@ -13,12 +13,12 @@ from engine.errors import FactsError
 from engine.facts.files import replace_file
 from engine.facts.run_dir import RunDir
 
-FORMAT = 1
+FORMAT = 2
 """Version of what `last.pt` holds."""
 
 
 def save_last(run_dir: RunDir, state: dict[str, Any], *, epoch: int, step: int) -> None:
-    """Write `last.pt`: model, optimiser and schedule after `epoch` epochs and `step` steps.
+    """Write `last.pt`: all it takes to go on after `epoch` whole epochs and `step` steps.
 
     Raises
     ------
@@ -40,6 +40,27 @@ def _save(path: Path, content: dict[str, Any]) -> None:
     buffer = io.BytesIO()
     torch.save(content, buffer)
     replace_file(path, lambda handle: handle.write(buffer.getbuffer()))
+
+
+def load_last(run_dir: RunDir) -> dict[str, Any]:
+    """What `save_last` wrote, on the CPU; nothing in it is executed.
+
+    Raises
+    ------
+    FactsError
+        If there is no `last.pt`, it is damaged, or another version wrote it.
+    """
+    state = load_checkpoint(run_dir.last)
+    found = state.get("format") if isinstance(state, dict) else None
+    if found != FORMAT:
+        raise FactsError(
+            f"{run_dir.last} has format {found}, and this version goes on from {FORMAT} only",
+            "Its weights can still be read; start a new run to train on.",
+        )
+    counts = (state.get("epoch"), state.get("step"), state.get("total_time_s"))
+    if not all(isinstance(count, int | float) and count >= 0 for count in counts):
+        raise FactsError(f"{run_dir.last} is damaged: it does not say how far the run was")
+    return state
 
 
 def load_checkpoint(path: str | os.PathLike[str]) -> dict[str, Any]:

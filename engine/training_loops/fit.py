@@ -12,9 +12,15 @@ from typing import Any
 import torch
 
 from engine.data.batches import TensorBatches
+from engine.errors import FactsError
+from engine.training_loops.device import max_memory_mib
+from engine.training_loops.messages import epoch_line, result_lines
 from engine.training_loops.objective import Means, NonFiniteLoss, Objective
+from engine.training_loops.past import Past
+from engine.training_loops.randomness import random_state, restore_random_state
 from engine.training_loops.session import Session
 from engine.training_loops.stopping import EarlyStopping
+from engine.training_loops.train_pass import TrainPass
 from engine.utils import TrainingProgressShower
 
 log = logging.getLogger("engine")
@@ -61,10 +67,13 @@ class Fit:
         self.best_epoch = 0
         self.best_weights: dict[str, Any] | None = None
         self._last_val = Means()
+        self._train_pass: TrainPass | None = None
+        self._record: dict[str, Any] | None = None
+        self._first_epoch = 0
         self._started = time.perf_counter()
 
     def run(self) -> dict[str, Any]:
-        """All epochs, then the test split with the best weights.
+        """All epochs that are left, then the test split with the best weights.
 
         Returns
         -------
@@ -75,112 +84,189 @@ class Fit:
         ------
         TrainingError
             If the loss is not finite or memory runs out.
+        FactsError
+            If the checkpoint of an earlier start does not fit this config.
         Stopped
             If a signal asked for the end; everything is saved then.
         """
+        self._take_up()
         with TrainingProgressShower(self.epochs, len(self.train_batches)) as shower:
-            for epoch in range(self.epochs):
-                self.session.epoch = epoch
-                shower.start_epoch(epoch)
-                val_loss = self._epoch(shower)
-                if val_loss is None:
+            while self._epochs_done < self.epochs and not self.early.is_due:
+                self.session.epoch = self._epochs_done
+                shower.start_epoch(self._epochs_done)
+                if not self._epoch(shower):
                     log.info("stopping, as asked; a second time ends it at once")
-                if val_loss is None or self.early.update(val_loss):
                     break
         return self._finish()
 
-    def _epoch(self, shower: TrainingProgressShower) -> float | None:
-        """One epoch: its validation loss, or None if a signal ended it early."""
-        started = time.perf_counter()
+    def _take_up(self) -> None:
+        """Go on from the checkpoint of an earlier start, if there is one."""
+        past = self.session.past
+        if past is not None and past.checkpoint is not None:
+            self._load(past.checkpoint, past)
+        goes_on = self._epochs_done < self.epochs and not self.early.is_due
+        if past is not None and goes_on:
+            past.test_loss = None
+        self.session.forget_rows(self._epochs_done, test=goes_on)
+        self._first_epoch = self._epochs_done
+
+    def _load(self, checkpoint: dict[str, Any], past: Past) -> None:
+        try:
+            self._restore(checkpoint, checkpoint["fit"])
+        except (RuntimeError, ValueError, LookupError, TypeError, AttributeError) as error:
+            raise FactsError(
+                f"last.pt does not fit this training: {type(error).__name__}: {error}",
+                "It is damaged, or belongs to another config or version.",
+            ) from error
+        if math.isfinite(self.best_loss):
+            self.best_weights = self._saved_best(past.epochs_done)
+        if self.best_weights is None:
+            self.best_loss = float("inf")
+        if self._record is not None and past.lacks_last_epoch:
+            self.session.epoch = past.epochs_done - 1
+            self.session.end_epoch(**self._record, figure_data=lambda due: {})
+
+    def _restore(self, checkpoint: dict[str, Any], fit: dict[str, Any]) -> None:
+        self.objective.load_state_dict(checkpoint)
+        self.early.load_state_dict(fit["early"])
+        self.best_loss, self.best_epoch = fit["best_loss"], fit["best_epoch"]
+        self._record = fit["record"]
+        if fit["train_pass"] is not None:
+            device = self.session.device
+            self._train_pass = TrainPass.from_state_dict(fit["train_pass"], device)
+        restore_random_state(checkpoint["random"])
+
+    def _saved_best(self, epochs_done: int) -> dict[str, Any] | None:
+        """The best weights; written again if the run ended between the two checkpoints."""
+        if self.best_epoch == epochs_done - 1 and self._train_pass is None:
+            weights = copy.deepcopy(self.objective.model.state_dict())
+            self.session.save_best(weights)
+            return weights
+        return self.session.load_best()
+
+    def _epoch(self, shower: TrainingProgressShower) -> bool:
+        """One epoch; whether it came to its end, or was asked to stop before."""
         train = self._train(shower)
-        trained = time.perf_counter()
+        validated = time.perf_counter()
         val = self._evaluate(self.val_batches)
-        if self.session.stop_signal is not None:
-            return None
-        self._last_val = val
-        train_means, val_means = train.means(), val.means()
+        if self.session.stop_asked:
+            self._train_pass = train
+            return False
+        train_means, val_means = train.means.means(), val.means()
         numbers = {
             "train_loss": self.objective.loss_of(train_means),
             "val_loss": self.objective.loss_of(val_means),
-            "epoch_time_s": time.perf_counter() - started,
-            "throughput": self.train_batches.n_events / (trained - started),
+            "epoch_time_s": train.seconds + time.perf_counter() - validated,
+            "throughput": self.train_batches.n_events / train.seconds,
+            "max_memory_mib": max_memory_mib(self.session.device),
         }
         metrics = val_means | self.objective.metrics(val.counts)
         metrics |= {f"train_{name}": value for name, value in train_means.items()}
         metrics["lr"] = self.objective.optimisation.lr
         if not math.isfinite(numbers["val_loss"]):
             raise NonFiniteLoss(f"the validation loss is {numbers['val_loss']}")
-        self._keep(numbers["val_loss"])
+        self._last_val, self._train_pass = val, None
+        self._keep(numbers, metrics)
         self.session.end_epoch(numbers, metrics, self._figure_data)
-        self.session.save_last(self.objective.state_dict(), self._epochs_done)
-        self._log(numbers)
+        log.info(self._epoch_line(numbers))
         shower.end_epoch(numbers["train_loss"], numbers["val_loss"])
-        return numbers["val_loss"]
+        return True
 
-    def _train(self, shower: TrainingProgressShower) -> Means:
-        """One pass over the training split; ends early if a signal asks for it."""
+    def _train(self, shower: TrainingProgressShower) -> TrainPass:
+        """One pass over the training split, or what is left of it; ends early if asked to."""
         self.objective.model.train()
-        means, started = Means(), time.perf_counter()
-        for index, batch in enumerate(self.train_batches):
+        train, self._train_pass = self._train_pass or TrainPass(), None
+        started = time.perf_counter() - train.seconds
+        self.train_batches.epoch = self._epochs_done
+        for batch in self.train_batches.starting_at(train.batch):
             loss, terms = self.objective.train_batch(batch)
-            means.add(terms)
+            train.means.add(terms)
+            train.batch += 1
             self.session.step += 1
-            events = min((index + 1) * self.train_batches.batch_size, self.train_batches.n_events)
-            throughput = events / (time.perf_counter() - started)
-            shower.step(loss, throughput)
-            self.session.progress(loss, throughput)
-            if self.session.stop_signal is not None:
-                return means
-        self.objective.end_epoch()
-        return means
+            train.seconds = time.perf_counter() - started
+            events = min(train.batch * self.train_batches.batch_size, self.train_batches.n_events)
+            shower.step(loss, events / train.seconds)
+            self.session.progress(loss, events / train.seconds)
+            if self.session.stop_asked:
+                break
+            if self.session.checkpoint_is_due:
+                self._save(train)
+        else:
+            self.objective.end_epoch()
+        train.random = random_state()
+        return train
 
     @torch.inference_mode()
     def _evaluate(self, batches: TensorBatches) -> Means:
-        """The means over one split; ends early if a signal asks for it."""
+        """The means over one split; ends early if asked to."""
         self.objective.model.eval()
         means = Means()
         for batch in batches:
-            if self.session.stop_signal is not None:
+            if self.session.stop_asked:
                 break
             means.add(self.objective.terms(batch))
         return means
 
-    def _keep(self, val_loss: float) -> None:
-        """Remember the weights if no epoch before was better."""
-        if not val_loss < self.best_loss:
-            return
-        self.best_loss, self.best_epoch = val_loss, self.session.epoch or 0
-        self.best_weights = copy.deepcopy(self.objective.model.state_dict())
-        self.session.save_best(self.best_weights)
+    def _keep(self, numbers: dict[str, float], metrics: dict[str, float]) -> None:
+        """Save the epoch that has just ended, and its weights if no epoch before was better.
+
+        `last.pt` comes first: whatever a crash leaves out after it can be made up from it.
+        """
+        self._record = {"numbers": numbers, "metrics": metrics}
+        self.early.update(numbers["val_loss"])
+        better = numbers["val_loss"] < self.best_loss
+        if better:
+            self.best_loss, self.best_epoch = numbers["val_loss"], self._epochs_done
+            self.best_weights = copy.deepcopy(self.objective.model.state_dict())
+        self._save(None, epochs_done=self._epochs_done + 1)
+        if better and self.best_weights is not None:
+            self.session.save_best(self.best_weights)
+
+    def _save(self, train: TrainPass | None, epochs_done: int | None = None) -> None:
+        """Write `last.pt`, in the middle of a pass over the training split or after an epoch."""
+        fit = {
+            "best_loss": self.best_loss,
+            "best_epoch": self.best_epoch,
+            "early": self.early.state_dict(),
+            "record": self._record,
+            "train_pass": train.state_dict() if train is not None else None,
+        }
+        random = train.random if train is not None and train.random else random_state()
+        state = self.objective.state_dict() | {"fit": fit, "random": random}
+        state["at_epoch_end"] = train is None
+        self.session.save_last(state, self._epochs_done if epochs_done is None else epochs_done)
 
     def _finish(self) -> dict[str, Any]:
         """Save, test the best weights, close the facts, and say how it went."""
-        if self.session.stop_signal is not None:
-            self.session.save_last(self.objective.state_dict(), self._epochs_done)
+        if self._train_pass is not None:
+            self._save(self._train_pass)
         val_losses = self.session.histories["val_loss"]
         result = {
             "final_val_loss": val_losses[-1] if val_losses else None,
             "best_val_loss": self.best_loss if self.best_weights else None,
             "best_epoch": self.best_epoch if self.best_weights else None,
             "baseline_val_loss": self.baseline,
-            "test_loss": None if self.session.stop_signal is not None else self._test(),
+            "test_loss": None if self.session.stop_asked else self._test(),
         }
         metrics = {k: v for k, v in result.items() if v is not None}
-        self.session.end(metrics, self._figure_data)
-        self._log_result(result)
+        self.session.end(metrics, self._figure_data, stopped=result["test_loss"] is None)
+        for line in result_lines(result, self._epochs_done, self.epochs):
+            log.info(line)
         self.session.raise_if_stopped()
         return result
 
     def _test(self) -> float | None:
-        """The loss on the test split with the best weights, recorded; None if a signal came.
+        """The loss on the test split with the best weights, recorded; None if asked to stop.
 
         The model has its last weights again afterwards, which the last figures show.
         """
+        if self.session.past is not None and self.session.past.test_loss is not None:
+            return self.session.past.test_loss
         last_weights = copy.deepcopy(self.objective.model.state_dict())
         self.objective.model.load_state_dict(self.best_weights or last_weights)
         test = self._evaluate(self.test_batches)
         self.objective.model.load_state_dict(last_weights)
-        if self.session.stop_signal is not None:
+        if self.session.stop_asked:
             return None
         means = test.means()
         loss = self.objective.loss_of(means)
@@ -194,35 +280,9 @@ class Fit:
     def _figure_data(self, due: set[str]) -> dict[str, Any]:
         return {"baseline_val_loss": self.baseline} | self.figure_data(due, self._last_val)
 
-    def _log(self, numbers: dict[str, float]) -> None:
-        """One line for the epoch that has just ended."""
-        done, width = self._epochs_done, len(str(self.epochs))
-        best = "*" if self.best_epoch == done - 1 else " "
-        left = (self.epochs - done) * (time.perf_counter() - self._started) / done
-        parts = (
-            f"[{done:{width}}/{self.epochs}] epoch {done - 1:{width}}",
-            f"train {_digits(numbers['train_loss']):8}",
-            f"val {_digits(numbers['val_loss']):8} {best}",
-            f"{numbers['throughput'] / 1000:.1f}k events/s",
-            f"{numbers['epoch_time_s']:.1f} s",
-            f"ETA {int(left // 60)}:{int(left % 60):02d}",
-        )
-        log.info("  ".join(parts))
-
-    def _log_result(self, result: dict[str, Any]) -> None:
-        """How it ended: the best loss beside that of predicting the mean."""
-        if result["test_loss"] is None:
-            log.info(f"stopped after {self._epochs_done} of {self.epochs} epochs")
-        if result["best_val_loss"] is not None:
-            log.info(
-                f"best validation loss {_digits(result['best_val_loss'])} in epoch "
-                f"{result['best_epoch']}; predicting the mean gives "
-                f"{_digits(self.baseline)}"
-            )
-        if result["test_loss"] is not None:
-            log.info(f"test loss {_digits(result['test_loss'])}")
-
-
-def _digits(loss: float) -> str:
-    """A loss with four decimals, or three digits where it is small."""
-    return f"{loss:.4f}" if abs(loss) >= 0.01 or loss == 0 else f"{loss:.2e}"
+    def _epoch_line(self, numbers: dict[str, float]) -> str:
+        """What is said of the epoch that has just ended."""
+        done = self._epochs_done
+        elapsed = time.perf_counter() - self._started
+        left = (self.epochs - done) * elapsed / max(1, done - self._first_epoch)
+        return epoch_line(numbers, done, self.epochs, self.best_epoch == done - 1, left)

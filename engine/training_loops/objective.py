@@ -32,7 +32,7 @@ class Objective:
     """Computes the terms of a loss for a batch, and takes a step that lowers it.
 
     A loop makes a subclass that defines `terms`; one with several optimisers redefines
-    `train_batch` and `state_dict` too.
+    `train_batch`, `state_dict` and `load_state_dict` too.
 
     Attributes
     ----------
@@ -83,6 +83,11 @@ class Objective:
         """Model, optimiser and schedule, for a checkpoint."""
         return {"model": self.model.state_dict()} | self.optimisation.state_dict()
 
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Go on from what `state_dict` gave."""
+        self.model.load_state_dict(state["model"])
+        self.optimisation.load_state_dict(state)
+
     def _weights(self, named: dict[str, Any]) -> list[tuple[str, float]]:
         return [(name, weight) for name, weight in self.loss_weights.items() if name in named]
 
@@ -107,6 +112,19 @@ class Means:
             else:
                 self._sums[name] = value.double() * weight
                 self._weights[name] = weight
+
+    def state_dict(self) -> dict[str, Any]:
+        """The sums so far, for a checkpoint."""
+        return {"sums": self._sums, "weights": self._weights, "counts": self.counts}
+
+    def load_state_dict(self, state: dict[str, Any], device: torch.device) -> None:
+        """Go on from what `state_dict` gave, on `device`."""
+        self._sums = {name: value.to(device) for name, value in state["sums"].items()}
+        self.counts = {name: value.to(device) for name, value in state["counts"].items()}
+        self._weights = {
+            name: weight.to(device) if isinstance(weight, Tensor) else weight
+            for name, weight in state["weights"].items()
+        }
 
     def means(self) -> dict[str, float]:
         """The mean of each term, weighted by how many things each batch had."""

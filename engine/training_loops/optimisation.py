@@ -83,11 +83,28 @@ class Optimisation:
         self._pending = 0
 
     def state_dict(self) -> dict[str, Any]:
-        """The optimiser's state and the step of the schedule, for a checkpoint."""
+        """The optimiser's state, the step of the schedule, and gradients that wait for more.
+
+        For a checkpoint; `load_state_dict` takes it.
+        """
+        waiting = [p.grad for p in self.parameters] if self._pending else []
         return {
             "optimiser": self.optimiser.state_dict(),
             "schedule": {"last_epoch": self.schedule.last_epoch},
+            "pending": {"batches": self._pending, "gradients": waiting},
         }
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Go on from what `state_dict` gave; the learning rate is that of the present schedule."""
+        self.optimiser.load_state_dict(state["optimiser"])
+        self.schedule.last_epoch = state["schedule"]["last_epoch"]
+        rates = zip(self.schedule.base_lrs, self.schedule.lr_lambdas, strict=True)
+        for group, (base, factor) in zip(self.optimiser.param_groups, rates, strict=True):
+            group["lr"] = base * factor(self.schedule.last_epoch)
+        self._pending = state["pending"]["batches"]
+        gradients = state["pending"]["gradients"] or [None] * len(self.parameters)
+        for parameter, gradient in zip(self.parameters, gradients, strict=True):
+            parameter.grad = None if gradient is None else gradient.to(parameter.device)
 
 
 def _lr_factor(trainer: Any, steps_per_epoch: int) -> Callable[[int], float]:

@@ -10,18 +10,15 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from engine.errors import ConfigError, DataError, Stopped, TrainingError
+from engine.errors import ConfigError, DataError, FactsError, Stopped
 from engine.facts import RunDir, append_jsonl_event, append_scalars_csv, build_event_payload
+from engine.facts.attempts import Attempt, own_attempt
+from engine.facts.scalars import remove_scalars
 from engine.monitoring.orchestrator import due_families, handle_event
-from engine.training_loops.checkpoints import save_best, save_last
-from engine.training_loops.device import (
-    is_out_of_memory,
-    max_memory_mib,
-    out_of_memory,
-    reset_max_memory,
-    resolve_device,
-)
-from engine.training_loops.objective import NonFiniteLoss
+from engine.training_loops.checkpoints import load_checkpoint, save_best, save_last
+from engine.training_loops.device import reset_max_memory, resolve_device
+from engine.training_loops.failures import Superseded, explained
+from engine.training_loops.past import Past, read_past
 from engine.training_loops.stopping import StopSignals
 from engine.utils.seed import set_all_seeds
 
@@ -36,7 +33,8 @@ class Session:
 
     A context manager: an error becomes an `on_exception` event, with the place where it happened
     and what to do, and signals are held back so that a training can end cleanly. The run directory
-    is the working directory, unless `logging.save_artifacts=false`: then nothing is written.
+    is the working directory, unless `logging.save_artifacts=false`: then nothing is written. A
+    directory with a checkpoint is gone on with: `past` says what is there.
 
     Parameters
     ----------
@@ -54,17 +52,35 @@ class Session:
         self.histories: dict[str, list[float | None]] = {"train_loss": [], "val_loss": []}
         self.epoch: int | None = None
         self.step = 0
+        self.past: Past | None = None
+        self._attempt: Attempt | None = None
+        self._stop_file = str(self.run_dir.stop) if self.run_dir else None
+        self._stop_asked = False
         self._begun = False
         self._ended = False
         self._signals = StopSignals()
         self._started = time.monotonic()
         self._next_progress = 0.0
+        self._next_checkpoint = 0.0
 
     def __enter__(self) -> Session:
         set_all_seeds(self.cfg.phase1.trainer.get("seed"))
         reset_max_memory(self.device)
+        if self.run_dir is not None:
+            self._attempt = own_attempt(self.run_dir)
+            self._take_up(read_past(self.run_dir))
         self._signals.__enter__()
         return self
+
+    def _take_up(self, past: Past | None) -> None:
+        """Go on counting where an earlier start of this run was last saved."""
+        self.past = past
+        if past is None:
+            return
+        self.step = past.step
+        self._started -= past.total_time_s
+        for numbers in past.numbers():
+            self._remember(numbers)
 
     def __exit__(
         self,
@@ -73,10 +89,13 @@ class Session:
         trace: TracebackType | None,
     ) -> None:
         self._signals.__exit__(kind, error, trace)
+        if isinstance(error, Superseded):
+            return
         if isinstance(error, ConfigError | DataError) and not self._begun:
             return  # a mistake, and no run yet
         if isinstance(error, Exception):
-            told = self._explained(error)
+            where = "" if self.epoch is None else f" in epoch {self.epoch}, step {self.step}"
+            told = explained(error, where, self.cfg, self.device)
             self._record("on_exception", error=told)
             if told is not error:
                 raise told
@@ -84,17 +103,33 @@ class Session:
             self._record("on_train_end", epoch=self._last_epoch, stopped=True)
 
     @property
-    def stop_signal(self) -> int | None:
-        """The signal that asked this training to end; None while none did."""
-        return self._signals.received
+    def stop_asked(self) -> bool:
+        """Whether a signal, or the file `stop` in the run directory, asks this training to end."""
+        if not self._stop_asked:
+            self._stop_asked = self._signals.received is not None or (
+                self._stop_file is not None and os.path.exists(self._stop_file)
+            )
+        return self._stop_asked
 
     def start(self, data: dict[str, Any], metrics: dict[str, float]) -> None:
-        """Say what is trained on what, before the first step."""
+        """Say what is trained on what, before the first step, and from where it goes on."""
         self._begun = True
-        self.emit("on_start", metrics=metrics, meta={"device": str(self.device), "data": data})
+        meta: dict[str, Any] = {"device": str(self.device), "data": data}
+        meta["attempt"] = self._attempt.number if self._attempt else None
+        where: dict[str, Any] = {}
+        done = self.past.epochs_done if self.past and self.past.checkpoint else None
+        if done is not None:
+            meta["resumed_from"] = {"epoch": done, "step": self.step}
+            where = {"epoch": done}
+        self._require_ownership()
+        self.emit("on_start", metrics=metrics, meta=meta, **where)
         run = self.run_dir.run_id if self.run_dir else "a run that leaves nothing behind"
         log.info(f"{run}: {data['n_events']['train']:,} events to train on, {self.device}")
-        self._next_progress = time.monotonic() + self.cfg.logging.get("progress_every_s", 10)
+        if done is not None:
+            log.info(f"going on after {done} epochs and {self.step:,} steps")
+        now = time.monotonic()
+        self._next_progress = now + self.cfg.logging.get("progress_every_s", 10)
+        self._next_checkpoint = now + self._checkpoint_every_s
 
     def progress(self, loss: float, throughput: float) -> None:
         """The heartbeat: at most every `logging.progress_every_s` seconds one event."""
@@ -102,20 +137,25 @@ class Session:
         if self.run_dir is None or now < self._next_progress:
             return
         self._next_progress = now + self.cfg.logging.get("progress_every_s", 10)
+        self._require_ownership()
         self.emit("on_progress", train_loss=loss, throughput=throughput)
 
     def end_epoch(
         self, numbers: dict[str, float], metrics: dict[str, float], figure_data: FigureData
     ) -> None:
-        """Record an epoch: `numbers` are the losses, the time and the throughput."""
-        numbers = numbers | {"max_memory_mib": max_memory_mib(self.device)}
+        """Record an epoch: `numbers` are the losses, the time, the throughput and the memory."""
+        self._require_ownership()
+        self._remember(numbers | metrics)
+        self._write_scalars("val", self.epoch or 0, numbers, metrics)
+        self.emit("on_epoch_end", metrics=metrics, figure_data=figure_data, **numbers)
+
+    def _remember(self, numbers: dict[str, Any]) -> None:
+        """Add an epoch to the histories."""
         before = len(self.histories["val_loss"])
-        for name, value in (numbers | metrics).items():
+        for name, value in ({"train_loss": None, "val_loss": None} | numbers).items():
             history = self.histories.setdefault(name, [])
             # A metric that appears late, or was left out, has gaps: entry i is epoch i.
             history += [None] * (before - len(history)) + [value]
-        self._write_scalars("val", self.epoch or 0, numbers, metrics)
-        self.emit("on_epoch_end", metrics=metrics, figure_data=figure_data, **numbers)
 
     def end_test(self, epoch: int, loss: float, metrics: dict[str, float]) -> None:
         """Record how the best weights, those of `epoch`, do on the test split."""
@@ -123,12 +163,14 @@ class Session:
         self._write_scalars("test", epoch, {}, metrics)
         self.emit("on_test_end", epoch=epoch, split="test", metrics=metrics)
 
-    def end(self, metrics: dict[str, float], figure_data: FigureData) -> None:
+    def end(self, metrics: dict[str, float], figure_data: FigureData, stopped: bool) -> None:
         """Close the facts, with the last epoch that came to its end."""
+        self._require_ownership()
         self.epoch = self._last_epoch
         self._ended = True
-        stopped = self.stop_signal is not None
         self.emit("on_train_end", metrics=metrics, figure_data=figure_data, stopped=stopped)
+        if self.run_dir is not None and stopped:
+            self.run_dir.stop.unlink(missing_ok=True)  # it has been obeyed
 
     @property
     def _last_epoch(self) -> int | None:
@@ -137,8 +179,8 @@ class Session:
 
     def raise_if_stopped(self) -> None:
         """End the process the way a signal would have, once everything is saved."""
-        if self.stop_signal is not None:
-            raise Stopped(self.stop_signal)
+        if self._signals.received is not None:
+            raise Stopped(self._signals.received)
 
     def emit(self, moment: str, figure_data: FigureData | None = None, **fields: Any) -> None:
         """Write an event, then draw the figures due at this moment.
@@ -158,7 +200,7 @@ class Session:
         )
         append_jsonl_event(self.run_dir.path, payload)
         # Who stops a training wants it to end, not to draw.
-        if self.stop_signal is None and moment != "on_exception":
+        if moment != "on_exception" and not self.stop_asked:
             payload["figure_data"] = self._prepared(moment, figure_data)
             handle_event(self.cfg.logging, self.plot_families, moment, payload)
 
@@ -174,20 +216,43 @@ class Session:
             log.debug("traceback of the data for figures", exc_info=True)
             return {}
 
+    @property
+    def _checkpoint_every_s(self) -> float:
+        return (self.cfg.get("run") or {}).get("checkpoint_every_s", 600)
+
+    @property
+    def checkpoint_is_due(self) -> bool:
+        """Whether the last checkpoint is `run.checkpoint_every_s` seconds old."""
+        return self.run_dir is not None and time.monotonic() >= self._next_checkpoint
+
     def save_last(self, state: dict[str, Any], epochs_done: int) -> None:
-        """Keep model, optimiser and schedule as they are."""
-        if self.run_dir is not None:
-            save_last(self.run_dir, state, epoch=epochs_done, step=self.step)
+        """Keep all that it takes to go on from here."""
+        if self.run_dir is None:
+            return
+        self._require_ownership()
+        time_s = {"total_time_s": time.monotonic() - self._started}
+        save_last(self.run_dir, state | time_s, epoch=epochs_done, step=self.step)
+        self._next_checkpoint = time.monotonic() + self._checkpoint_every_s
 
     def save_best(self, weights: dict[str, Any]) -> None:
         """Keep the weights with the lowest validation loss so far."""
         if self.run_dir is not None:
             save_best(self.run_dir, weights)
 
+    def load_best(self) -> dict[str, Any] | None:
+        """The weights of `best_val.pt`; None, with a warning, where they cannot be read."""
+        if self.run_dir is None:
+            return None
+        try:
+            return load_checkpoint(self.run_dir.best)
+        except FactsError as error:
+            log.warning("%s; the best weights are those of the epochs from here on", error)
+            return None
+
     def _write_scalars(
         self, split: str, epoch: int, numbers: dict[str, float], metrics: dict[str, float]
     ) -> None:
-        if self.run_dir is None:
+        if self.run_dir is None or (self.past and (epoch, split) in self.past.rows):
             return
         names = ("train_loss", "val_loss", "epoch_time_s", "throughput", "max_memory_mib")
         fixed = {name: numbers.get(name) for name in names}
@@ -199,21 +264,29 @@ class Session:
             **fixed,
         )
 
-    def _explained(self, error: Exception) -> Exception:
-        """`error` with the place where it happened and what to do; others as they are."""
-        where = "" if self.epoch is None else f" in epoch {self.epoch}, step {self.step}"
-        told: Exception = error
-        if isinstance(error, NonFiniteLoss):
-            told = TrainingError(
-                f"{error.message}{where}; nothing was saved of it",
-                f"Lower phase1.trainer.lr (now {self.cfg.phase1.trainer.lr:g}), "
-                "or set phase1.trainer.clip_grad_norm=1.0.",
+    def forget_rows(self, epochs_done: int, test: bool) -> None:
+        """Take the rows of epochs that will be trained again out of the scalars.
+
+        With `test` also those of the test split, of weights that will be trained on.
+        """
+        if self.run_dir is None or self.past is None:
+            return
+        gone = {
+            (epoch, split)
+            for epoch, split in self.past.rows
+            if (test if split == "test" else epoch >= epochs_done)
+        }
+        if gone:
+            remove_scalars(self.run_dir.path, gone)
+            self.past.rows -= gone
+
+    def _require_ownership(self) -> None:
+        """Write nothing into a run that a newer start has taken over."""
+        if self._attempt is not None and self._attempt.superseded():
+            raise Superseded(
+                f"{self._attempt.path.parent.parent}: a newer start of this run has taken it over",
+                "This process ends and leaves the run to it.",
             )
-        elif is_out_of_memory(error):
-            told = out_of_memory(self.cfg, self.device, where)
-        if told is not error:
-            told.__cause__ = error
-        return told
 
     def _record(self, moment: str, **fields: Any) -> None:
         """Record the end; a record that cannot be written must not hide why it ended."""

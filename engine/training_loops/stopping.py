@@ -1,10 +1,11 @@
-"""When a training ends before its last epoch."""
+"""When a training ends before its last epoch: a signal, or no progress any more."""
 
 from __future__ import annotations
 
 import signal
 import threading
 from types import FrameType, TracebackType
+from typing import Any
 
 from engine.errors import Stopped
 
@@ -59,10 +60,23 @@ class EarlyStopping:
         self.best = float("inf")
         self.waited = 0
 
+    @property
+    def is_due(self) -> bool:
+        """Whether it is time to end."""
+        return self.patience is not None and self.waited >= self.patience
+
     def update(self, val_loss: float) -> bool:
         """Take in one more epoch; whether it is time to end."""
         if val_loss < self.best - self.min_delta:
             self.best, self.waited = val_loss, 0
         else:
             self.waited += 1
-        return self.patience is not None and self.waited >= self.patience
+        return self.is_due
+
+    def state_dict(self) -> dict[str, Any]:
+        """The best loss, and the epochs since, for a checkpoint."""
+        return {"best": self.best, "waited": self.waited}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Go on from what `state_dict` gave."""
+        self.best, self.waited = state["best"], state["waited"]

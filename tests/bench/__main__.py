@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from tests.bench import facts, startup, throughput
+from tests.bench import facts, library, reading, startup, throughput
 
 
 def main() -> None:
     """Print all measurements; the machine should have nothing else to do."""
     throughput.main()
     facts.main()
+    reading.main()
+    library.main()
     startup.main()
 
 

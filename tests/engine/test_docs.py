@@ -127,13 +127,18 @@ def _parse(document: Path, line: str) -> Command | None:
     settings, rest = words[:n_settings], words[n_settings:]
     if not rest or rest[0] not in PROGRAMS:
         return None
-    return Command(document, tuple(settings), rest[0], tuple(rest[1:]))
+    end = next((i for i, word in enumerate(rest) if word in ("|", "&&", "&")), len(rest))
+    return Command(document, tuple(settings), rest[0], tuple(rest[1:end]))
+
+
+def trains(command: Command) -> bool:
+    """Whether it is the training command, and not one that looks at runs."""
+    return command.program == "thesis-train" or command.words[:1] == ("train",)
 
 
 def arguments(command: Command, folder: Path) -> list[str]:
     """What the command is called with; a training is made small."""
-    trains = command.program == "thesis-train" or command.words[:1] == ("train",)
-    if trains and NO_TRAINING.isdisjoint(command.words):
+    if trains(command) and NO_TRAINING.isdisjoint(command.words):
         return tiny(command.words, folder)
     return list(command.words)
 
@@ -173,8 +178,10 @@ def one_thread() -> Iterator[None]:
 
 @pytest.mark.parametrize("command", commands(), ids=lambda command: command.name)
 def test_documented_command_runs(
-    command: Command, own_folder: Path, monkeypatch: pytest.MonkeyPatch
+    command: Command, own_folder: Path, finished_run: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    if not trains(command):
+        put_runs(finished_run, own_folder)
     write_files(command.document, own_folder)
     monkeypatch.setattr(sys, "path", list(sys.path))
     for setting in command.settings:
@@ -198,6 +205,13 @@ def finished_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     minimal = ["logging=plots_minimal", "logging.dpi=40"]
     assert engine.cli.train.main([*words, *overrides, *minimal]) == 0
     return folder
+
+
+def put_runs(finished: Path, folder: Path) -> None:
+    """Two runs in `outputs/`, with the names that the documents take for example."""
+    (run,) = (finished / "outputs" / "runs").iterdir()
+    for name in ("run_20261101-140500_vq_job0", "run_20261101-140512_vq_job1"):
+        shutil.copytree(run, folder / "outputs" / "runs" / name, symlinks=True)
 
 
 @pytest.fixture

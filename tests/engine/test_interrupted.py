@@ -12,22 +12,31 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import pytest
 import torch
 
-from engine.cli.train import main
-from engine.facts import RunDir, read_events, read_scalars
+from engine.facts import RunDir, read_events
 from engine.training_loops.checkpoints import load_checkpoint
 from engine.training_loops.fit import Fit
 from tests.conftest import Outcome
+from tests.engine.interruptions import check_readable, train_and_die
 
 LONG = [
     "phase1.trainer.epochs=100000",
     "data.limit_samples=256",
     "logging.make_plots=false",
     "logging.progress_every_s=0.05",
+    "device=cpu",
+    "hydra.run.dir=run",
+]
+
+
+TWO_EPOCHS = [
+    "phase1.trainer.epochs=2",
+    "data.limit_samples=64",
+    "logging.make_plots=false",
+    "phase1/latent_space=vq",
     "device=cpu",
     "hydra.run.dir=run",
 ]
@@ -123,39 +132,6 @@ def test_kill_9_of_a_training_leaves_files_that_all_readers_accept(own_folder: P
     check_readable(run)
 
 
-SYSTEM_CALLS = ("mkdir", "open", "write", "fsync", "replace", "symlink", "ftruncate", "unlink")
-
-
-def train_and_die(folder: Path, at_call: int) -> bool:
-    """Train in a fork of this process that kills itself just before a system call.
-
-    Returns whether it was killed; False when the training made fewer calls.
-    """
-    child = os.fork()
-    if child == 0:
-        os.chdir(folder)
-        sys.stdout = sys.stderr = open(os.devnull, "w")  # noqa: SIM115 - ends with the process
-        count = itertools.count(1)
-        for name in SYSTEM_CALLS:
-            setattr(os, name, dying(getattr(os, name), count, at_call))
-        words = ["phase1.trainer.epochs=2", "data.limit_samples=64", "logging.make_plots=false"]
-        os._exit(main([*words, "phase1/latent_space=vq", "device=cpu", "hydra.run.dir=run"]))
-    _, status = os.waitpid(child, 0)
-    assert status == 0 or os.WIFSIGNALED(status), "the training failed before it was killed"
-    return os.WIFSIGNALED(status)
-
-
-def dying(call: Callable[..., Any], count: Iterator[int], at_call: int) -> Callable[..., Any]:
-    """`call`, but the process is gone when it is the one whose turn it is."""
-
-    def wrapped(*arguments: Any, **named: Any) -> Any:
-        if next(count) == at_call:
-            os.kill(os.getpid(), signal.SIGKILL)
-        return call(*arguments, **named)
-
-    return wrapped
-
-
 @pytest.mark.parametrize("every", [6, pytest.param(1, marks=pytest.mark.slow)])
 def test_kill_9_before_any_system_call_leaves_files_that_all_readers_accept(
     own_folder: Path, every: int
@@ -164,25 +140,10 @@ def test_kill_9_before_any_system_call_leaves_files_that_all_readers_accept(
     for at_call in itertools.count(1, every):
         folder = own_folder / str(at_call)
         folder.mkdir()
-        if not train_and_die(folder, at_call):
+        if not train_and_die(folder, TWO_EPOCHS, at_call=at_call):
             break
         check_readable(RunDir(folder / "run"))
     assert at_call > 40
-
-
-def check_readable(run: RunDir) -> None:
-    """Every reader accepts every file of a run that was killed."""
-    if not run.facts.is_dir():
-        return  # killed before the directory was a run's own
-    log, rows = read_events(run.path), read_scalars(run.path)
-    epochs = [record["epoch"] for record in log.of("on_epoch_end")]
-    assert (log.skipped, log.torn) == (0, False)
-    assert epochs == list(range(len(epochs)))
-    assert len([row for row in rows if row["split"] == "val"]) - len(epochs) in (0, 1)
-    for path in (run.last, run.best, run.model):
-        if path.exists():
-            assert load_checkpoint(path)
-    assert len(list(run.path.glob(".*.tmp"))) <= 1
 
 
 def test_a_terminal_shows_a_bar(own_folder: Path) -> None:

@@ -49,6 +49,7 @@ def test_a_run_leaves_the_files_of_the_guide(thesis_train: Train) -> None:
         "last.pt",
         "model.pt",
         "train.log",
+        "attempts/1.json",
     } | {
         f"figures/{family}-{moment}-e001.png"
         for family in ("losses", "metrics", "recon")

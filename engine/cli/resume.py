@@ -1,0 +1,177 @@
+"""The command `engine resume`, `thesis-train resume=RUN`, and a run that resumes by itself."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import os
+from collections.abc import Sequence
+from typing import Any
+
+from engine.cli.attempt import Loop, draw_seed, guarded, import_from_here, train_in, write_config
+from engine.cli.output import Command
+from engine.cli.select import add_root_option, select_one
+from engine.errors import ConfigError
+from engine.facts.run_dir import RunDir
+
+log = logging.getLogger("engine")
+
+TRUST_VARIABLE = "THESIS_TRUST"
+
+_UNDER_WAY = ("queued", "held", "running")
+
+_DETAILS = """\
+The run goes on in its own directory, with the config that is saved there, from last.pt: on a CPU
+it gives the numbers that it would have given without the interruption. Only these values may
+change: phase1.trainer.epochs (--epochs), phase1.trainer.early_stopping, device, logging, run.
+
+A saved config may name classes of engine only. --trust, or the environment variable
+THESIS_TRUST=package,package, allows packages of your own.
+
+  engine resume last
+  engine resume run_20261123-040545_ae --epochs 40
+  engine resume outputs/runs/run_20261123-040545_ae device=cpu
+  thesis-train resume=outputs/runs/run_20261123-040545_ae
+"""
+
+
+def _add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("run", metavar="RUN", help="the run: a name, a part of it, a path, last")
+    parser.add_argument("overrides", metavar="KEY=VALUE", nargs="*", help="values that may change")
+    parser.add_argument("--epochs", type=int, metavar="N", help="train until N epochs are done")
+    parser.add_argument(
+        "--trust", action="append", default=[], metavar="PACKAGE", help="a package of your own"
+    )
+    add_root_option(parser)
+
+
+def _work(args: argparse.Namespace) -> int:
+    overrides = list(args.overrides)
+    if args.epochs is not None:
+        overrides.append(f"phase1.trainer.epochs={args.epochs}")
+
+    def work() -> None:
+        run_dir = RunDir(select_one(args.run, args.root))
+        resume(run_dir, overrides, [*args.trust, *_trusted()])
+
+    return guarded(work, [], args.debug)
+
+
+main = Command(
+    name="resume",
+    summary="Go on with a run that was interrupted, or train a finished one further.",
+    add_arguments=_add_arguments,
+    work=_work,
+    details=_DETAILS,
+)
+
+
+def resume_words(words: Sequence[str]) -> None:
+    """What `thesis-train resume=RUN [KEY=VALUE]...` does.
+
+    Raises
+    ------
+    ConfigError
+        If there is a flag or a second run.
+    """
+    wanted = [word for word in words if word.startswith("resume=")]
+    others = [word for word in words if not word.startswith("resume=")]
+    flags = [word for word in others if word.startswith("-")]
+    if len(wanted) > 1 or flags:
+        raise ConfigError(
+            f"{' '.join([*wanted, *flags])}: resume= takes one run, and no flags",
+            "See engine resume --help.",
+        )
+    resume(RunDir(select_one(wanted[0].removeprefix("resume="), None)), others, _trusted())
+
+
+def resume(run_dir: RunDir, overrides: Sequence[str], trusted: Sequence[str]) -> None:
+    """Go on with a run in its own directory.
+
+    Raises
+    ------
+    ConfigError
+        If it is under way, has finished, or its config may not be used.
+    FactsError
+        If its checkpoint cannot be read.
+    """
+    from omegaconf import OmegaConf
+
+    from engine.cli.train import find_loop
+    from engine.config.saved import change, load_saved, untrusted
+    from engine.library.index import summarise
+
+    cfg = load_saved(run_dir.hydra / "config.yaml")
+    saved = OmegaConf.to_yaml(cfg)
+    change(cfg, overrides)
+    import_from_here()
+    problems = untrusted(cfg, trusted)
+    if problems:
+        raise ConfigError.from_problems(problems)
+    summary = summarise(run_dir.path)
+    if summary.state in _UNDER_WAY:
+        hint = f"engine stop {run_dir.run_id} ends it."
+        raise ConfigError(f"{run_dir.run_id} is {summary.state}: {summary.sentence}", hint)
+    if _is_finished(summary, cfg):
+        raise ConfigError(
+            f"{run_dir.run_id} has finished {summary.epochs_done} epochs",
+            f"--epochs {2 * summary.epochs_done} would train it further.",
+        )
+    loop = find_loop(cfg.loop)
+    if OmegaConf.to_yaml(cfg) != saved:
+        run_dir.write_text(run_dir.hydra / "config.yaml", OmegaConf.to_yaml(cfg))
+    run_dir.stop.unlink(missing_ok=True)
+    _go_on(run_dir, loop, cfg)
+
+
+def resume_by_itself(run_dir: RunDir, cfg: Any, loop: Loop, texts: dict[str, str]) -> None:
+    """Go on with a run because `run.resume=auto` and its directory is there already.
+
+    The config is the one that was typed; it must ask for the same training. A run that was ended
+    before it had written its config begins with this one, and with `texts` in `.hydra/`.
+
+    Raises
+    ------
+    ConfigError
+        If the run lives on this machine, or was started with another config.
+    """
+    from engine.config.saved import differences, load_saved
+    from engine.facts.attempts import newest_attempt, process_of
+    from engine.library.index import summarise
+
+    summary, newest = summarise(run_dir.path), newest_attempt(run_dir)
+    # A job that was moved may have left a heartbeat elsewhere: it is ended by this new start.
+    here = newest is not None and process_of(newest) == "alive"
+    if newest is not None and here and summary.state == "running":
+        raise ConfigError(
+            f"{run_dir.run_id} is running: process {newest.pid} on this host",
+            f"engine stop {run_dir.run_id} ends it.",
+        )
+    if not (run_dir.hydra / "config.yaml").exists():
+        draw_seed(cfg)
+        write_config(run_dir, cfg, texts)
+    saved = load_saved(run_dir.hydra / "config.yaml")
+    problems = differences(saved, cfg)
+    if problems:
+        raise ConfigError.from_problems(problems)
+    cfg.phase1.trainer.seed = saved.phase1.trainer.get("seed")
+    if _is_finished(summary, cfg):
+        log.info("%s has finished %d epochs already", run_dir.run_id, summary.epochs_done)
+        return
+    _go_on(run_dir, loop, cfg)
+
+
+def _go_on(run_dir: RunDir, loop: Loop, cfg: Any) -> None:
+    if run_dir.events.exists() and not run_dir.last.exists():
+        log.warning("%s has no last.pt: it begins again from the first step", run_dir.run_id)
+    train_in(run_dir, loop, cfg)
+
+
+def _is_finished(summary: Any, cfg: Any) -> bool:
+    """Whether it came to its end, and no more epochs are asked for than it was started with."""
+    asked = cfg.phase1.trainer.epochs
+    return summary.state == "finished" and summary.epochs is not None and asked <= summary.epochs
+
+
+def _trusted() -> list[str]:
+    return [name for name in os.environ.get(TRUST_VARIABLE, "").split(",") if name]

@@ -1,0 +1,269 @@
+"""What can be known about whether a run lives: gathered from its files and this machine."""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+import time
+from dataclasses import dataclass, replace
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from engine.errors import FactsError
+from engine.facts import machine
+from engine.facts.attempts import Attempt, Process, heartbeat_age_s, process_of, read_attempts
+from engine.facts.files import as_facts_error
+from engine.facts.records import integer_in, read_record, text_in
+from engine.facts.run_dir import RunDir
+
+ENDS = ("on_train_end", "on_test_end", "on_exception")
+"""The moments after which a training writes nothing more."""
+
+SILENT_S = 120.0
+"""A process on another machine that is silent for longer counts as gone, at the earliest."""
+JUST_NOW_S = 30.0
+"""Three heartbeats: a process that gave one since is there."""
+FULL_MEMORY = 0.9
+"""Share of its memory limit from which on a process that vanished was likely out of memory."""
+
+
+@dataclass(frozen=True)
+class LastSeen:
+    """What the facts say last."""
+
+    moment: str | None = None
+    """The moment of the last event; None if there is none."""
+    stopped: bool = False
+    error: str | None = None
+    usual_gap_s: float | None = None
+    """Median time between two events, in seconds."""
+    memory_mib: float | None = None
+    """Largest memory of the process, in MiB; None for that of a GPU."""
+    epochs_done: int | None = None
+    epochs: int | None = None
+
+
+@dataclass(frozen=True)
+class JobReport:
+    """What a launcher says about the job of a run; no report means "could not ask"."""
+
+    state: str
+    """`queued`, `held`, `running`, `removed` or `ended`."""
+    reason: str | None = None
+    """Why it waits, is held, was removed or has ended, in the scheduler's words."""
+    host: str | None = None
+    """Where it runs."""
+    exit_code: int | None = None
+    signal: int | None = None
+    """The signal that ended it."""
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """All that the state of a run is told from; ages in seconds, negative for times to come."""
+
+    seen: LastSeen = LastSeen()
+    job: JobReport | None = None
+    """The launcher's word, or the launch record where nothing is newer."""
+    attempt: Attempt | None = None
+    """The start that owns the run."""
+    process: Process | None = None
+    """What has become of its process."""
+    heartbeat_age_s: float | None = None
+    events_age_s: float | None = None
+    begun_age_s: float | None = None
+    """Since the directory was claimed, or its training launched."""
+    hidden: str | None = None
+    """Why the events cannot be read, so that it is not known whether they end."""
+    no_event_since: bool = False
+    """Whether the attempt has written no event yet."""
+    reopened: bool = False
+    """Whether a newer start, or launch, followed the end that the facts tell of."""
+    moved_from: str | None = None
+    """Where the process of the attempt trains, if that is not this directory."""
+    rival: Attempt | None = None
+    """An older start whose process lives too."""
+    memory_full: bool = False
+    """Whether the process came near its memory limit, or this machine ended one for lack of it."""
+    stop_asked: bool = False
+
+    @property
+    def silent_s(self) -> float | None:
+        """Seconds since the youngest sign of life; None if there never was one."""
+        ages = [self.heartbeat_age_s, self.events_age_s]
+        known = [age for age in ages if age is not None]
+        return min(known) if known else self.begun_age_s
+
+
+def gather(
+    run_dir: RunDir, seen: LastSeen, job: JobReport | None = None, now: float | None = None
+) -> Evidence:
+    """Collect the evidence about a run; costs a few `stat` calls and two small files.
+
+    Parameters
+    ----------
+    seen
+        What the facts say last.
+    job
+        What a launcher says; None if there is none, or it could not be asked.
+    now
+        Unix seconds; the present by default. Ages are by modification times, which a file server
+        gives by its own clock, so that the clocks of the machines that train do not matter.
+
+    Raises
+    ------
+    FactsError
+        If nothing tells of a run there.
+    """
+    now = time.time() if now is None else now
+    events, launched = _stat(run_dir.events), _stat(run_dir.launch)
+    launch = _launch_record(run_dir)
+    attempts = read_attempts(run_dir, most=3)
+    attempt = attempts[-1] if attempts else None
+    size = events.st_size if events else 0
+    silent_attempt = attempt is not None and attempt.events_size == size
+    ended = seen.moment in ENDS
+    relaunched = ended and events is not None and _is_later(launch, launched, events.st_mtime)
+    claimed = launched if relaunched or launch.get("state") == "running" else None
+    claimed = claimed or _stat(run_dir.facts)
+    evidence = Evidence(
+        seen=seen,
+        job=job,
+        events_age_s=now - events.st_mtime if events and not relaunched else None,
+        begun_age_s=now - claimed.st_mtime if claimed else None,
+        hidden=_why_hidden(run_dir.events),
+        reopened=ended and (silent_attempt or relaunched),
+        stop_asked=_stat(run_dir.stop) is not None,
+    )
+    if attempt is not None and (silent_attempt or not relaunched):
+        evidence = _with_attempt(evidence, run_dir, attempts, now, silent_attempt)
+    if job is None and launched is not None:
+        record_age = now - launched.st_mtime
+        evidence = replace(evidence, job=_recorded_job(launch, record_age, evidence.silent_s))
+    _refuse_nothing(run_dir, evidence)
+    return evidence
+
+
+def _with_attempt(
+    evidence: Evidence, run_dir: RunDir, attempts: list[Attempt], now: float, silent: bool
+) -> Evidence:
+    """`evidence` with what is known about the newest of `attempts` and its rivals."""
+    attempt = attempts[-1]
+    age = heartbeat_age_s(attempt, now)
+    process = process_of(attempt)
+    uptime = machine.uptime_s()
+    if process == "rebooted" and age is not None and uptime is not None and age < uptime:
+        process = "elsewhere"  # it has beaten since this machine started: a namesake's
+    rivals = [one for one in attempts[:-1] if _is_rival(one, attempt, now)]
+    return replace(
+        evidence,
+        attempt=attempt,
+        process=process,
+        heartbeat_age_s=age,
+        no_event_since=silent,
+        moved_from=_moved_from(attempt, run_dir, age) if process == "alive" else None,
+        rival=rivals[-1] if rivals else None,
+        memory_full=_memory_full(evidence.seen, attempt, process),
+    )
+
+
+def _is_later(launch: dict[str, Any], launched: os.stat_result | None, ended: float) -> bool:
+    """Whether a launch record was written, and the job submitted, after the training ended."""
+    if launched is None or launch.get("state") not in ("queued", "held", "running"):
+        return False
+    submitted = seconds_of(text_in(launch, "submitted"))
+    return launched.st_mtime > ended and (submitted is None or submitted > ended)
+
+
+def _recorded_job(launch: dict[str, Any], age: float, silent_s: float | None) -> JobReport | None:
+    """The launch record as a report, unless the run gave a sign of life after it was written."""
+    state = text_in(launch, "state")
+    if state not in ("queued", "held", "removed", "ended"):
+        return None
+    if silent_s is not None and silent_s < age:
+        return None
+    return JobReport(
+        state=state,
+        reason=text_in(launch, "reason"),
+        exit_code=integer_in(launch, "exit_code"),
+        signal=integer_in(launch, "signal"),
+    )
+
+
+def _is_rival(older: Attempt, newest: Attempt, now: float) -> bool:
+    """Whether an older start, in another process, lives beside the newest one."""
+    if (older.host, older.pid, older.pid_started) == (newest.host, newest.pid, newest.pid_started):
+        return False
+    process = process_of(older)
+    if process not in ("elsewhere", "unknown"):
+        return process == "alive"
+    age, begun = heartbeat_age_s(older, now), seconds_of(newest.started)
+    # The last beat of one that ended just before the newest began must not count.
+    return age is not None and begun is not None and age < min(JUST_NOW_S, now - begun - 15)
+
+
+def _moved_from(attempt: Attempt, run_dir: RunDir, age: float | None) -> str | None:
+    """Where a process that lives trains, if this directory was moved or copied from there."""
+    if age is not None and age <= SILENT_S:
+        return None  # it beats here, whatever name the directory had
+    here = os.path.realpath(run_dir.path)
+    return attempt.run_dir if attempt.run_dir not in (None, here) else None
+
+
+def _memory_full(seen: LastSeen, attempt: Attempt, process: Process) -> bool:
+    limit, used = attempt.memory_limit_mib, seen.memory_mib
+    if limit and used is not None and used >= FULL_MEMORY * limit:
+        return True
+    before, kills = attempt.oom_kills, machine.oom_kills()
+    same_boot = process in ("gone", "reused")
+    return same_boot and before is not None and kills is not None and kills > before
+
+
+def _why_hidden(events: Path) -> str | None:
+    """Why a file of events that is there, or may be, cannot be read."""
+    try:
+        ordinary = stat.S_ISREG(os.stat(events).st_mode)
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        return error.strerror or str(error)
+    if not ordinary:
+        return "it is no file"
+    return None if os.access(events, os.R_OK) else os.strerror(errno.EACCES)
+
+
+def _launch_record(run_dir: RunDir) -> dict[str, Any]:
+    try:
+        return read_record(run_dir.launch) or {}
+    except FactsError:
+        return {}  # damaged: it tells nothing
+
+
+def _refuse_nothing(run_dir: RunDir, evidence: Evidence) -> None:
+    """Raise the reason where there is no evidence at all."""
+    known = (evidence.job, evidence.attempt, evidence.silent_s, evidence.seen.moment)
+    if any(one is not None for one in known):
+        return
+    with as_facts_error(run_dir.path, "read"):
+        os.listdir(run_dir.path)
+    read_record(run_dir.launch)
+    raise FactsError(
+        f"{run_dir.path} is no run directory", "It holds no facts, no attempt and no launch record."
+    )
+
+
+def seconds_of(time_text: str | None) -> float | None:
+    """Unix seconds of an ISO 8601 time; None where it is none."""
+    try:
+        return datetime.fromisoformat(time_text or "").timestamp()
+    except (ValueError, OverflowError, OSError):
+        return None
+
+
+def _stat(path: Path) -> os.stat_result | None:
+    try:
+        return os.stat(path)
+    except OSError:
+        return None

@@ -1,0 +1,277 @@
+"""The state of a run, told from evidence, with one sentence for a human.
+
+It is never stored: whatever is written down about a process is wrong once the process is killed.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from dataclasses import dataclass, replace
+from signal import SIGHUP, SIGINT, SIGKILL, SIGTERM, SIGXCPU
+
+from engine.errors import FactsError
+from engine.facts.attempts import Attempt
+from engine.facts.evidence import (
+    ENDS,
+    JUST_NOW_S,
+    SILENT_S,
+    Evidence,
+    JobReport,
+    LastSeen,
+    gather,
+)
+from engine.facts.run_dir import RunDir
+from engine.facts.words import count, first_line, in_words, signal_name
+
+__all__ = ["STATES", "JobReport", "LastSeen", "RunState", "judge", "run_state"]
+
+STATES = ("queued", "held", "running", "finished", "stopped", "failed", "lost")
+
+OUT_OF_MEMORY = "out of memory"
+KILLED = "killed"
+RESTARTED = "machine restarted"
+NODE_GONE = "node gone"
+
+UNKNOWN_RHYTHM_S = 600.0
+"""How long a training may say nothing while it is not known how often it does."""
+
+_LONGEST_GAP_S = 86400.0
+_KILLING = (SIGHUP, SIGINT, SIGKILL, SIGTERM, SIGXCPU)
+"""Signals that somebody sends; others are a crash."""
+_MEMORY = re.compile(r"\bmemory\b|\boom\b", re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class RunState:
+    """What a run is doing, or what became of it."""
+
+    state: str
+    """One of `STATES`."""
+    sentence: str
+    """Why, in words; without control characters."""
+    cause: str | None = None
+    """The likely cause of a run that is lost: `out of memory`, `killed`, `machine restarted` or
+    `node gone`."""
+
+
+def run_state(
+    run_dir: RunDir, seen: LastSeen, job: JobReport | None = None, now: float | None = None
+) -> RunState:
+    """The state of a run.
+
+    Parameters
+    ----------
+    seen
+        What the facts say last.
+    job
+        What a launcher says about its job; None if there is none, or it could not be asked.
+    now
+        Unix seconds; the present by default.
+
+    Raises
+    ------
+    FactsError
+        If nothing tells of a run there, or it may have ended in events that cannot be read.
+    """
+    evidence = gather(run_dir, seen, job, now)
+    told = judge(evidence)
+    if evidence.hidden and told.state == "lost":
+        raise FactsError(
+            f"cannot read {run_dir.events}: {evidence.hidden}",
+            "How the run went on is written there; ask its owner for permission to read it.",
+        )
+    return told
+
+
+def judge(evidence: Evidence) -> RunState:
+    """The state that the evidence speaks for; a pure function."""
+    ended = _ended(evidence.seen) if evidence.seen.moment in ENDS else None
+    if ended and not evidence.reopened:
+        return ended
+    told = _open_state(evidence)
+    if ended and told.state in ("lost", "failed"):
+        return replace(ended, sentence=f"{ended.sentence}; a later start came to nothing")
+    return replace(told, sentence=told.sentence + _remarks(evidence, told))
+
+
+def _ended(seen: LastSeen) -> RunState:
+    """What the facts say about the end."""
+    if seen.moment == "on_exception":
+        error = first_line(seen.error) if isinstance(seen.error, str) else ""
+        return RunState("failed", f"failed: {error}" if error else "failed and did not say why")
+    epochs = count(seen.epochs_done, "epoch")
+    if not seen.stopped:
+        return RunState("finished", f"finished {epochs}" if epochs else "finished")
+    if epochs and seen.epochs:
+        epochs = f"{seen.epochs_done} of {count(seen.epochs, 'epoch')}"
+    return RunState("stopped", f"stopped after {epochs}" if epochs else "stopped")
+
+
+def _open_state(evidence: Evidence) -> RunState:
+    """The state of a run whose facts do not end: the strongest evidence first."""
+    here, job = evidence.process, evidence.job
+    if (here == "alive" and not evidence.moved_from) or evidence.rival:
+        return RunState("running", f"{_last_event(evidence)}{_whereabouts(evidence)}")
+    if job and job.state in ("queued", "held") and not _beats_elsewhere(evidence, JUST_NOW_S):
+        return _waiting(evidence, job)
+    if job and job.state in ("removed", "ended"):
+        return _job_over(evidence, job)
+    gone = here in ("gone", "reused", "rebooted") or bool(evidence.moved_from)
+    on_same_host = job and evidence.attempt and job.host == evidence.attempt.host
+    if job and job.state == "running" and not (gone and on_same_host):
+        return _job_running(evidence, job)
+    if gone or not _younger(evidence, _patience_s(evidence)):
+        return _lost(evidence)
+    return RunState("running", f"{_last_event(evidence)}{_whereabouts(evidence)}")
+
+
+def _waiting(evidence: Evidence, job: JobReport) -> RunState:
+    """A job that has not begun, or not begun again."""
+    again = f" again after attempt {evidence.attempt.number}" if evidence.attempt else ""
+    reason = f": {first_line(job.reason)}" if job.reason else ""
+    out_of_memory = job.state == "held" and _MEMORY.search(job.reason or "")
+    cause = OUT_OF_MEMORY if out_of_memory else None
+    return RunState(job.state, f"{job.state}{again}{reason}", cause)
+
+
+def _job_running(evidence: Evidence, job: JobReport) -> RunState:
+    """A job that runs, whatever its training says."""
+    where = f" on {first_line(job.host)}" if job.host else ""
+    if _beats_elsewhere(evidence, _patience_s(evidence)):
+        return RunState("running", f"{_last_event(evidence)}{_whereabouts(evidence)}")
+    return RunState("running", f"{_last_event(evidence)}; its job is running{where}")
+
+
+def _job_over(evidence: Evidence, job: JobReport) -> RunState:
+    """A job that ended, or was removed, before its training said that it did."""
+    reason = f": {first_line(job.reason)}" if job.reason else ""
+    out_of_memory = evidence.memory_full or bool(_MEMORY.search(job.reason or ""))
+    if job.state == "removed":
+        if out_of_memory:
+            return RunState("lost", f"its job was removed{reason}", OUT_OF_MEMORY)
+        return RunState("stopped", f"its job was removed{reason}")
+    cause = OUT_OF_MEMORY if out_of_memory else None
+    number = _signal_of(job)
+    if number is not None:
+        likely = ", likely out of memory" if out_of_memory else ""
+        sentence = f"its job was ended by {signal_name(number)}{likely}{reason}"
+        return RunState("lost", sentence, cause or (KILLED if number in _KILLING else None))
+    if job.exit_code:
+        return RunState("failed", f"its job ended with exit code {job.exit_code}{reason}")
+    return RunState("lost", f"its job ended, and its training did not say so{reason}", cause)
+
+
+def _lost(evidence: Evidence) -> RunState:
+    """A run that vanished; the cause is a guess where it is no certainty."""
+    sentence = f"{_last_event(evidence)}{_whereabouts(evidence)}"
+    if evidence.moved_from:
+        return RunState("lost", sentence)
+    if evidence.process == "rebooted":
+        return RunState("lost", sentence, RESTARTED)
+    if evidence.memory_full:
+        return RunState("lost", f"{sentence}, likely out of memory", OUT_OF_MEMORY)
+    if evidence.process in ("gone", "reused"):
+        return RunState("lost", sentence, KILLED)
+    return RunState("lost", sentence, NODE_GONE if evidence.process == "elsewhere" else None)
+
+
+def _last_event(evidence: Evidence) -> str:
+    """How long ago the last event was written."""
+    if evidence.no_event_since and evidence.seen.moment is not None:
+        return "no event since it was started again"
+    if evidence.hidden:
+        return "no event that can be read"
+    if evidence.events_age_s is None:
+        return "no event yet"
+    age, usual = evidence.events_age_s, _usual_gap_s(evidence.seen)
+    if age <= _quiet_s(evidence.seen):
+        return f"last event {in_words(age)} ago"
+    rhythm = f", usually every {in_words(max(1, usual))}" if usual else ""
+    return f"no event for {in_words(age)}{rhythm}"
+
+
+def _whereabouts(evidence: Evidence) -> str:
+    """What is known about the process, or the lack of one."""
+    attempt = evidence.attempt
+    if attempt is None:
+        if evidence.events_age_s is not None or evidence.begun_age_s is None:
+            return ""
+        return f", {in_words(evidence.begun_age_s)} after its start"
+    process = f"process {attempt.pid}"
+    if evidence.moved_from:
+        moved = "the directory was moved or copied from"
+        return f"; {moved} {first_line(evidence.moved_from)}, where {process} trains"
+    host = first_line(attempt.host) or "its machine"
+    told = {
+        "alive": f"; {process} is alive",
+        "gone": f"; {process} on this host is gone",
+        "reused": f"; {process} on this host is gone, and its id is another's",
+        "rebooted": "; this host was restarted",
+    }.get(evidence.process or "")
+    if told:
+        return told
+    age = evidence.heartbeat_age_s
+    if age is None:
+        return f" on {host}"
+    if _younger(evidence, _patience_s(evidence)):
+        return f"; {host} gave a sign of life {in_words(age)} ago"
+    return f"; {host} is gone or cut off, its last sign of life {in_words(age)} ago"
+
+
+def _remarks(evidence: Evidence, told: RunState) -> str:
+    """What else is worth knowing."""
+    remarks = ""
+    if evidence.rival:
+        remarks += f"; two writers: {_name(evidence.rival)} is alive as well"
+    if told.state == "running" and evidence.stop_asked:
+        remarks += "; asked to stop"
+    if evidence.silent_s is not None and evidence.silent_s < -JUST_NOW_S:
+        remarks += f"; the clock here is {in_words(-evidence.silent_s)} behind that of the files"
+    return remarks
+
+
+def _name(attempt: Attempt) -> str:
+    return f"attempt {attempt.number} (process {attempt.pid} on {first_line(attempt.host)})"
+
+
+def _younger(evidence: Evidence, limit_s: float) -> bool:
+    """Whether the last sign of life is younger; a time to come is."""
+    return evidence.silent_s is not None and evidence.silent_s <= limit_s
+
+
+def _beats_elsewhere(evidence: Evidence, limit_s: float) -> bool:
+    """Whether a process that cannot be looked at gave a heartbeat within the limit."""
+    age = evidence.heartbeat_age_s
+    return evidence.process in ("elsewhere", "unknown") and age is not None and age <= limit_s
+
+
+def _patience_s(evidence: Evidence) -> float:
+    """After how long a silence a training that cannot be looked at counts as gone."""
+    if evidence.heartbeat_age_s is not None and not _usual_gap_s(evidence.seen):
+        return SILENT_S
+    return max(SILENT_S, _quiet_s(evidence.seen))
+
+
+def _quiet_s(seen: LastSeen) -> float:
+    """After how long without an event a training is unusually quiet."""
+    usual = _usual_gap_s(seen)
+    return 3 * usual + 30 if usual else UNKNOWN_RHYTHM_S
+
+
+def _usual_gap_s(seen: LastSeen) -> float | None:
+    """The usual time between two events, if that makes sense."""
+    gap = seen.usual_gap_s
+    if gap is None or not math.isfinite(gap) or gap <= 0:
+        return None
+    return min(gap, _LONGEST_GAP_S)
+
+
+def _signal_of(job: JobReport) -> int | None:
+    """The signal that ended a job: said outright, or as a shell or Python says it."""
+    if job.signal:
+        return job.signal
+    code = job.exit_code or 0
+    if code < 0:
+        return -code
+    return code - 128 if 128 < code < 128 + 65 else None

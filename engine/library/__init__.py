@@ -1,0 +1,1 @@
+"""Many runs at once: found, read, summed up, and remembered (standard library only)."""

@@ -1,0 +1,207 @@
+"""What a run directory says, read once and kept as a record that JSON knows.
+
+A record goes into the cache of the index; `summary.fill` makes a `RunSummary` of it.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+from engine.errors import FactsError
+from engine.facts.attempts import Attempt, newest_attempt
+from engine.facts.evidence import ENDS, Evidence, JobReport, LastSeen, seconds_of
+from engine.facts.labels import read_labels
+from engine.facts.records import read_record, text_in
+from engine.facts.run_dir import RunDir
+from engine.facts.state import RunState, run_state
+from engine.facts.state import judge as judge_evidence
+from engine.facts.tail import READ_BYTES, Tail
+from engine.library.bulk import BulkParser
+from engine.library.find import Found, look_at
+from engine.library.fold import Fold
+from engine.library.overrides import read_overrides
+from engine.library.summary import RunSummary, fill
+from engine.library.values import whole
+
+Record = dict[str, Any]
+
+_MOST_ENTRIES = 20_000
+_DEEPEST = 6
+_MOST_READINGS = 3
+
+
+def summarise(
+    run_dir: str | os.PathLike[str], job: JobReport | None = None, now: float | None = None
+) -> RunSummary:
+    """The summary of one run, read from its files.
+
+    Nothing about the directory is an error: what is wrong with it is the summary's `problem`.
+
+    Parameters
+    ----------
+    job
+        What a launcher says about its job; None if there is none, or it could not be asked.
+    now
+        Unix seconds; the present by default.
+    """
+    path = os.path.abspath(run_dir)
+    summary = RunSummary(path, os.path.basename(path))
+    try:
+        found = look_at(path, os.stat(path))  # a link that somebody names is followed
+    except (OSError, ValueError):
+        found = None
+    if found is None:
+        summary.problem = "there is no run directory here"
+    else:
+        fill(summary, judge(read(found), found, job, now))
+    return summary
+
+
+def read(found: Found, before: Record | None = None) -> Record:
+    """What the files of a run say; of its events only what `before` has not seen."""
+    run_dir = RunDir(Path(found.path))
+    problems: list[str] = []
+    fold, tail = Fold(), Tail(run_dir.events)
+    try:
+        _refuse_links(run_dir)
+        fold, tail = _read_events(run_dir.events, found, before)
+        readable = True
+    except FactsError as error:
+        problems.append(error.message)
+        readable = False
+    skipped = fold.skipped + tail.skipped
+    if skipped and not fold.events:
+        problems.append(f"none of the {skipped} whole lines of facts/events.jsonl is an event")
+    attempt = newest_attempt(run_dir)
+    around = _around(run_dir, attempt, problems)
+    if fold.first_time is not None:
+        around["started"] = fold.first_time
+    return {
+        "fold": fold.state(),
+        "tail": tail.state(),
+        "around": around,
+        "problems": problems,
+        "readable": readable,
+        "launched": os.path.lexists(f"{found.path}/launch.json"),
+        "begun_at": attempt.events_size if attempt is not None else None,
+        "skipped": skipped,
+    }
+
+
+def judge(
+    record: Record, found: Found, job: JobReport | None = None, now: float | None = None
+) -> Record:
+    """`record` with the state of the run, and what else may change while its events do not."""
+    problems, state = list(record["problems"]), {}
+    run_dir = RunDir(Path(found.path))
+    try:
+        if record["readable"]:
+            seen = _last_seen(Fold(**record["fold"]))
+            told = _ended(record, seen, found) or run_state(run_dir, seen, job, now)
+            state = {"state": told.state, "sentence": told.sentence, "cause": told.cause}
+    except FactsError as error:
+        problems.append(error.message)
+    problem = "; ".join(dict.fromkeys(problems)) or None
+    around = record["around"] | {"size_bytes": size_of(found.path)}
+    return record | {"state": state | {"problem": problem}, "around": around}
+
+
+def _ended(record: Record, seen: LastSeen, found: Found) -> RunState | None:
+    """The state of a run that has ended, where no later start or launch can have re-opened it."""
+    size = found.events.st_size if found.events else 0
+    ended = seen.moment in ENDS and not record["launched"] and record["begun_at"] != size
+    return judge_evidence(Evidence(seen=seen)) if ended else None
+
+
+def _last_seen(fold: Fold) -> LastSeen:
+    return LastSeen(
+        moment=fold.moment,
+        stopped=fold.stopped,
+        error=fold.error,
+        usual_gap_s=fold.usual_gap_s,
+        memory_mib=None if fold.meta.get("on_gpu") else fold.max_memory_mib,
+        epochs_done=fold.epochs_done,
+        epochs=whole(fold.config.get("phase1.trainer.epochs")),
+    )
+
+
+def _read_events(events: Path, found: Found, before: Record | None) -> tuple[Fold, Tail]:
+    """All events of a run; from the first one again if a start took some of them back."""
+    size = found.events.st_size if found.events else 0
+    if before is None or not before["readable"]:
+        fold, tail = Fold(), Tail(events)
+    else:
+        fold, tail = Fold(**before["fold"]), Tail.from_state(events, before["tail"])
+    fold = _take_in(tail, fold, size)
+    for _ in range(_MOST_READINGS):
+        if not fold.rewound:
+            break
+        tail = Tail(events)
+        fold = _take_in(tail, Fold(ceilings=fold.next_ceilings()), size)
+    return fold, tail
+
+
+def _take_in(tail: Tail, fold: Fold, size: int) -> Fold:
+    """`fold`, or a new one if the file is another, with what the rest of the file says."""
+    parser, more = BulkParser(), True
+    while more:
+        chunk = tail.read(min(READ_BYTES, max(4096, size - tail.offset + 1)))
+        if chunk.restarted:
+            fold, parser = Fold(), BulkParser()
+        for event in parser.parse(filter(None, chunk.lines)):
+            fold.add(event)
+        more = chunk.more
+    return fold
+
+
+def _refuse_links(run_dir: RunDir) -> None:
+    facts = f"{run_dir.path}/facts"
+    for path in (facts, f"{facts}/events.jsonl"):
+        if os.path.islink(path):
+            raise FactsError(f"{path} is a link, which is not followed")
+
+
+def _around(run_dir: RunDir, attempt: Attempt | None, problems: list[str]) -> Record:
+    """What stands beside the facts, named like the fields of a summary; None where nothing."""
+    around: Record = {}
+    try:
+        launch = read_record(run_dir.launch) or {}
+        around = {"launcher": text_in(launch, "target"), "parent": text_in(launch, "parent")}
+        around["job_id"] = text_in(launch, "job_id")
+        around["started"] = seconds_of(text_in(launch, "submitted"))
+    except FactsError as error:
+        problems.append(error.message)
+    try:
+        labels = read_labels(run_dir)
+        around |= {"tags": labels.tags, "note": labels.note, "archived": labels.archived}
+    except FactsError as error:
+        problems.append(error.message)
+    around["overrides"] = read_overrides(run_dir.hydra / "overrides.yaml")
+    if attempt is not None:
+        around |= {"attempts": attempt.number, "host": attempt.host}
+        around["job_id"] = around.get("job_id") or attempt.job_id
+        around["started"] = seconds_of(attempt.started) or around.get("started")
+    return around
+
+
+def size_of(folder: str) -> int:
+    """Bytes of all files in a folder and those below it, without following links."""
+    total, entries, folders = 0, 0, [(folder, 0)]
+    while folders and entries < _MOST_ENTRIES:
+        place, depth = folders.pop()
+        try:
+            found = list(os.scandir(place))
+        except OSError:
+            continue
+        entries += len(found)
+        for entry in found:
+            try:
+                if not entry.is_dir(follow_symlinks=False):
+                    total += entry.stat(follow_symlinks=False).st_size
+                elif depth < _DEEPEST:
+                    folders.append((entry.path, depth + 1))
+            except OSError:
+                continue
+    return total

@@ -1,0 +1,107 @@
+"""Where the runs are: every run directory below a root, without following a link."""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+from engine.errors import FactsError
+
+DEPTH = 4
+"""How many folders below the root a run may lie."""
+
+
+class Found(NamedTuple):
+    """A run directory, and what the system says about it."""
+
+    path: str
+    directory: os.stat_result
+    events: os.stat_result | None
+    """Of `facts/events.jsonl`; None where it is not there or cannot be asked for."""
+
+
+def find_runs(root: str | os.PathLike[str]) -> list[Path]:
+    """All run directories at or below `root`, sorted.
+
+    A run is a directory with `facts/` or `launch.json` in it. Links and names with a dot in front
+    are left out, and so is what cannot be listed.
+
+    Raises
+    ------
+    FactsError
+        If there is no such folder.
+    """
+    return sorted(Path(found.path) for found in walk(root))
+
+
+def walk(root: str | os.PathLike[str]) -> Iterator[Found]:
+    """The runs at or below `root` in no order, each with the status that tells a change.
+
+    Raises
+    ------
+    FactsError
+        If there is no such folder.
+    """
+    top = os.path.abspath(root)
+    try:
+        status = os.stat(top)
+    except (OSError, ValueError):
+        status = None
+    if status is None or not stat.S_ISDIR(status.st_mode):
+        raise FactsError(f"there is no folder {top}", "Name the folder that runs are written to.")
+    found = look_at(top, status)
+    if found:
+        yield found
+        return
+    folders = [top]
+    for _ in range(DEPTH):
+        below: list[str] = []
+        for folder in folders:
+            yield from _runs_in(folder, below)
+        folders = below
+
+
+def look_at(path: str, directory: os.stat_result | None = None) -> Found | None:
+    """The run at `path`; None if there is none, or a link in its place."""
+    try:
+        directory = directory or os.lstat(path)
+        if not stat.S_ISDIR(directory.st_mode):
+            return None
+    except (OSError, ValueError):
+        return None
+    try:
+        return Found(path, directory, os.lstat(f"{path}/facts/events.jsonl"))
+    except OSError:
+        pass
+    is_run = _is(stat.S_ISDIR, f"{path}/facts") or _is(stat.S_ISREG, f"{path}/launch.json")
+    return Found(path, directory, None) if is_run else None
+
+
+def _runs_in(folder: str, below: list[str]) -> Iterator[Found]:
+    """The runs directly in a folder; its other folders are added to `below`."""
+    try:
+        entries = list(os.scandir(folder))
+    except OSError:  # gone since, or not ours to list
+        return
+    for entry in entries:
+        try:
+            if entry.name.startswith(".") or not entry.is_dir(follow_symlinks=False):
+                continue
+            status = entry.stat(follow_symlinks=False)
+        except OSError:
+            continue
+        found = look_at(entry.path, status)
+        if found:
+            yield found
+        else:
+            below.append(entry.path)
+
+
+def _is(kind: Callable[[int], bool], path: str) -> bool:
+    try:
+        return kind(os.lstat(path).st_mode)
+    except OSError:
+        return False

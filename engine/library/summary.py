@@ -1,0 +1,173 @@
+"""What the facts of a run come to: one record for tables, reports and screens."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+from engine.library.best import higher_is_better, last_and_best
+from engine.library.fold import Fold
+from engine.library.values import whole
+
+__all__ = ["Number", "RunSummary", "Unread", "higher_is_better"]
+
+ENDED = ("finished", "stopped", "failed")
+"""States that only a new start leaves."""
+
+COMPONENTS = ("encoder", "decoder", "latent_space")
+
+_SWEPT = re.compile(r"run_(.+)_job[0-9]+(?:_[0-9]+)?", re.ASCII | re.DOTALL)
+
+
+class Number(NamedTuple):
+    """A loss or metric over the epochs of a run."""
+
+    last: float
+    last_step: int | None
+    last_epoch: int | None
+    best: float
+    best_step: int | None
+    best_epoch: int | None
+
+
+class Unread:
+    """Base of a record whose fields are read when the first of them is asked for."""
+
+    __slots__ = ("_read",)
+
+    _read: Callable[[Any], None]
+
+    def __getattr__(self, name: str) -> Any:
+        """The value of a field that is not set yet; Python comes here for no other."""
+        if name == "_read" or name.startswith("__"):
+            raise AttributeError(name)
+        try:
+            read = self._read
+        except AttributeError:
+            raise AttributeError(f"{type(self).__name__} has no {name!r}") from None
+        del self._read
+        read(self)
+        return object.__getattribute__(self, name)
+
+
+@dataclass(slots=True)
+class RunSummary(Unread):
+    """One run, as its directory tells it; fields that it does not tell are None or empty."""
+
+    path: str
+    name: str
+    """Name of the directory."""
+    state: str | None = None
+    """One of `state.STATES`; None where it cannot be told, and `problem` says why."""
+    sentence: str = ""
+    """The state, in words for a human."""
+    cause: str | None = None
+    """The likely cause of a lost run."""
+    problem: str | None = None
+    """What is wrong with the directory or its files."""
+    loop: str | None = None
+    encoder: str | None = None
+    decoder: str | None = None
+    latent_space: str | None = None
+    seed: int | None = None
+    epochs_done: int = 0
+    epochs: int | None = None
+    step: int | None = None
+    numbers: dict[str, Number] = field(default_factory=dict)
+    """`train_loss`, `val_loss` and every metric of the epochs."""
+    results: dict[str, float] = field(default_factory=dict)
+    """What the test and the end of the training said: `test_loss`, `baseline_val_loss` …"""
+    nonfinite: tuple[str, ...] = ()
+    """Names of numbers that were NaN or infinite in some epoch."""
+    config: dict[str, Any] = field(default_factory=dict)
+    """The config, flat: `phase1.trainer.lr` to its value."""
+    overrides: tuple[str, ...] = ()
+    started: float | None = None
+    """Unix seconds of the first event, or of the launch while there is none; likewise `ended`, and
+    `updated`, of the last event."""
+    ended: float | None = None
+    updated: float | None = None
+    duration_s: float | None = None
+    """Seconds of training over all attempts, without the time between them."""
+    epoch_time_s: float | None = None
+    eta_s: float | None = None
+    usual_gap_s: float | None = None
+    """Median time between two events."""
+    throughput: float | None = None
+    max_memory_mib: float | None = None
+    host: str | None = None
+    launcher: str | None = None
+    job_id: str | None = None
+    git_commit: str | None = None
+    parent: str | None = None
+    sweep: str | None = None
+    """Name of the sweep's folder, `exp_…`."""
+    n_parameters: int | None = None
+    attempts: int = 0
+    size_bytes: int | None = None
+    tags: tuple[str, ...] = ()
+    note: str = ""
+    archived: bool = False
+    skipped: int = 0
+    """Damaged lines of the events."""
+
+    @classmethod
+    def later(cls, path: str, name: str, read: Callable[[RunSummary], None]) -> RunSummary:
+        """A summary whose other fields `read` sets when one of them is asked for."""
+        summary = cls.__new__(cls)
+        summary.path, summary.name, summary._read = path, name, read
+        return summary
+
+
+def fill(summary: RunSummary, record: Mapping[str, Any]) -> None:
+    """Set the fields of `summary` from what `examine.examine` found out about the run."""
+    fold, around = Fold(**record["fold"]), record["around"]
+    summary.__init__(summary.path, summary.name, **record["state"])  # type: ignore[misc]
+    _fill_course(summary, fold)
+    _fill_origin(summary, fold)
+    for name, value in around.items():
+        if value is not None:
+            setattr(summary, name, tuple(value) if isinstance(value, list) else value)
+    summary.skipped = record["skipped"]
+
+
+def _fill_course(summary: RunSummary, fold: Fold) -> None:
+    """How the training went."""
+    summary.epochs_done, summary.step = fold.epochs_done, fold.step
+    summary.epochs = whole(fold.config.get("phase1.trainer.epochs"))
+    summary.numbers = {n: Number(*last_and_best(n, known)) for n, known in fold.numbers.items()}
+    summary.results = fold.results | fold.outcome
+    summary.nonfinite = tuple(fold.nonfinite)
+    summary.updated = fold.last_time
+    if summary.state in ENDED:
+        summary.ended = fold.last_time
+    summary.duration_s, summary.epoch_time_s = fold.duration_s, fold.epoch_time_s
+    summary.usual_gap_s, summary.max_memory_mib = fold.usual_gap_s, fold.max_memory_mib
+    throughput = fold.throughput
+    summary.throughput = fold.first_throughput if throughput is None else throughput
+    if summary.state == "running" and summary.epochs and summary.epoch_time_s is not None:
+        summary.eta_s = max(0, summary.epochs - summary.epochs_done) * summary.epoch_time_s
+
+
+def _fill_origin(summary: RunSummary, fold: Fold) -> None:
+    """What was trained, where, and what it came from."""
+    config, meta = fold.config, fold.meta
+    summary.config = config
+    loop = config.get("loop")
+    summary.loop = loop if isinstance(loop, str) else None
+    for part in COMPONENTS:
+        setattr(summary, part, _module(config.get(f"phase1.{part}._target_")))
+    seed = meta.get("seed")
+    summary.seed = whole(config.get("phase1.trainer.seed")) if seed is None else seed
+    summary.host, summary.git_commit = meta.get("hostname"), meta.get("git_commit")
+    summary.n_parameters = meta.get("n_parameters")
+    if meta.get("hydra_job_id") is not None:
+        swept = _SWEPT.fullmatch(meta.get("run_id") or summary.name)
+        summary.sweep = f"exp_{swept[1]}" if swept else None
+
+
+def _module(target: object) -> str | None:
+    """The module that a class lives in, by its own name: `….latent_spaces.vq.Quantiser` to `vq`."""
+    return target.split(".")[-2:][0] if isinstance(target, str) else None

@@ -1,0 +1,1 @@
+"""Runs as tables: filtered, put in columns, sorted and grouped (standard library only)."""

@@ -1,0 +1,193 @@
+"""Tab completion: what is offered, and that a shell inserts it without running any of it."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from engine.cli import COMMANDS, main
+from engine.cli.completion import read_line
+from engine.facts import RunDir
+from engine.facts.labels import Labels, write_labels
+from tests.bench.tree import make_run
+
+HOSTILE = "it's $(touch pwned) `touch pwned` é;&!|*?[x]~#\\"
+
+
+@pytest.fixture
+def root(own_folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Two runs in `outputs`."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(own_folder / "cache"))
+    runs = own_folder / "outputs" / "runs"
+    for seed, name in enumerate(["run_one", "run_two words"]):
+        make_run(runs / name, seed=seed, epochs=2)
+    write_labels(RunDir(runs / "run_one"), Labels(tags=("paper",)))
+    return runs
+
+
+def offered(
+    line: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], shell: str = ""
+) -> list[str]:
+    """What the command answers to a shell."""
+    monkeypatch.setenv("COMP_LINE", line)
+    monkeypatch.setenv("COMP_POINT", str(len(line)))
+    assert main(["--shell-completion", f"query={shell or 'zsh'}"]) == 0
+    return capsys.readouterr().out.splitlines()
+
+
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        ("engine ", ["train ", "runs ", "remove "]),
+        ("engine ru", ["runs "]),
+        ("engine runs --so", ["--sort "]),
+        ("engine runs --sort val_l", ["val_loss"]),
+        ("engine runs --sort -val_l", ["-val_loss"]),
+        ("engine runs --sort=-val_l", ["--sort=-val_loss"]),
+        ("engine runs --columns name,+val_l", ["name,+val_loss"]),
+        ("engine runs --group-by latent_s", ["latent_space", "latent_space._target_"]),
+        ("engine runs latent_space=", ["latent_space=vq"]),
+        ("engine runs 'seed=0 and latent_space=", ["seed=0 and latent_space=vq"]),
+        ("engine runs tag=", ["tag=paper"]),
+        ("engine runs --filter lr=", ["lr=0.001", "lr=0.01"]),
+        ("engine runs --limit ", []),
+        ("engine stop run_", ["run_one ", "run_two words "]),
+        ("engine stop --root outputs/runs/run_one r", ["run_one "]),
+        ("engine stop --root=nowhere r", []),
+        ("engine tag run_one --add p", ["paper"]),
+        ("engine nonsense ", []),
+        ("engine train phase1/latent_space=v", ["phase1/latent_space=vq"]),
+    ],
+)
+def test_words_are_completed(
+    line: str,
+    expected: list[str],
+    root: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    found = offered(line, monkeypatch, capsys)
+    assert set(expected) <= set(found)
+    assert len(found) == len(set(found))
+    assert bool(found) == bool(expected)
+
+
+def test_every_command_completes_its_options(
+    root: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in set(COMMANDS) - {"train"}:
+        assert "--debug " in offered(f"engine {name} --", monkeypatch, capsys), name
+
+
+def test_completing_loads_neither_hydra_nor_torch(root: Path) -> None:
+    code = (
+        "import sys; from engine.cli import main; main(['-sc', 'query=bash']); print(*sys.modules)"
+    )
+    for line in ("engine ", "engine runs --", "engine runs latent", "engine stop r"):
+        answer = subprocess.run(
+            [sys.executable, "-c", code],
+            env=os.environ | {"COMP_LINE": line, "COMP_POINT": str(len(line))},
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        loaded = set(answer.stdout.splitlines()[-1].split())
+        assert not loaded & {"hydra", "omegaconf", "torch", "numpy", "pandas", "rich"}
+
+
+@pytest.fixture
+def with_engine(own_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A command `engine` on the path."""
+    command = own_folder / "bin" / "engine"
+    command.parent.mkdir()
+    command.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m engine "$@"\n')
+    command.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{command.parent}:{os.environ['PATH']}")
+    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).resolve().parents[2]))
+
+
+IN_BASH = """\
+eval "$(engine --shell-completion install=bash)"
+for line in "$@"; do
+    COMP_LINE=$line COMP_POINT=${#line}
+    _engine_complete engine
+    printf '%s\\n' "${COMPREPLY[@]}" ""
+done
+complete -p engine
+eval "$(engine --shell-completion uninstall=bash)"
+complete -p engine 2>/dev/null || echo gone
+"""
+
+IN_ZSH = """\
+compdef() { print -r -- "$@" }
+compadd() { print -rl -- "$@" }
+eval "$(engine --shell-completion install=zsh)"
+words=(engine runs seed=0 latent_space=) CURRENT=4 PREFIX=latent_space=
+_engine_complete
+words=(engine stop "'run_t") CURRENT=3 QIPREFIX="'" PREFIX=run_t
+_engine_complete
+"""
+
+
+def script(shell: str, text: str, *arguments: str) -> list[str]:
+    """The lines that a shell prints."""
+    command = [shell, *(["--norc"] if shell == "bash" else ["-f"]), "-c", text, shell, *arguments]
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout.splitlines()
+
+
+def test_the_shells_complete_with_the_installed_function(root: Path, with_engine: None) -> None:
+    lines = ("engine ru", "engine runs latent_space=", "engine stop run_t", "engine stop 'run_t")
+    answers = script("bash", IN_BASH, *lines)
+    assert answers[:8] == [
+        *("runs ", ""),
+        *("vq", ""),
+        *("run_two\\ words ", ""),
+        "run_two words",
+        "",
+    ]
+    assert answers[-2] == "complete -o bashdefault -o default -o nospace -F _engine_complete engine"
+    assert answers[-1] == "gone"
+    if shutil.which("zsh"):
+        answers = script("zsh", IN_ZSH)
+        assert answers[0] == "_engine_complete engine"
+        assert answers[1:5] == ["-S", "", "--", "latent_space=vq"]
+        assert answers[5:] == ["--", "run_two words"]
+
+
+@pytest.mark.parametrize("typed", ["it", "'it", "it\\'s\\ "])
+def test_a_hostile_name_reaches_the_command_as_it_is(
+    typed: str, own_folder: Path, with_engine: None
+) -> None:
+    (own_folder / "outputs" / HOSTILE / "facts").mkdir(parents=True)
+    (own_folder / "outputs" / "it\x1b[31m\nhas control characters" / "facts").mkdir(parents=True)
+    (inserted,) = script("bash", IN_BASH, f"engine stop {typed}")[:-3]
+    closed = inserted + "'" if typed.startswith("'") else inserted
+    shown = script("bash", f"printf '%s\\n' {'' if typed[0] != chr(39) else chr(39)}{closed}")
+    assert shown == [HOSTILE]
+    assert not list(own_folder.rglob("pwned"))
+
+
+@settings(deadline=None, max_examples=60)
+@given(st.lists(st.text(st.sampled_from("ab '\"\\$`!;é="), min_size=1), min_size=1, max_size=3))
+def test_a_line_is_split_as_a_shell_splits_it(words: list[str]) -> None:
+    import shlex
+
+    typed = read_line(" ".join(map(shlex.quote, words)) + " ")
+    assert typed.words == words
+    assert (typed.word, typed.quote) == ("", "")
+
+
+def test_bash_replaces_what_is_behind_the_last_word_break() -> None:
+    breaks = " \t\n\"'><=;|&(:"
+    assert read_line("engine runs encoder=g", breaks).kept == len("encoder=")
+    assert read_line("engine runs 'encoder=g", breaks).kept == 0
+    assert read_line("engine runs --filter='a=b", breaks).kept == len("--filter=")
+    assert read_line("engine runs encoder\\=g", breaks).kept == 0
+    assert read_line("engine runs encoder=g", "").kept == 0
