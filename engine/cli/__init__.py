@@ -37,9 +37,30 @@ COMMANDS = {name: entry for group in GROUPS.values() for name, entry in group.it
 """Name to module, function and what it does."""
 
 
+OTHER_NAMES = {
+    "ls": "runs", "list": "runs", "status": "runs", "ps": "runs", "top": "runs --watch",
+    "rm": "remove", "delete": "remove", "compare": "diff", "log": "show --log 20",
+    "tail": "follow", "watch": "runs --watch", "curves": "plot", "start": "train",
+    "help": "--help", "version": "--version", "completion": "--shell-completion install=bash",
+}  # fmt: skip
+"""What people type to what they mean."""
+
+
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run a subcommand; its exit code."""
-    words = list(sys.argv[1:] if argv is None else argv)
+    """Run a subcommand; its exit code, 128 and the signal's number for an interrupt."""
+    try:
+        code = _main(list(sys.argv[1:] if argv is None else argv))
+        sys.stdout.flush()
+    except BrokenPipeError:
+        from engine.cli.console import nobody_reads
+
+        return nobody_reads()
+    except KeyboardInterrupt:
+        return 130
+    return code
+
+
+def _main(words: list[str]) -> int:
     if words[:1] in (["-sc"], ["--shell-completion"]):
         from engine.cli.completion import answer
 
@@ -80,9 +101,9 @@ def _help() -> str:
 def _unknown(word: str) -> str:
     from difflib import get_close_matches
 
-    close = get_close_matches(word, COMMANDS, n=1)
-    hint = f"did you mean {close[0]}?" if close else "see engine --help"
-    return f"engine: there is no command {word!r}; {hint}"
+    close = [OTHER_NAMES[word]] if word in OTHER_NAMES else get_close_matches(word, COMMANDS, n=1)
+    hint = f"Did you mean engine {close[0]}?" if close else "engine --help lists the commands."
+    return f"error: there is no command {word!r}\n  {hint}"
 
 
 def entry() -> None:

@@ -12,12 +12,15 @@ import signal
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from types import FrameType
-from typing import Any, TypeGuard
+from types import FrameType, TracebackType
+from typing import TYPE_CHECKING, Any
 
-from engine.cli.console import console, exit_code, log_file, report
-from engine.errors import ConfigError, DataError, Stopped
-from engine.facts.run_dir import RunDir, unwritable_output
+from engine.cli.console import console, exit_code, log_file, nobody_reads, report
+from engine.errors import ConfigError, DataError, FactsError, Stopped
+from engine.facts.run_dir import RunDir
+
+if TYPE_CHECKING:
+    from engine.facts.attempts import Attempt
 
 log = logging.getLogger("engine")
 
@@ -34,8 +37,9 @@ def guarded(work: Callable[[], None], failures: list[Exception], debug: bool) ->
     debug
         Whether to show the traceback of an error.
     """
+    interrupt = _Interrupt()
     try:
-        with console(), _signals_as_exceptions():
+        with console(), interrupt:
             work()
     except KeyboardInterrupt:
         return 128 + signal.SIGINT
@@ -43,34 +47,72 @@ def guarded(work: Callable[[], None], failures: list[Exception], debug: bool) ->
         return stop.exit_code
     except SystemExit as leave:
         return exit_code(leave)
+    except BrokenPipeError:
+        return nobody_reads()
     except Exception as error:  # noqa: BLE001 - a bug gets its sentence like any failure
-        # Hydra has no words of its own for a folder that it cannot make.
-        told = unwritable_output(error.filename, error) if _names_a_file(error) else error
-        failures.append(report(told, debug))
+        if interrupt.received is None:  # else it is what the signal left of an import
+            failures.append(report(error, debug))
     finally:
         _remove_scratch()
+    if interrupt.received is not None:
+        return 128 + interrupt.received
     return max((getattr(error, "exit_code", 1) for error in failures), default=0)
 
 
-def train_in(run_dir: RunDir, loop: Loop, cfg: Any, *, is_new: bool = False) -> None:
+def train_in(run_dir: RunDir, loop: Loop, cfg: Any, new: dict[str, str] | None = None) -> None:
     """Train in a run directory: with a record of this start, a heartbeat, and a log.
 
-    A new one is removed again if a mistake or a signal ends the run before its first event.
+    Parameters
+    ----------
+    new
+        Of a run that begins the texts of `.hydra/` beside the config. Its directory is removed
+        again if the run ends before its first event by a mistake, a full disk or a signal.
     """
     from engine.facts.attempts import Heartbeat, begin_attempt
 
     place = os.path.relpath(run_dir.path)
-    with (
-        _discarded_if_unused(run_dir) if is_new else contextlib.nullcontext(),
-        contextlib.chdir(run_dir.path),
-        log_file(run_dir.log),
-        Heartbeat(begin_attempt(run_dir)),
-    ):
-        try:
-            loop(cfg)
-        finally:
-            if run_dir.events.exists():
-                log.info("run directory %s", place)
+    links = run_dir.links()
+    if links:
+        raise ConfigError(f"{links[0]} is a link, and a run writes no file through one")
+    with _discarded_if_unused(run_dir) if new is not None else contextlib.nullcontext():
+        attempt = begin_attempt(run_dir)
+        if new is not None:
+            if attempt.superseded():
+                raise ConfigError(f"another start has taken {run_dir.path} over")
+            write_config(run_dir, cfg, new)
+        with contextlib.chdir(run_dir.path), log_file(run_dir.log), Heartbeat(attempt):
+            try:
+                loop(cfg)
+            except BaseException as error:
+                _record_end(run_dir, attempt, error)
+                raise
+            finally:
+                if run_dir.events.exists():
+                    log.info("run directory %s", place)
+
+
+def _record_end(run_dir: RunDir, attempt: Attempt, error: BaseException) -> None:
+    """Write the event of an end that the loop has not recorded, as one of the user's own may not.
+
+    A start that came to no event leaves none; a run that a newer one has taken over is not ours.
+    """
+    from engine.facts import append_jsonl_event, build_event_payload, read_events
+
+    size = run_dir.events.stat().st_size if run_dir.events.exists() else 0
+    if size == (attempt.events_size or 0):
+        attempt.path.unlink(missing_ok=True)  # it came to nothing, and takes nothing over
+        return
+    if attempt.superseded():
+        return
+    records = read_events(run_dir.path).records
+    if records and records[-1]["moment"] in ("on_exception", "on_train_end"):
+        return
+    if isinstance(error, Exception):
+        payload = build_event_payload("on_exception", run_dir.path, error=error)
+    else:
+        payload = build_event_payload("on_train_end", run_dir.path, stopped=True)
+    with contextlib.suppress(FactsError):  # what ended the run is told, and matters more
+        append_jsonl_event(run_dir.path, payload)
 
 
 def write_config(run_dir: RunDir, cfg: Any, texts: dict[str, str]) -> None:
@@ -116,39 +158,43 @@ def find_function(name: str) -> Loop:
 
 @contextlib.contextmanager
 def _discarded_if_unused(run_dir: RunDir) -> Iterator[None]:
-    """Leave no directory of a run that a mistake or a signal ended before its first event."""
+    """Leave no directory of a run that ended before its first event, but for a bug of the loop."""
     try:
         yield
-    except (ConfigError, DataError, KeyboardInterrupt, Stopped):
+    except (ConfigError, DataError, FactsError, KeyboardInterrupt, Stopped):
         run_dir.discard_unused()
         raise
 
 
-def _names_a_file(error: Exception) -> TypeGuard[OSError]:
-    return isinstance(error, OSError) and error.filename is not None
+class _Interrupt:
+    """Lets signals unwind what has begun, as Ctrl-C does, until a training takes over.
 
+    What it raises may be lost in an import that is under way; `received` is not.
+    """
 
-def _ended_by() -> list[signal.Signals]:
-    """The signals that would end this process; under nohup SIGHUP does not."""
-    ignored = signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
-    return [signal.SIGTERM] if ignored else [signal.SIGTERM, signal.SIGHUP]
+    def __init__(self) -> None:
+        self.received: int | None = None
+        self._before: dict[int, Any] = {}
 
+    def __call__(self, signum: int, frame: FrameType | None) -> None:
+        self.received = signum
+        raise KeyboardInterrupt if signum == signal.SIGINT else Stopped(signum)
 
-@contextlib.contextmanager
-def _signals_as_exceptions() -> Iterator[None]:
-    """Let SIGTERM and SIGHUP unwind what has begun, as Ctrl-C does, until a training takes over."""
+    def __enter__(self) -> None:
+        if threading.current_thread() is not threading.main_thread():
+            return
+        for signum in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            ignored = signal.getsignal(signum) is signal.SIG_IGN
+            if not (ignored and signum != signal.SIGTERM):  # as nohup and a shell's & leave them
+                self._before[signum] = signal.signal(signum, self)
 
-    def stop(signum: int, frame: FrameType | None) -> None:
-        raise Stopped(signum)
-
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    before = {signum: signal.signal(signum, stop) for signum in _ended_by()}
-    try:
-        yield
-    finally:
-        for signum, handler in before.items():
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        for signum, handler in self._before.items():
             signal.signal(signum, handler)
 
 

@@ -1,6 +1,7 @@
 """Tab completion of the command `engine` in bash, zsh and fish.
 
-The shell asks with the line as it is typed; the answer has one completion a line. Run names come
+The shell asks with the line as it is typed; the answer has one completion a line, and a line with
+a tab alone where names of files may stand. Run names come
 from folders that anybody may have named, so the shell must never expand them: the bash script
 takes the lines as they are, and what it inserts is quoted here. Those with control characters are
 not offered.
@@ -15,25 +16,25 @@ import io
 import itertools
 import os
 import re
-from collections.abc import Callable, Iterable, Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
 
-from engine.cli.select import existing_root
+from engine.cli.completion_values import FILES, Values
 from engine.errors import EngineError
-
-if TYPE_CHECKING:
-    from engine.library.summary import RunSummary
 
 BASH = """\
 _engine_complete() {
     local line
     COMPREPLY=()
     while IFS= read -r line; do
-        COMPREPLY+=("$line")
+        case "$line" in
+            $'\t') compopt -o default -o bashdefault 2>/dev/null ;;
+            *) COMPREPLY+=("$line") ;;
+        esac
     done < <(COMP_LINE="$COMP_LINE" COMP_POINT="$COMP_POINT" "${1/#\\~\\//$HOME/}" \\
         --shell-completion query=bash "$COMP_WORDBREAKS" 2>/dev/null)
 }
-complete -o nospace -o bashdefault -o default -F _engine_complete engine
+complete -o nospace -F _engine_complete engine
 """
 
 ZSH = """\
@@ -44,10 +45,11 @@ _engine_complete() {
     answers=("${(@f)$(COMP_LINE="$line" COMP_POINT="${#line}" "${~words[1]}" \\
         --shell-completion query=zsh 2>/dev/null)}")
     answers=(${answers:#})
-    (( $#answers )) || { _files; return }
+    (( ${answers[(Ie)$'\t']} )) && { _files; return }
+    (( $#answers )) || return 1
     local -a whole=(${(M)answers:#* }) begun=(${answers:#* })
-    (( $#whole )) && compadd -- "${(@)whole% }"
-    (( $#begun )) && compadd -S '' -- "${(@)begun}"
+    (( $#whole )) && compadd -U -- "${(@)whole% }"
+    (( $#begun )) && compadd -U -S '' -- "${(@)begun}"
     return 0
 }
 compdef _engine_complete engine
@@ -110,16 +112,30 @@ def answer(words: Sequence[str], commands: dict[str, tuple[str, str, str]]) -> i
         print(SCRIPTS[words[1]], end="")
         return 0
     if not (words[1:2] and words[1].startswith("query=")):
-        return importlib.import_module("engine.cli.train").main(words, program="engine")
+        code, printed = _of_hydra(words)
+        print(printed, end="")
+        return code
     line = os.environ.get("COMP_LINE", "")
     point = os.environ.get("COMP_POINT", "")
     line = line[: int(point)] if point.isdecimal() else line
     typed = read_line(line, words[2] if words[2:] else "")
-    found = _candidates(line, typed, words, commands)
-    for text in dict.fromkeys(found):
-        if text.startswith(typed.word) and text.isprintable() and _can_stand(text, typed.quote):
+    found = list(_candidates(line, typed, words, commands))
+    if FILES in found and words[1] in ("query=bash", "query=zsh"):
+        print(FILES)
+    for text in _fitting(found, typed):
+        if text.isprintable() and _can_stand(text, typed.quote):
             print(_for_bash(text, typed) if words[1] == "query=bash" else text)
     return 0
+
+
+def _fitting(found: Sequence[str], typed: Typed) -> list[str]:
+    """What begins as the word does; else the only one that has it inside."""
+    texts = dict.fromkeys(text for text in found if text != FILES)
+    begins = [text for text in texts if text.startswith(typed.word)]
+    if begins or typed.kept:
+        return begins
+    inside = [text for text in texts if typed.word in text]
+    return inside if len(inside) == 1 else []
 
 
 def _can_stand(text: str, quote: str) -> bool:
@@ -148,7 +164,8 @@ def _candidates(
     if name not in commands:
         return []
     if name == "train":
-        return _of_hydra(line, words)
+        os.environ["COMP_LINE"] = line.lstrip().split(maxsplit=1)[1]
+        return _of_hydra(words[:2])[1].split()
     module, function, _ = commands[name]
     command = getattr(importlib.import_module(module), function)
     if not hasattr(command, "parser"):
@@ -159,29 +176,29 @@ def _candidates(
         return []
 
 
-def _of_hydra(line: str, words: Sequence[str]) -> list[str]:
-    """Groups, options and keys of the training's config."""
-    os.environ["COMP_LINE"] = line.lstrip().split(maxsplit=1)[1]
+def _of_hydra(words: Sequence[str]) -> tuple[int, str]:
+    """The exit code of the training command, which answers for its config, and what it prints."""
     printed = io.StringIO()
     with contextlib.redirect_stdout(printed):
-        importlib.import_module("engine.cli.train").main(words[:2], program="engine")
-    return printed.getvalue().split()
+        code = importlib.import_module("engine.cli.train").main(words, program="engine")
+    return code, printed.getvalue()
 
 
 def _of_parser(parser: argparse.ArgumentParser, typed: Typed) -> list[str]:
     """Options, or what the argument at the cursor takes."""
     options = parser._option_string_actions
-    values = _Values(typed)
+    values = Values(typed.words)
     before = typed.words[-1] if len(typed.words) > 2 else ""
     if _takes_value(options.get(before)):
         return values.of(options[before], typed.word)
     option, equals, begun = typed.word.partition("=")
     if equals and option in options:
         return [f"{option}={text}" for text in values.of(options[option], begun)]
+    signed = values.signed_tags(typed.word)
     if typed.word.startswith("-"):
-        return [f"{option} " for option in options]
+        return [*(f"{option} " for option in options), *signed]
     actions = _open_positionals(parser, typed)
-    return [text for action in actions for text in values.of(action, typed.word)]
+    return [text for action in actions for text in values.of(action, typed.word)] + signed
 
 
 def _takes_value(action: argparse.Action | None) -> bool:
@@ -202,68 +219,3 @@ def _open_positionals(parser: argparse.ArgumentParser, typed: Typed) -> list[arg
         if n_words < 0:
             return [action]
     return []
-
-
-class _Values:
-    """What arguments take, told by their metavar (see `Command`); read when it is asked for."""
-
-    def __init__(self, typed: Typed) -> None:
-        self._typed = typed
-
-    def of(self, action: argparse.Action, begun: str) -> list[str]:
-        """The values of one argument that begin so; a blank at the end where they are whole."""
-        if action.choices is not None:
-            return [f"{choice} " for choice in action.choices]
-        metavar = action.metavar if isinstance(action.metavar, str) else ""
-        kind = metavar.split(",")[0]
-        if kind == "RUN":
-            return [f"{name} " for name in [*self._names(), "last"]]
-        if kind == "FILTER":
-            from engine.tables.suggest import complete
-
-            return complete(begun, self._runs())
-        if kind not in _LISTED:
-            return []
-        head, comma, last = begun.rpartition(",")
-        sign = last[:1] if last[:1] in ("+", "-") and kind == "KEY" else ""
-        return [f"{head}{comma}{sign}{word}" for word in _LISTED[kind](self._runs())]
-
-    def _root(self) -> str | None:
-        """The `--root` that was typed."""
-        words = self._typed.words
-        given = [after for word, after in itertools.pairwise(words) if word == "--root"]
-        given += [word.removeprefix("--root=") for word in words if word.startswith("--root=")]
-        return given[-1] if given else None
-
-    def _names(self) -> list[str]:
-        from engine.library.index import find_runs
-
-        folder = existing_root(self._root())
-        return [path.name for path in find_runs(folder)] if folder else []
-
-    def _runs(self) -> list[RunSummary]:
-        from engine.library.index import Index
-
-        folder = existing_root(self._root())
-        return Index(folder).refresh() if folder else []
-
-
-def _keys(runs: Sequence[RunSummary]) -> list[str]:
-    from engine.tables.keys import Vocabulary
-
-    return Vocabulary(runs).names()
-
-
-def _metrics(runs: Sequence[RunSummary]) -> list[str]:
-    return list(dict.fromkeys(name for run in runs for name in run.numbers))
-
-
-def _tags(runs: Sequence[RunSummary]) -> list[str]:
-    return sorted({tag for run in runs for tag in run.tags})
-
-
-_LISTED: dict[str, Callable[[Sequence[RunSummary]], list[str]]] = {
-    "KEY": _keys,
-    "METRIC": _metrics,
-    "TAG": _tags,
-}

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import logging
 import os
+import signal
 import sys
 import traceback
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from engine.errors import EngineError
@@ -30,9 +32,7 @@ class _Stdout(logging.StreamHandler):
         if not isinstance(sys.exc_info()[1], BrokenPipeError):
             super().handleError(record)
             return
-        nowhere = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(nowhere, sys.stdout.fileno())
-        os.close(nowhere)
+        nobody_reads()
 
 
 @contextlib.contextmanager
@@ -76,6 +76,66 @@ def log_file(path: Path) -> Iterator[None]:
             raise
 
 
+def framed(work: Callable[[], int | None], debug: bool = False) -> int:
+    """Do `work`, whatever ends it: the frame around everything that a command prints.
+
+    Parameters
+    ----------
+    work
+        Gives an exit code; None stands for 0.
+    debug
+        Whether to show the traceback of an error.
+
+    Returns
+    -------
+    int
+        The exit code: 2 for a mistake in the command, 1 for a failure, 128 and the signal's number
+        for an interrupt or when nobody reads the output any more.
+    """
+    try:
+        _print_any_character()
+        code = _ended(work, debug)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        return nobody_reads()
+    return code
+
+
+def _ended(work: Callable[[], int | None], debug: bool) -> int:
+    """The exit code of `work`; that nobody reads is left to the caller."""
+    try:
+        return work() or 0
+    except BrokenPipeError:
+        raise
+    except KeyboardInterrupt:
+        return 128 + signal.SIGINT
+    except SystemExit as leave:
+        return exit_code(leave)
+    except Exception as error:  # noqa: BLE001 - a bug gets its sentence like any failure
+        report(error, debug)
+        return error.exit_code if isinstance(error, EngineError) else 1
+
+
+def _print_any_character() -> None:
+    """Let no text end a command: a character that an output does not have is a question mark."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper) and stream.errors in ("strict", "surrogateescape"):
+            stream.reconfigure(errors="replace")
+
+
+def typed(word: str) -> str:
+    """An argument as the person typed it: in UTF-8, also where the locale knows ASCII only."""
+    return word.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+
+
+def typed_in() -> str:
+    """All that comes on standard input, as UTF-8."""
+    if hasattr(sys.stdin, "buffer"):
+        data: bytes = sys.stdin.buffer.read()
+        return data.decode("utf-8", "replace")
+    return sys.stdin.read()
+
+
 def report(error: Exception, debug: bool) -> Exception:
     """Tell the user what went wrong, on standard error; gives the error that was told."""
     if debug:
@@ -96,3 +156,11 @@ def exit_code(leave: SystemExit) -> int:
         return leave.code or 0
     print(leave.code, file=sys.stderr)
     return 1
+
+
+def nobody_reads() -> int:
+    """Write to nowhere, as the reader has gone, which `head` does; gives the exit code."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, sys.stdout.fileno())
+    os.close(nowhere)
+    return 128 + signal.SIGPIPE

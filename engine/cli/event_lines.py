@@ -3,28 +3,24 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 from collections.abc import Iterator, Mapping
 from datetime import datetime
-from pathlib import Path
 from typing import Any, NamedTuple, TypeGuard
 
-from engine.errors import FactsError
-from engine.facts.evidence import seconds_of
 from engine.facts.parse import parse_event
-from engine.facts.run_dir import RunDir
 from engine.facts.text import plain
+from engine.facts.values import seconds_of
 from engine.facts.words import first_line
-from engine.tables.units import show_duration, show_number
+from engine.tables.units import show_number
+from engine.training_loops.messages import digits
 
 METRICS_SHOWN = 6
 
 _LABELS = {
     "on_start": "start",
     "on_progress": "progress",
-    "on_epoch_end": "epoch",
-    "on_validation_end": "validation",
+    "on_validation_end": "validate",
     "on_test_end": "test",
     "on_train_end": "end",
     "on_exception": "failed",
@@ -55,14 +51,6 @@ def _escaped(match: re.Match[str]) -> str:
     return " " if match[0] in "\t\r" else json.dumps(match[0])[1:-1]
 
 
-def refuse_links(path: str | os.PathLike[str]) -> None:
-    """Raise a `FactsError` if the events of a run lie elsewhere: what is told is the run's own."""
-    run_dir = RunDir(Path(path))
-    for place in (run_dir.facts, run_dir.events):
-        if place.is_symlink():
-            raise FactsError(f"{place} is a link, which is not followed")
-
-
 class Teller:
     """Tells the events of a run, one after another, in words.
 
@@ -70,38 +58,35 @@ class Teller:
     ----------
     epochs
         Of how many epochs the training is; the config in `on_start` tells it too.
+    metrics
+        Whether an epoch is told with its metrics, beside the losses.
     """
 
-    def __init__(self, epochs: int | None = None) -> None:
+    def __init__(self, epochs: int | None = None, metrics: bool = False) -> None:
         self.epochs = epochs
+        self.metrics = metrics
         self.best: float | None = None
         """Lowest validation loss of the epochs so far."""
 
     def tell(self, record: Mapping[str, Any]) -> str:
-        """One line without control characters."""
+        """One line without control characters: hour and minute first."""
         moment = record["moment"]
-        parts = [f"{_clock(record)}  {_LABELS.get(moment, moment):<10}", *self._parts(record)]
-        return plain("  ".join(part for part in parts if part)).rstrip()
+        is_best = self.learn(record)
+        parts = self._epoch(record, is_best) if moment == "on_epoch_end" else _rest(record)
+        label = [] if moment == "on_epoch_end" else [f"{_LABELS.get(moment, moment):<8}"]
+        clock = _clock(record, "%H:%M") or " " * 5
+        return plain("  ".join(part for part in [clock, *label, *parts] if part)).rstrip()
 
-    def _parts(self, record: Mapping[str, Any]) -> Iterator[str]:
-        moment = record["moment"]
-        if moment == "on_start":
+    def learn(self, record: Mapping[str, Any]) -> bool:
+        """Take in an event that is not told, or not yet; whether it has the best loss so far."""
+        if record["moment"] == "on_start":
             self._begin(record)
-            yield _start(record)
-        elif moment == "on_progress":
-            step = _whole(record.get("step"))
-            yield "" if step is None else f"step {step:,}"
-            yield from _numbers({"loss": record.get("train_loss")})
-            yield _speed(record)
-        elif moment == "on_epoch_end":
-            yield from self._epoch(record)
-        elif moment == "on_exception":
-            error = record.get("error")
-            yield first_line(error) if isinstance(error, str) else "it did not say why"
-        else:
-            yield "asked to stop" if record.get("stopped") is True else ""
-            yield from _numbers(_losses(record))
-            yield from _numbers(_metrics(record), METRICS_SHOWN)
+        loss = record.get("val_loss")
+        if record["moment"] != "on_epoch_end" or not _is_number(loss):
+            return False
+        is_best = self.best is None or loss < self.best
+        self.best = loss if is_best else self.best
+        return is_best
 
     def _begin(self, record: Mapping[str, Any]) -> None:
         """Learn from a start; whatever begins from nothing has no best loss yet."""
@@ -111,25 +96,48 @@ class Teller:
         if not isinstance(_at(record, "meta", "resumed_from"), Mapping):
             self.best = None
 
-    def _epoch(self, record: Mapping[str, Any]) -> Iterator[str]:
-        epoch, loss = _whole(record.get("epoch")), record.get("val_loss")
-        if epoch is not None:
-            of = f"/{self.epochs}" if self.epochs else ""
-            yield f"{epoch}  [{epoch + 1}{of}]"
-        losses = list(_numbers(_losses(record)))
-        if _is_number(loss) and (self.best is None or loss < self.best):
-            self.best = loss
-            losses[-1] += " (best)"
-        yield from losses
-        yield from _numbers(_metrics(record), METRICS_SHOWN)
+    def _epoch(self, record: Mapping[str, Any], is_best: bool) -> Iterator[str]:
+        """As the training itself says it."""
+        epoch, seconds = _whole(record.get("epoch")), record.get("epoch_time_s")
+        done = None if epoch is None else epoch + 1
+        total = str(self.epochs or "")
+        if done is not None:
+            yield f"[{done:{len(total)}}{'/' if total else ''}{total}]"
+        losses = _losses(record)
+        yield _loss("train", losses["train_loss"])
+        if _is_number(losses["val_loss"]):
+            yield f"{_loss('val', losses['val_loss'])}{'*' if is_best else ' '}"
         yield _speed(record)
-        seconds = record.get("epoch_time_s")
-        yield show_duration(seconds) if _is_number(seconds) else ""
+        if _is_number(seconds):
+            yield f"{seconds:.1f} s" if abs(seconds) < 1e6 else ""
+            yield _eta(seconds, done, self.epochs)
+        if self.metrics:
+            yield from _numbers(_metrics(record), len(_metrics(record)))
+
+
+def _rest(record: Mapping[str, Any]) -> Iterator[str]:
+    """What there is to say of an event that is no end of an epoch."""
+    moment = record["moment"]
+    if moment == "on_start":
+        yield _start(record)
+    elif moment == "on_progress":
+        step = _whole(record.get("step"))
+        yield "" if step is None else f"step {step:,}"
+        yield _loss("train", record.get("train_loss"))
+        yield _speed(record)
+    elif moment == "on_exception":
+        error = record.get("error")
+        yield first_line(error) if isinstance(error, str) else "it did not say why"
+    else:
+        yield "asked to stop" if record.get("stopped") is True else ""
+        yield from _numbers(_losses(record))
+        yield from _numbers(_metrics(record), METRICS_SHOWN)
 
 
 def _start(record: Mapping[str, Any]) -> str:
-    """Where a training begins, and from what."""
-    told = [
+    """When and where a training begins, and from what."""
+    told = [_clock(record, "%Y-%m-%d")]
+    told += [
         f"{word} {first_line(str(value), 80)}"
         for key, word in (("attempt", "attempt"), ("hostname", "on"), ("device", "device"))
         if (value := _at(record, "meta", key)) is not None
@@ -138,7 +146,7 @@ def _start(record: Mapping[str, Any]) -> str:
     if isinstance(resumed, Mapping):
         epochs, steps = _whole(resumed.get("epoch")), _whole(resumed.get("step"))
         told.append(f"going on after {epochs or 0} epochs and {steps or 0:,} steps")
-    return ", ".join(told)
+    return ", ".join(filter(None, told))
 
 
 def _losses(record: Mapping[str, Any]) -> dict[str, Any]:
@@ -170,17 +178,33 @@ def _numbers(values: Mapping[str, Any], most: int = 2) -> Iterator[str]:
         yield f"and {len(known) - most} more"
 
 
+def _loss(name: str, value: Any) -> str:
+    """A loss with its name, in the digits in which the training prints it."""
+    if not _is_number(value):
+        return ""
+    return f"{name} {digits(value) if abs(value) < 1e6 else show_number(value):<7}"
+
+
 def _speed(record: Mapping[str, Any]) -> str:
     throughput = record.get("throughput")
-    return f"{throughput:,.0f} events/s" if _is_number(throughput) else ""
+    if not _is_number(throughput) or abs(throughput) > 1e12:
+        return ""
+    return f"{throughput / 1000:.1f}k events/s"
 
 
-def _clock(record: Mapping[str, Any]) -> str:
-    """The local time of an event; as many spaces where it has none."""
-    timestamp = _at(record, "meta", "timestamp")
-    seconds = seconds_of(timestamp) if isinstance(timestamp, str) else None
+def _eta(epoch_s: float, done: int | None, epochs: int | None) -> str:
+    """How long the rest takes if each epoch takes as long as this one."""
+    left_s = epoch_s * ((epochs or 0) - (done or 0))
+    if done is None or not 0 <= left_s < 1e9:
+        return ""
+    return f"ETA {int(left_s // 60)}:{int(left_s % 60):02d}"
+
+
+def _clock(record: Mapping[str, Any], form: str) -> str:
+    """The local time of an event; nothing where it has none."""
+    seconds = seconds_of(_at(record, "meta", "timestamp"))
     try:
-        return datetime.fromtimestamp(seconds or 0).strftime("%m-%d %H:%M:%S" if seconds else "")
+        return "" if seconds is None else datetime.fromtimestamp(seconds).strftime(form)
     except (ValueError, OverflowError, OSError):
         return ""
 

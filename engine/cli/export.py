@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import argparse
+import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import IO, TYPE_CHECKING
+from typing import TYPE_CHECKING
 
+from engine.cli.arguments import listed
 from engine.cli.output import Command, remark, write
+from engine.cli.saving import save
 from engine.cli.select import add_root_option, add_run_argument, select
-from engine.errors import ConfigError
+from engine.errors import ConfigError, FactsError
 
 if TYPE_CHECKING:
     from engine.cli.formats import Field
+    from engine.facts.series import Curves
     from engine.library.summary import RunSummary
 
 ENDINGS = {".csv": "csv", ".json": "json", ".tex": "latex"}
@@ -45,7 +49,7 @@ def _add_arguments(parser: argparse.ArgumentParser) -> None:
 def _export(args: argparse.Namespace) -> None:
     from engine.cli.formats import WRITERS, split_spreads
 
-    form = args.format or ENDINGS.get(Path(args.output).suffix.lower(), "csv")
+    form = args.format or _form(args.output)
     if args.curves and (form == "latex" or args.columns or args.sort or args.seeds):
         raise ConfigError("--curves has columns of its own", "Use it with --csv or --json alone.")
     runs = select(args.runs, args.root)
@@ -60,21 +64,19 @@ def _export(args: argparse.Namespace) -> None:
         for piece in pieces:
             write(piece)
     else:
-        _write_file(Path(args.output), pieces)
+        save(Path(args.output), (piece.encode() for piece in pieces))
+        remark(f"wrote {args.output}")
 
 
-def _write_file(path: Path, pieces: Iterator[str]) -> None:
-    from engine.facts.files import replace_file
-
-    if not path.parent.is_dir():
-        raise ConfigError(f"-o {path}: there is no folder {path.parent}")
-
-    def fill(file: IO[bytes]) -> None:
-        for piece in pieces:
-            file.write(piece.encode())
-
-    replace_file(path, fill)
-    remark(f"wrote {path}")
+def _form(output: str) -> str:
+    """The format that the ending of a file says; CSV where there is none."""
+    suffix = Path(output).suffix.lower()
+    if suffix and suffix not in ENDINGS:
+        raise ConfigError(
+            f"-o {output}: no format has the ending {suffix}",
+            f"End it in {', '.join(ENDINGS)}, or say --csv, --json or --latex.",
+        )
+    return ENDINGS.get(suffix, "csv")
 
 
 def _run_rows(
@@ -84,7 +86,7 @@ def _run_rows(
     from engine.cli.formats import Field
     from engine.tables.table import group_table, run_table
 
-    columns, sort = _names(args.columns), _names(args.sort)
+    columns, sort = listed(args.columns), listed(args.sort)
     if not args.seeds and all(name[:1] in ("+", "-") for name in columns):
         # The same file whenever it is written: a time, rather than how long ago that was.
         columns = ["-age", "+started", *columns]
@@ -101,25 +103,40 @@ def _run_rows(
 def curve_rows(runs: Sequence[RunSummary]) -> Iterator[list[Field]]:
     """Every finite value of every number of the runs, in the order of `CURVE_COLUMNS`.
 
+    A run that has no event yet has no rows. One of several that cannot be read is remarked upon.
+
     Raises
     ------
     FactsError
-        If a run cannot be read.
+        If the only run cannot be read.
     """
-    from engine.cli.event_lines import refuse_links
-    from engine.cli.formats import Field
     from engine.facts.curves import load_curves
+    from engine.facts.run_dir import RunDir
 
     for run in runs:
-        refuse_links(run.path)
-        curves = load_curves(run.path)
-        for kind in curves.tables:
-            for name in curves.names(kind):
-                for step, epoch, time, value in zip(*curves.series(name, kind), strict=True):
-                    if value == value:  # NaN stands for what is missing
-                        texts = [Field("text", text) for text in (run.name, kind, name)]
-                        axes = [Field("number", axis) for axis in map(_axis, (epoch, step, time))]
-                        yield [*texts, *axes, Field("number", value)]
+        if run.state is not None and not os.path.lexists(RunDir(Path(run.path)).events):
+            remark(f"{run.name} has no events")
+            continue
+        try:
+            curves = load_curves(run.path)
+        except FactsError as error:
+            if len(runs) == 1:
+                raise
+            remark(f"{run.name} is left out: {error.message}")
+            continue
+        yield from _rows_of(run, curves)
+
+
+def _rows_of(run: RunSummary, curves: Curves) -> Iterator[list[Field]]:
+    from engine.cli.formats import Field
+
+    for kind in curves.tables:
+        for name in curves.names(kind):
+            texts = [Field("text", text) for text in (run.name, kind, name)]
+            for step, epoch, time, value in zip(*curves.series(name, kind), strict=True):
+                if value == value:  # NaN stands for what is missing
+                    axes = [Field("number", axis) for axis in map(_axis, (epoch, step, time))]
+                    yield [*texts, *axes, Field("number", value)]
 
 
 def _axis(value: float) -> float | None:
@@ -127,11 +144,6 @@ def _axis(value: float) -> float | None:
     if value != value:
         return None
     return int(value) if value.is_integer() else value
-
-
-def _names(given: Sequence[str]) -> list[str]:
-    """The keys of an option that may be repeated; commas stand between several."""
-    return [name.strip() for text in given for name in text.split(",") if name.strip()]
 
 
 main = Command(

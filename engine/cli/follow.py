@@ -14,15 +14,12 @@ from typing import TYPE_CHECKING, NamedTuple
 from engine.cli.output import Command, add_json_option, on_terminal, remark, say, write
 from engine.cli.select import add_root_option, add_run_argument, select_one
 from engine.errors import ConfigError, FactsError
+from engine.facts.state import BADLY, OVER
 from engine.facts.text import plain
 
 if TYPE_CHECKING:
     from engine.cli.event_lines import Event, Teller
     from engine.library.summary import RunSummary
-
-OVER = ("finished", "stopped", "failed", "lost")
-BADLY = ("failed", "lost")
-"""States that the exit code 1 stands for."""
 
 LINES = 10
 """Events of the past that are shown."""
@@ -37,15 +34,15 @@ _SHARE = 20
 class Look(NamedTuple):
     """What one look at a run finds."""
 
+    name: str
+    """Of the run."""
     events: list[Event]
     """Those that came since the last look."""
     restarted: bool
     """Whether the file begins anew with them."""
-    whole: bool
-    """Whether these are all that there are."""
-    run: RunSummary
-    """The run as it was last summed up."""
-    last: bool
+    run: RunSummary | None = None
+    """The run as it was last summed up; None while there are more events to read at once."""
+    last: bool = False
     """Whether nothing more is to come."""
 
 
@@ -68,31 +65,35 @@ def looks(
     FactsError
         If the run cannot be read.
     """
-    from engine.cli.event_lines import parse, refuse_links
+    from engine.cli.event_lines import parse
     from engine.facts.evidence import ENDS
     from engine.facts.follow import Follower, Pace
     from engine.facts.run_dir import RunDir
     from engine.library.index import summarise
 
-    refuse_links(path)
     follower = Follower(RunDir(path).events, lambda: parse)
     pace = Pace()
-    run, due = summarise(path), clock() + _JUDGED_S
+    run, due = None, 0.0
     while True:
         batch = follower.poll()
         now = clock()
+        if batch.more:
+            yield Look(path.name, batch.records, batch.restarted)
+            continue
         moments = [event.record["moment"] for event in batch.records]
         begun_again = bool(moments) and moments[-1] not in ENDS
         # The state was told before this look at the file, so nothing can have come between.
-        last = run.state in OVER and not batch.more and not begun_again
-        news = run.state in OVER or not set(ENDS).isdisjoint(moments)
-        if not batch.more and not last and (news or now >= due):
+        over = run is not None and run.state in OVER
+        last = over and not begun_again
+        news = over or not set(ENDS).isdisjoint(moments)
+        first = run is None
+        if run is None or (not last and (news or now >= due)):
             run = summarise(path)
             due = clock() + max(_JUDGED_S, _SHARE * (clock() - now))
-        yield Look(batch.records, batch.restarted, not batch.more, run, last)
+        yield Look(path.name, batch.records, batch.restarted, run, last)
         if last:
             return
-        if not batch.more:
+        if not (first and run.state in OVER):
             wait(pace.next_interval(bool(batch.records), now))
 
 
@@ -105,14 +106,18 @@ class Printer:
         How many events of the past are shown; None shows all.
     as_json
         Print the events as they are written; what else is to be said goes to standard error.
+    metrics
+        Tell the metrics of an epoch, too.
     """
 
-    def __init__(self, lines: int | None, as_json: bool) -> None:
+    def __init__(self, lines: int | None, as_json: bool, metrics: bool = False) -> None:
         self.as_json = as_json
-        self._past: deque[str] | None = deque(maxlen=lines)
-        """What happened before; None once it is printed."""
+        self._past: deque[Event] | None = None if lines is None else deque()
+        """What happened before and is to be shown; None once it is."""
+        self._most = lines
         self._n_past = 0
         self._state: str | None = ""
+        self._metrics = metrics
         self._teller: Teller | None = None
         self._heartbeat = False
         """Whether the last line is a heartbeat: the next one takes its place."""
@@ -120,14 +125,13 @@ class Printer:
     def show(self, look: Look, last: bool) -> None:
         """Print what a look found; of the last one also how it ended."""
         if look.restarted:
-            self._say_beside(f"{look.run.name}: the events begin anew")
+            self._say_beside(f"{look.name}: the events begin anew")
         for event in look.events:
-            text, heartbeat = self._line(event, look.run), event.record["moment"] == "on_progress"
             if self._past is None:
-                self._print(text, heartbeat)
+                self._print(event)
             else:
-                self._keep(text, heartbeat, self._past)
-        if look.whole:
+                self._keep(event, self._past)
+        if look.run is not None:
             self._print_past()
             changed = look.run.state != self._state and look.run.state not in OVER
             if changed or last:
@@ -140,21 +144,28 @@ class Printer:
             write("\n")
         self._heartbeat = False
 
-    def _line(self, event: Event, run: RunSummary) -> str:
-        from engine.cli.event_lines import Teller, json_line
+    @property
+    def teller(self) -> Teller:
+        """What tells events in words; it has to see all of them."""
+        from engine.cli.event_lines import Teller
 
-        if self.as_json:
-            return json_line(event)
-        self._teller = self._teller or Teller(run.epochs)
-        return self._teller.tell(event.record)
+        self._teller = self._teller or Teller(metrics=self._metrics)
+        return self._teller
 
-    def _keep(self, text: str, heartbeat: bool, past: deque[str]) -> None:
-        """Keep a line of the past; of heartbeats the one that nothing followed, for people."""
+    def _line(self, event: Event) -> str:
+        from engine.cli.event_lines import json_line
+
+        return json_line(event) if self.as_json else self.teller.tell(event.record)
+
+    def _keep(self, event: Event, past: deque[Event]) -> None:
+        """Keep an event of the past; of heartbeats the one that nothing followed, for people."""
         if self._heartbeat and past:
             past.pop()
         self._n_past += not self._heartbeat
-        self._heartbeat = heartbeat and not self.as_json
-        past.append(text)
+        self._heartbeat = _is_heartbeat(event) and not self.as_json
+        past.append(event)
+        if len(past) > (self._most or 0):
+            self.teller.learn(past.popleft().record)
 
     def _print_past(self) -> None:
         if self._past is None:
@@ -164,14 +175,15 @@ class Printer:
             events = "event" if earlier == 1 else "events"
             told = f"{earlier:,} earlier {events}; --lines {self._n_past} shows them all"
             say(f"-- {told}")
-        for text in self._past:
-            say(text)
+        for event in self._past:
+            say(self._line(event))
         self._past, self._heartbeat = None, False
 
-    def _print(self, text: str, heartbeat: bool) -> None:
+    def _print(self, event: Event) -> None:
         """Print a line; on a terminal a heartbeat takes the place of the one before it."""
+        text = self._line(event)
         self._clear_heartbeat()
-        if heartbeat and on_terminal() and not self.as_json:
+        if _is_heartbeat(event) and on_terminal() and not self.as_json:
             write(text[: shutil.get_terminal_size().columns - 1])
             self._heartbeat = True
         else:
@@ -197,16 +209,21 @@ class Printer:
             say(f"-- {plain(text)}")
 
 
+def _is_heartbeat(event: Event) -> bool:
+    return event.record["moment"] == "on_progress"
+
+
 def follow(path: Path, printer: Printer, all_looks: Iterator[Look], once: bool) -> int:
     """Print until the run is over, or with `once` what is there; the exit code."""
     try:
         for look in all_looks:
-            last = look.last or (once and look.whole)
+            run = look.run
+            last = look.last or (once and run is not None)
             printer.show(look, last)
-            if look.whole and look.run.state is None:
-                raise FactsError(f"{path} tells no state: {look.run.problem}")
-            if last:
-                return 1 if look.run.state in BADLY else 0
+            if run is not None and run.state is None:
+                raise FactsError(f"{path} tells no state: {run.problem}")
+            if run is not None and last:
+                return 1 if run.state in BADLY else 0
     finally:
         printer.end_line()
     raise AssertionError("a look says that it is the last one")
@@ -216,6 +233,8 @@ def _add_arguments(parser: argparse.ArgumentParser) -> None:
     add_run_argument(parser, many=False)
     text = f"show the last N events of the past first (default: {LINES}, with --json all)"
     parser.add_argument("--lines", metavar="N", type=int, help=text)
+    metrics = "the metrics of each epoch as well"
+    parser.add_argument("-v", "--metrics", action="store_true", help=metrics)
     once = "print what is there, and end"
     parser.add_argument("--once", "--no-wait", action="store_true", help=once)
     add_json_option(parser)
@@ -229,7 +248,7 @@ def _follow(args: argparse.Namespace) -> int:
     if lines is None and not args.json:
         lines = LINES
     path = select_one(args.runs[0], args.root)
-    return follow(path, Printer(lines, args.json), looks(path), args.once)
+    return follow(path, Printer(lines, args.json, args.metrics), looks(path), args.once)
 
 
 main = Command(
@@ -238,10 +257,11 @@ main = Command(
     add_arguments=_add_arguments,
     work=_follow,
     details="""\
-A line that begins with -- tells a change of the run's state. Of the heartbeats of the past only
-the last is shown; on a terminal one takes the place of the one before. --json prints the events as
-they are written, one object a line, and the state on standard error. A run that has not begun yet
-is waited for; Ctrl-C ends the following, not the run.
+An epoch is told as the training tells it: losses, a * at the lowest validation loss so far, speed,
+seconds, and how long the rest takes. A line that begins with -- tells a change of the run's state.
+Of the heartbeats of the past only the last is shown; on a terminal one takes the place of the one
+before. --json prints the events as they are written, one object a line, and the state on standard
+error. A run that has not begun yet is waited for; Ctrl-C ends the following, not the run.
 
 exit code: 0 when the run finished or was stopped, 1 when it failed or was lost.
 

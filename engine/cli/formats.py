@@ -9,6 +9,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
+from engine.cli.json_text import plain_json
 from engine.cli.output import machine_text
 from engine.facts.text import plain
 from engine.tables.cells import Spread, as_number, machine, show
@@ -90,18 +91,10 @@ def json_lines(titles: Sequence[str], rows: Rows) -> Iterator[str]:
     before = "[\n"
     for row in rows:
         entries = zip(titles, row, strict=True)
-        record = {title: _json_value(field) for title, field in entries}
+        record = {title: plain_json(machine(*field)) for title, field in entries}
         yield before + json.dumps(record, allow_nan=False)
         before = ",\n"
     yield "[]\n" if before.startswith("[") else "\n]\n"
-
-
-def _json_value(field: Field) -> Any:
-    value = machine(field.kind, field.value)
-    if isinstance(value, Spread):
-        value = value._asdict()
-    text = json.dumps(value, default=str)
-    return json.loads(text, parse_constant=lambda name: None)
 
 
 def latex_lines(titles: Sequence[str], rows: Rows) -> Iterator[str]:

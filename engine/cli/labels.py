@@ -5,18 +5,28 @@ from __future__ import annotations
 import argparse
 import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from engine.cli.output import Cell, Command, add_json_option, print_json, print_table, say
+from engine.cli.console import typed, typed_in
+from engine.cli.output import (
+    Cell,
+    Command,
+    add_json_option,
+    print_json,
+    print_table,
+    remark,
+    say,
+)
 from engine.cli.select import add_root_option, add_run_argument, select_dirs, select_one
 from engine.errors import ConfigError
 
 if TYPE_CHECKING:
     from engine.facts.labels import Labels
 
+_SEVERAL = re.compile(r"\w\+\w")
 _SIGNED = re.compile(r"([+-])([^+\-\s].*)", re.DOTALL)
 
 
@@ -56,26 +66,46 @@ def _tag(args: argparse.Namespace) -> None:
     both = sorted(set(add) & set(remove))
     if both:
         raise ConfigError(f"the tag {both[0]} is to be added and removed")
-    labels = _read(select_dirs(args.runs, args.root))
-    if add or remove:
-        labels = {
-            path: replace(old, tags=clean_tags({*old.tags, *add} - {*remove}))
-            for path, old in labels.items()
-        }
-        _write(labels)
+
+    def change(old: Labels) -> Labels:
+        return replace(old, tags=clean_tags({*old.tags, *add} - {*remove}))
+
+    before = _read(_tagged(args))
+    after = _change(before, change) if add or remove else before
+    for tag in sorted(set(remove).difference(*(old.tags for old in before.values()))):
+        remark(f"none of them had the tag {tag}" if len(before) > 1 else f"it had no tag {tag}")
     if args.json:
-        print_json([_name(path) | {"tags": old.tags} for path, old in labels.items()])
+        print_json([_record(path, labels) for path, labels in after.items()])
         return
     rows = [
-        [Cell(path.name, path.name), Cell(", ".join(old.tags), ",".join(old.tags))]
-        for path, old in labels.items()
+        [Cell(path.name, path.name), Cell(", ".join(labels.tags), ",".join(labels.tags))]
+        for path, labels in after.items()
     ]
     print_table(["name", "tags"], rows)
 
 
+def _tagged(args: argparse.Namespace) -> list[Path]:
+    """The runs; a word after the first one that is none may have been meant as a tag."""
+    try:
+        return select_dirs(args.runs, args.root)
+    except ConfigError:
+        for word in args.runs[1:]:
+            try:
+                select_dirs([word], args.root)
+            except ConfigError as error:
+                hint = f"Write +{word} to give the runs that tag."
+                raise ConfigError(error.message, hint) from error
+        raise
+
+
 def _words(given: Sequence[str]) -> list[str]:
     """The tags of all options; commas stand between several."""
-    return [tag for text in given for tag in text.split(",")]
+    words = [tag for text in given for tag in typed(text).split(",")]
+    for word in words:
+        if _SEVERAL.search(word):
+            several = " ".join(f"+{tag}" for tag in word.split("+"))
+            raise ConfigError(f"{word}: is that one tag?", f"Write {several} for several.")
+    return words
 
 
 def _add_note_arguments(parser: argparse.ArgumentParser) -> None:
@@ -90,16 +120,14 @@ def _note(args: argparse.Namespace) -> None:
     if args.clear and args.text:
         raise ConfigError("a note is to be written and removed", "Leave out TEXT or --clear.")
     path = select_one(args.runs[0], args.root)
-    ((_, labels),) = _read([path]).items()
+    labels = _read([path])
     if args.clear or args.text:
-        note = sys.stdin.read() if args.text == ["-"] else " ".join(args.text)
-        labels = replace(labels, note=note.strip())
-        _write({path: labels})
-        labels = _read([path])[path]
+        note = typed_in() if args.text == ["-"] else typed(" ".join(args.text))
+        labels = _change(labels, lambda old: replace(old, note=note.strip()))
     if args.json:
-        print_json(_name(path) | {"note": labels.note})
-    elif labels.note and not args.text:
-        say(labels.note)
+        print_json(_record(path, labels[path]))
+    elif labels[path].note and not args.text:
+        say(labels[path].note)
 
 
 def _add_archive_arguments(parser: argparse.ArgumentParser) -> None:
@@ -110,20 +138,32 @@ def _add_archive_arguments(parser: argparse.ArgumentParser) -> None:
 
 def _archive(args: argparse.Namespace) -> None:
     wanted = not args.undo
-    labels = _read(select_dirs(args.runs, args.root))
-    changed = {
-        path: replace(old, archived=wanted)
-        for path, old in labels.items()
-        if old.archived != wanted
-    }
-    _write(changed)
+    before = _read(select_dirs(args.runs, args.root, archived=args.undo))
+    if wanted:
+        for path, labels in before.items():
+            _refuse_under_way(path, labels)
+    after = _change(before, lambda old: replace(old, archived=wanted))
     if args.json:
-        print_json([_name(path) | {"archived": wanted} for path in labels])
+        print_json([_record(path, labels) for path, labels in after.items()])
         return
-    for path in labels:
-        was = "was " if path not in changed else ""
+    for path, labels in before.items():
+        was = "was " if labels.archived == wanted else ""
         said = f"{was}archived" if wanted else f"{was}not archived" if was else "out of the archive"
         say(f"{path.name}: {said}")
+
+
+def _refuse_under_way(path: Path, labels: Labels) -> None:
+    """Raise if a run is not over: the table of runs would hide what still goes on."""
+    from engine.cli.run_text import state_sentence
+    from engine.facts.state import UNDER_WAY
+    from engine.library.index import summarise
+
+    run = summarise(path)
+    if run.state in UNDER_WAY and not labels.archived:
+        raise ConfigError(
+            f"{path.name} is not over and not archived: {state_sentence(run)}",
+            "engine stop ends a run.",
+        )
 
 
 def _add_common_options(parser: argparse.ArgumentParser) -> None:
@@ -131,24 +171,29 @@ def _add_common_options(parser: argparse.ArgumentParser) -> None:
     add_root_option(parser)
 
 
-def _name(path: Path) -> dict[str, str]:
-    return {"name": path.name, "path": str(path)}
+def _record(path: Path, labels: Labels) -> dict[str, object]:
+    """What `--json` says of a run, the same in all three commands."""
+    from dataclasses import asdict
+
+    return {"name": path.name, "path": str(path)} | asdict(labels)
 
 
 def _read(paths: Sequence[Path]) -> dict[Path, Labels]:
-    """The labels of each run, before any is changed."""
+    """The labels of each run."""
     from engine.facts.labels import read_labels
     from engine.facts.run_dir import RunDir
 
     return {path: read_labels(RunDir(path)) for path in paths}
 
 
-def _write(labels: dict[Path, Labels]) -> None:
-    from engine.facts.labels import write_labels
+def _change(labels: dict[Path, Labels], change: Callable[[Labels], Labels]) -> dict[Path, Labels]:
+    """Change the labels of each run, and none if those of one cannot be; what they are then."""
+    from engine.facts.labels import change_labels
     from engine.facts.run_dir import RunDir
 
-    for path, wanted in labels.items():
-        write_labels(RunDir(path), wanted)
+    for old in labels.values():
+        change(old)
+    return {path: change_labels(RunDir(path), change) for path in labels}
 
 
 tag = _TagCommand(
@@ -190,7 +235,8 @@ archive = Command(
     add_arguments=_add_archive_arguments,
     work=_archive,
     details="""\
-`engine runs --archived` lists archived runs as well.
+`engine runs --archived` lists archived runs as well. A run that is running, queued or held is not
+archived.
 
 examples:
   engine archive 'run_2025*'

@@ -9,21 +9,15 @@ from __future__ import annotations
 
 import argparse
 import json
-import math
-import os
-import signal
 import sys
-from collections.abc import Callable, Mapping, Sequence, Set
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
-from engine.cli.console import exit_code, report
-from engine.errors import EngineError
+from engine.cli.arguments import Parser
+from engine.cli.console import framed
+from engine.cli.json_text import json_pieces, plain_json
 from engine.facts.text import plain
-
-if TYPE_CHECKING:
-    from rich.text import Text
 
 STATE_STYLES = {
     "queued": "dim",
@@ -36,13 +30,6 @@ STATE_STYLES = {
     "broken": "red",
 }
 """State to its colour, as rich writes it; `broken` is a directory that tells no state."""
-
-
-_GAP = 2
-"""Blanks between two columns."""
-
-_NARROWEST = 16
-"""A column of text is not made narrower than this to save room."""
 
 
 class Cell(NamedTuple):
@@ -76,9 +63,10 @@ class Command:
     signed: tuple[str, ...] = ()
     """Options whose value may begin with a minus, such as `--sort -val_loss`."""
 
-    def parser(self, program: str = "engine") -> argparse.ArgumentParser:
+    def parser(self, program: str = "engine") -> Parser:
         """The parser of its arguments."""
-        parser = argparse.ArgumentParser(
+        parser = Parser(
+            self.signed,
             prog=f"{program} {self.name}",
             description=self.summary,
             epilog=self.details,
@@ -90,33 +78,13 @@ class Command:
         return parser
 
     def __call__(self, argv: Sequence[str] | None = None, program: str = "engine") -> int:
-        """Run it.
-
-        Returns
-        -------
-        int
-            0 when all went well, 2 for a mistake in the command, 1 for a failure, 128 and the
-            signal's number for an interrupt or when nobody reads the output any more.
-        """
+        """Run it; the exit code is that of `console.framed`."""
         words = list(sys.argv[1:] if argv is None else argv)
-        debug = "--debug" in words
-        try:
-            args = self.parser(program).parse_intermixed_args(_joined(words, self.signed))
-            code = self.work(args) or 0
-            sys.stdout.flush()
-        except BrokenPipeError:
-            return _nobody_reads()
-        except KeyboardInterrupt:
-            return 128 + signal.SIGINT
-        except SystemExit as leave:
-            return exit_code(leave)
-        except EngineError as error:
-            report(error, debug)
-            return error.exit_code
-        except Exception as error:  # noqa: BLE001 - a bug gets its sentence like any failure
-            report(error, debug)
-            return 1
-        return code
+
+        def work() -> int | None:
+            return self.work(self.parser(program).parse_words(words))
+
+        return framed(work, debug="--debug" in words)
 
 
 def add_json_option(parser: argparse.ArgumentParser) -> None:
@@ -130,10 +98,7 @@ def on_terminal() -> bool:
 
 
 def write(text: str) -> None:
-    """Print as it is; what the encoding of the output does not have becomes a question mark."""
-    if getattr(sys.stdout, "errors", None) == "strict":
-        encoding = sys.stdout.encoding or "utf-8"
-        text = text.encode(encoding, "replace").decode(encoding)
+    """Print as it is."""
     sys.stdout.write(text)
 
 
@@ -148,8 +113,10 @@ def remark(text: str) -> None:
 
 
 def print_json(value: object) -> None:
-    """Print `value` as JSON in plain ASCII; numbers that are not finite are null."""
-    write(json.dumps(_plain_json(value), indent=2, allow_nan=False) + "\n")
+    """Print `value` as JSON in plain ASCII, an iterator piece by piece; see `json_text`."""
+    for piece in json_pieces(value):
+        write(piece)
+    write("\n")
 
 
 def print_table(titles: Sequence[str], rows: Sequence[Sequence[Cell]]) -> None:
@@ -158,7 +125,9 @@ def print_table(titles: Sequence[str], rows: Sequence[Sequence[Cell]]) -> None:
     A cell in a pipe is its `value`: tab-separated, `repr` for numbers, empty for None.
     """
     if on_terminal():
-        _print_rich(titles, rows)
+        from engine.cli.aligned import print_fitting
+
+        print_fitting(titles, rows)
         return
     lines = [[plain(title) for title in titles]]
     lines += [[machine_text(cell.value) for cell in row] for row in rows]
@@ -178,107 +147,12 @@ def machine_text(value: Any) -> str:
     """
     if value is None:
         return ""
+    if isinstance(value, str):
+        return plain(value)
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, list | tuple) and all(isinstance(entry, str) for entry in value):
         return plain(",".join(value))
     if isinstance(value, list | tuple | Mapping):
-        return plain(json.dumps(_plain_json(value), ensure_ascii=False, separators=(",", ":")))
+        return plain(json.dumps(plain_json(value), ensure_ascii=False, separators=(",", ":")))
     return plain(value)
-
-
-def _print_rich(titles: Sequence[str], rows: Sequence[Sequence[Cell]]) -> None:
-    """Print a table as wide as the terminal at most.
-
-    Long texts are cut, numbers never: where even that does not do, the last columns are left out,
-    and a line says which.
-    """
-    from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text
-
-    console = Console(
-        file=sys.stdout, force_terminal=True, highlight=False, markup=False, emoji=False
-    )
-    numeric = [all(_is_number(row[n].value) for row in rows) for n in range(len(titles))]
-    texts = [[Text(plain(title)) for title in titles]]
-    texts += [[Text(plain(cell.text), style=cell.style) for cell in row] for row in rows]
-    widths = [max(line[n].cell_len for line in texts) for n in range(len(titles))]
-    widths = _fitting(widths, numeric, console.width)
-    table = Table(box=None, pad_edge=False, show_edge=False, header_style="bold")
-    for title, width, right in zip(texts[0], widths, numeric, strict=False):
-        justify: Any = "right" if right else "left"
-        table.add_column(
-            title, justify=justify, no_wrap=True, overflow="ellipsis", width=max(width, 1)
-        )
-    for line in texts[1:]:
-        table.add_row(*map(_cut, line, widths))
-    console.print(table)
-    if len(widths) < len(titles):
-        remark(f"no room for {', '.join(titles[len(widths) :])}: a wider terminal, or | less -S")
-
-
-def _cut(text: Text, width: int) -> Text:
-    """`text` without its middle where it is too long: run names differ at both ends."""
-    if text.cell_len <= width:
-        return text
-    behind = (width - 1) // 2
-    cut = text[: width - 1 - behind]
-    return cut.append("…").append_text(text[len(text) - behind :])
-
-
-def _fitting(widths: Sequence[int], numeric: Sequence[bool], room: int) -> list[int]:
-    """Widths of the columns that fit: texts are made narrower first, then the last is dropped."""
-    fitting = list(widths)
-    while fitting:
-        excess = sum(fitting) + _GAP * (len(fitting) - 1) - room
-        if excess <= 0:
-            return fitting
-        texts = [n for n in range(len(fitting)) if not numeric[n] and fitting[n] > _NARROWEST]
-        if texts:
-            widest = max(texts, key=lambda n: fitting[n])
-            fitting[widest] -= 1
-        elif len(fitting) == 1:
-            return [max(room, 1)]
-        else:
-            fitting = list(widths[: len(fitting) - 1])
-    return fitting
-
-
-def _is_number(value: Any) -> bool:
-    """Whether a cell does not speak against being set to the right: a number, or empty."""
-    return value is None or (isinstance(value, int | float) and not isinstance(value, bool))
-
-
-def _plain_json(value: Any) -> Any:
-    """`value` as JSON knows it."""
-    if isinstance(value, float):
-        return value if math.isfinite(value) else None
-    if isinstance(value, str | int | None):
-        return value
-    if hasattr(value, "_asdict"):
-        value = value._asdict()
-    if isinstance(value, Mapping):
-        return {str(key): _plain_json(entry) for key, entry in value.items()}
-    if isinstance(value, Sequence | Set):
-        return [_plain_json(entry) for entry in value]
-    return str(value) if isinstance(value, Path) else repr(value)
-
-
-def _joined(words: Sequence[str], signed: Sequence[str]) -> list[str]:
-    """`--sort -val_loss` as `--sort=-val_loss`: argparse takes the value for an option else."""
-    joined: list[str] = []
-    for word in words:
-        if joined and joined[-1] in signed:
-            joined[-1] += f"={word}"
-        else:
-            joined.append(word)
-    return joined
-
-
-def _nobody_reads() -> int:
-    """Leave in silence when the reader of the output has gone, as `head` does."""
-    nowhere = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nowhere, sys.stdout.fileno())
-    os.close(nowhere)
-    return 128 + signal.SIGPIPE

@@ -4,20 +4,22 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
+from engine.cli.curve_legend import Head, Name, make_head
 from engine.cli.scales import Scale, scale_of
 from engine.facts.text import plain
 
 # Okabe and Ito's colours, as near as the 256 of a terminal come, seen on black and on white.
-COLOURS = (32, 172, 36, 166, 175, 74, 142, 245)
-SIGNS = "*o+x#@%&=~"
+COLOURS = (32, 172, 36, 166, 175, 74, 142, 99)
+SIGNS = "*o+x#@%&"
 """Tell curves apart where there are no colours."""
 
 _GREY = 245
+_BEHIND, _SIGN_BEHIND = 1_000_000, "."
+"""Colour and sign of curves without an entry in the legend."""
 _TO_ASCII = str.maketrans("│─┤├┬┴└┘┌┐┼●", "|-++++++++++")
-_RESET = "\x1b[0m"
 
 SMALLEST = (24, 6)
 """Columns and lines of the smallest picture."""
@@ -30,9 +32,15 @@ class Curve(NamedTuple):
     xs: Sequence[float]
     ys: Sequence[float]
     colour: int
-    """Which of the colours and signs, counted on beyond their number."""
+    """Which of the colours and signs; curves with one number belong together."""
     dim: bool = False
     """In the background and without a label: what a smoothed curve was before."""
+    brief: str = ""
+    """A shorter label, whose keys the panel names."""
+    value: str = ""
+    """What the legend says of its values."""
+    rank: float = 0.0
+    """Of too many curves those with the lowest rank are named."""
 
 
 class Panel(NamedTuple):
@@ -44,6 +52,10 @@ class Panel(NamedTuple):
     marks: Sequence[float] = ()
     """Where a vertical line stands: a run went on from a checkpoint there."""
     whole_x: bool = True
+    by: str = ""
+    """The keys that the brief labels leave out."""
+    status: str = ""
+    """How far the runs are."""
 
 
 @dataclass(frozen=True)
@@ -64,55 +76,56 @@ def draw(panel: Panel, look: Look) -> str:
     named = [curve for curve in panel.curves if not curve.dim]
     if not look.coloured:  # what is dim could not be told from the rest
         panel = panel._replace(curves=named)
-    look = look if look.coloured or len(named) < 2 else _with_signs(look)
-    head = _head(panel.title, named, look)
+        look = replace(look, ascii=look.ascii or len(named) > 1)
+    head = _head(panel, look)
+    if head.n_named < len(named):
+        panel = _by_rank(panel)
+        head = _head(panel, look)
+    panel = panel._replace(curves=[_behind(curve, head.n_named) for curve in panel.curves])
     scales = _scales(panel, look)
     if scales is None:
         body = ["(no values)".center(look.width).rstrip()]
-        body += [""] * (look.height - len(head) - 1)
+        body += [""] * (look.height - len(head.lines) - 1)
     else:
-        body = _canvas(panel, look, *scales, look.height - len(head))
-    return "\n".join(head + body)
+        body = _canvas(panel, look, *scales, look.height - len(head.lines))
+    return "\n".join(head.lines + body)
 
 
-def _with_signs(look: Look) -> Look:
-    return Look(look.width, look.height, False, True, look.log_x, look.log_y)
+def _by_rank(panel: Panel) -> Panel:
+    """Colours in the order of the ranks, so that the first curves have those that there are."""
+    ranks: dict[int, float] = {}
+    for curve in panel.curves:
+        ranks[curve.colour] = min(curve.rank, ranks.get(curve.colour, math.inf))
+    place = {colour: n for n, colour in enumerate(sorted(ranks, key=lambda c: (ranks[c], c)))}
+    curves = [curve._replace(colour=place[curve.colour]) for curve in panel.curves]
+    return panel._replace(curves=sorted(curves, key=lambda curve: curve.colour))
 
 
-def _head(title: str, curves: Sequence[Curve], look: Look) -> list[str]:
-    """The title and the legend: as many lines as leave most of the height to the curves."""
-    lines = [_cut(plain(title), look.width)]
-    if len(curves) < 2:
-        label = plain(curves[0].label) if curves else ""
-        return [lines[0] if label in lines[0] else _cut(f"{lines[0]}   {label}", look.width)]
-    most = max(1, look.height // 3)
-    shown = curves if len(curves) <= most else curves[: most - 1]
-    lines += [_legend_line(curve, look) for curve in shown]
-    if len(shown) < len(curves):
-        lines.append(_cut(f"  and {len(curves) - len(shown)} more", look.width))
-    return lines
+def _head(panel: Panel, look: Look) -> Head:
+    names = [_name(curve, look) for curve in panel.curves if not curve.dim]
+    room = (look.width, look.height)
+    return make_head(plain(panel.title), panel.by, panel.status, names, room)
 
 
-def _legend_line(curve: Curve, look: Look) -> str:
-    text = _cut(f"{_sign(curve, look)} {plain(curve.label)}", look.width)
-    if not look.coloured:
-        return text
-    return f"\x1b[38;5;{_colour(curve)}m{text[:1]}{_RESET}{text[1:]}"
+def _name(curve: Curve, look: Look) -> Name:
+    colour = COLOURS[curve.colour % len(COLOURS)] if look.coloured else None
+    return Name(curve.label, curve.brief or curve.label, curve.value, _sign(curve, look), colour)
 
 
-def _cut(text: str, width: int) -> str:
-    """The text in `width` columns; a character may take two of them."""
-    from rich.cells import cell_len, set_cell_size
-
-    return text if cell_len(text) <= width else set_cell_size(text, max(0, width - 3)) + "..."
+def _behind(curve: Curve, n_named: int) -> Curve:
+    """A curve without an entry in the legend gets a sign and a colour of its own."""
+    return curve if curve.colour < n_named else curve._replace(colour=_BEHIND)
 
 
 def _colour(curve: Curve) -> int:
-    return COLOURS[curve.colour % len(COLOURS)]
+    is_behind = curve.dim or curve.colour == _BEHIND
+    return _GREY if is_behind else COLOURS[curve.colour % len(COLOURS)]
 
 
 def _sign(curve: Curve, look: Look) -> str:
-    return SIGNS[curve.colour % len(SIGNS)] if look.ascii else "●"
+    if not look.ascii:
+        return "●"
+    return _SIGN_BEHIND if curve.colour == _BEHIND else SIGNS[curve.colour % len(SIGNS)]
 
 
 def _scales(panel: Panel, look: Look) -> tuple[Scale, Scale] | None:
@@ -147,7 +160,7 @@ def _canvas(panel: Panel, look: Look, across: Scale, up: Scale, height: int) -> 
     figure.label(panel.x_title, "x", "lower")
     for mark in panel.marks:
         _draw_mark(figure, across.place(mark), look)
-    for curve in sorted(panel.curves, key=lambda curve: not curve.dim):
+    for curve in sorted(panel.curves, key=lambda curve: (not curve.dim, -curve.colour)):
         _draw_curve(figure, curve, across, up, look)
     text = figure.build().string(colorless=not look.coloured).removesuffix("\n")
     return (text.translate(_TO_ASCII) if look.ascii else text).split("\n")
@@ -177,7 +190,7 @@ def _draw_curve(figure: Any, curve: Curve, across: Scale, up: Scale, look: Look)
     points = [place for place, seen in zip(places, drawn, strict=True) if seen]
     if not points:
         return
-    pixel = plotext.pixel(foreground=_GREY if curve.dim else _colour(curve))
+    pixel = plotext.pixel(foreground=_colour(curve))
     marker = plotext.marker(
         _sign(curve, look) if look.ascii else "braille", pixel=pixel if look.coloured else None
     )

@@ -8,8 +8,7 @@ import json
 import os
 import shutil
 import sys
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from engine.cli.output import (
@@ -22,6 +21,7 @@ from engine.cli.output import (
     write,
 )
 from engine.cli.picture import SMALLEST, Look, Panel, draw
+from engine.cli.screen import watch
 from engine.cli.select import RUN_HELP, add_root_option, select_dirs
 from engine.errors import ConfigError, FactsError
 from engine.facts.text import plain
@@ -33,19 +33,21 @@ if TYPE_CHECKING:
 
 _PIPE_SIZE = (100, 30)
 _TALLEST = 30
+_LARGEST = 1000
 _LEAST = 12
 """Lines of a picture that is not asked to be lower."""
-_FASTEST_S = 1.0
-"""Shortest time between two pictures."""
-_SLOWEST_S = 5.0
-"""Longest time between two looks: a person is waiting."""
 _DETAILS = """\
 The first word is a run. A further one is the name of a number of the runs before it, or else
 another run. Without a number: train_loss and val_loss of one run, val_loss of several. Losses of
 one run share a picture; any other number has its own, as has each number of several runs.
 
-A gap in a curve is a value that was not finite (or has no logarithm). A dotted upright line is
-where a run went on from a checkpoint. No spike is lost, however narrow the picture.
+Above each picture stand the last and the best value of its curves. Of more than eight curves, or
+than there is room for, the best ones have a name and a colour, and the others are in grey (dots
+where there are no colours); name or filter fewer runs, or draw the mean with --seeds, as far as
+all runs of a group have come.
+
+A gap in a curve is a value that was not finite (or has no logarithm). Of a single run a dotted
+upright line is where it went on from a checkpoint. No spike is lost, however narrow the picture.
 
 --follow draws again when something new is there, at most once a second, until all runs are over.
 Ctrl-C ends it and leaves the last picture. In a pipe each picture ends in a form feed; with --json
@@ -53,7 +55,8 @@ each is one line.
 
   engine plot last
   engine plot last val_loss perplexity --x step --log-y
-  engine plot 'run_*_vq*' val_loss --smooth 0.6
+  engine plot latent_space=vq val_loss --smooth 0.6
+  engine plot all val_loss --seeds
   engine plot last --follow
 """
 
@@ -69,10 +72,13 @@ def _add_arguments(parser: argparse.ArgumentParser) -> None:
         "--smooth", type=_weight, default=0.0, metavar="W",
         help="weight of the past in a moving average, from 0 to below 1",
     )  # fmt: skip
+    parser.add_argument(
+        "--seeds", action="store_true", help="the mean of runs that differ in the seed only"
+    )
     parser.add_argument("--split", action="store_true", help="a picture for each number")
     parser.add_argument("--follow", "-f", action="store_true", help="draw again as it grows")
-    parser.add_argument("--width", type=int, metavar="N", help="columns")
-    parser.add_argument("--height", type=int, metavar="N", help="lines of each picture")
+    parser.add_argument("--width", type=_size, metavar="N", help="columns")
+    parser.add_argument("--height", type=_size, metavar="N", help="lines of each picture")
     parser.add_argument("--ascii", action="store_true", help="plain characters only")
     parser.add_argument("--list", action="store_true", help="name the numbers there are")
     add_json_option(parser)
@@ -90,7 +96,7 @@ def _plot(args: argparse.Namespace) -> None:
     _warn(subjects, names)
 
     def now() -> str:
-        wanted = Wanted(names, args.x, args.smooth, args.split, 2 * _columns(args))
+        wanted = Wanted(names, args.x, args.smooth, args.split, args.seeds, 2 * _columns(args))
         panels = build_panels(subjects, wanted)
         if args.json:
             return json.dumps(points_of(panels), indent=None if args.follow else 2)
@@ -100,70 +106,6 @@ def _plot(args: argparse.Namespace) -> None:
         watch(subjects, now, is_json=args.json)
     else:
         write(now() + "\n")
-
-
-def watch(
-    subjects: Sequence[Subject],
-    now: Callable[[], str],
-    *,
-    is_json: bool = False,
-    wait: Callable[[float], object] = time.sleep,
-    clock: Callable[[], float] = time.monotonic,
-) -> None:
-    """Print what `now` gives each time when the runs have grown, until all are over.
-
-    Parameters
-    ----------
-    now
-        Makes the pictures.
-    wait
-        Called with the seconds until the next look.
-    clock
-        Gives seconds that only go on.
-    """
-    from engine.facts.follow import Pace
-
-    pace = Pace(fastest=_FASTEST_S)
-    screen = Screen()
-    size = None
-    while True:
-        # Told before the reading: what a run writes at its end is then in the last picture.
-        over = sum(subject.is_over() for subject in subjects) == len(subjects)
-        grown = sum(subject.read() for subject in subjects) > 0
-        resized = size not in (None, shutil.get_terminal_size()) and on_terminal()
-        if grown or resized or size is None:
-            size = shutil.get_terminal_size()
-            show = screen.show if on_terminal() and not is_json else _append
-            show(now() if is_json or on_terminal() else f"{now()}\n\f")
-        if over:
-            return
-        wait(min(pace.next_interval(grown, clock()), _SLOWEST_S))
-
-
-class Screen:
-    """Where a picture takes the place of the one before."""
-
-    def __init__(self) -> None:
-        self._lines = 0
-        self._size: os.terminal_size | None = None
-
-    def show(self, text: str) -> None:
-        """Print over what was last printed; all anew in a terminal whose size has changed."""
-        size = shutil.get_terminal_size()
-        lines = text.split("\n")[: max(size.lines - 1, 1)]
-        same = self._size == size
-        start = f"\x1b[{self._lines}A" if self._lines else ""
-        start = start if same or self._size is None else "\x1b[H\x1b[2J"
-        # Each line is cleared first: after a full one that would take its last character.
-        body = "".join(f"\x1b[2K{line}\n" for line in lines)
-        # Between these two marks a terminal that knows them shows nothing half drawn.
-        _append(f"\x1b[?2026h\r{start}{body}\x1b[J\x1b[?2026l", end="")
-        self._lines, self._size = len(lines), size
-
-
-def _append(text: str, end: str = "\n") -> None:
-    write(text + end)
-    sys.stdout.flush()
 
 
 def pictures(panels: Sequence[Panel], args: argparse.Namespace) -> str:
@@ -209,13 +151,13 @@ def _resolve(words: Sequence[str], root: str | None) -> tuple[list[Subject], lis
     ConfigError
         If a word means neither.
     """
-    from engine.cli.curves import Subject, numbers_of
+    from engine.cli.curves import Subject, curve_names
 
     subjects: dict[Path, Subject] = {}
     names: list[str] = []
     open_words: list[tuple[str, ConfigError]] = []
     for word in words:
-        if word in numbers_of(subjects.values()):
+        if word in curve_names(subjects.values()):
             names.append(word)
             continue
         try:
@@ -232,7 +174,7 @@ def _resolve(words: Sequence[str], root: str | None) -> tuple[list[Subject], lis
                 if len(paths) == 1:
                     raise
                 remark(str(unreadable))
-    numbers = numbers_of(subjects.values())
+    numbers = curve_names(subjects.values())
     for word, problem in open_words:
         if word not in numbers:
             raise _unknown(word, numbers, problem)
@@ -252,9 +194,9 @@ def _default_names(subjects: Sequence[Subject]) -> list[str]:
 
 
 def _list(subjects: Sequence[Subject], as_json: bool) -> None:
-    from engine.cli.curves import numbers_of
+    from engine.cli.curves import curve_names
 
-    names = numbers_of(subjects)
+    names = curve_names(subjects)
     if as_json:
         print_json(names)
     else:
@@ -264,8 +206,20 @@ def _list(subjects: Sequence[Subject], as_json: bool) -> None:
 def _warn(subjects: Sequence[Subject], names: Sequence[str]) -> None:
     """Tell of runs that have none of the numbers."""
     for subject in subjects:
-        if not set(names) & set(subject.curves.names()):
+        if set(names) & set(subject.curves.names()):
+            continue
+        never = [name for name in names if name in subject.run.nonfinite]
+        if never:
+            remark(f"{subject.path.name}: no value of {' and of '.join(never)} is finite")
+        else:
             remark(f"{subject.path.name} has no {' and no '.join(names)} yet")
+
+
+def _size(text: str) -> int:
+    size = int(text) if text.isascii() and text.isdigit() else 0
+    if not 0 < size <= _LARGEST:
+        raise argparse.ArgumentTypeError(f"{text}: give a number from 1 to {_LARGEST}")
+    return size
 
 
 def _weight(text: str) -> float:

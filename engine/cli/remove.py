@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import os
-import secrets
 import shutil
 import stat
 import sys
@@ -23,15 +22,13 @@ from engine.cli.output import (
     say,
     state_cell,
 )
+from engine.cli.run_folder import doubt_about
 from engine.cli.select import add_root_option, add_run_argument, output_root, select_dirs
 from engine.errors import ConfigError, FactsError
 from engine.facts.text import plain
 
 if TYPE_CHECKING:
     from engine.library.summary import RunSummary
-
-ALIVE = ("queued", "held", "running")
-"""States of a run that somebody, or a scheduler, still works on."""
 
 
 @dataclass(frozen=True)
@@ -43,21 +40,28 @@ class Doomed:
     identity: tuple[int, int]
     """Device and inode of the directory that was looked at."""
     run: RunSummary
+    broken: bool = False
+    """Whether it may go although its state cannot be told."""
 
 
-def find_doomed(paths: Sequence[Path], root: Path) -> list[Doomed]:
+def find_doomed(paths: Sequence[Path], root: Path, broken: bool = False) -> list[Doomed]:
     """Look at all the directories before any is removed.
+
+    Parameters
+    ----------
+    broken
+        Whether a run may go whose state cannot be told.
 
     Raises
     ------
     ConfigError
-        If one is no run directory strictly below `root`, is itself a link, holds other runs, or
-        belongs to a run that is not over.
+        If one is no run directory strictly below `root`, is itself a link, holds something that no
+        training wrote, belongs to a run that is not over, or is not ours to remove.
     """
-    return [_doomed(path, root) for path in paths]
+    return [_doomed(path, root, broken) for path in paths]
 
 
-def _doomed(path: Path, root: Path) -> Doomed:
+def _doomed(path: Path, root: Path, broken: bool) -> Doomed:
     from engine.library.index import summarise
 
     if path.is_symlink():
@@ -71,70 +75,53 @@ def _doomed(path: Path, root: Path) -> Doomed:
             "--root names another output root.",
         )
     status = os.lstat(real)
-    doubt = _doubt(real, real.relative_to(real_root))
+    below_root = real.relative_to(real_root)
+    hidden = any(part.startswith(".") for part in below_root.parts)
+    doubt = "it is no run directory" if hidden else doubt_about(real)
     if doubt:
         raise ConfigError(f"{path} is not removed: {doubt}")
     run = summarise(real)
-    _refuse_alive(run)
-    return Doomed(real, (status.st_dev, status.st_ino), run)
+    _refuse_alive(run, broken)
+    return Doomed(real, (status.st_dev, status.st_ino), run, broken)
 
 
-def _doubt(path: Path, below_root: Path) -> str | None:
-    """Why a directory may be something else than one run; None if it is one.
+def _refuse_alive(run: RunSummary, broken: bool) -> None:
+    """Raise unless a run is known to be over, or is `broken` and no process works on it."""
+    from engine.cli.run_text import state_sentence
+    from engine.facts.state import UNDER_WAY
 
-    Other folders can have one named `facts`, or a `launch.json`, too: a Python package, or the
-    settings of an editor.
-    """
-    from engine.facts.run_dir import RunDir
-    from engine.library.find import look_at
-
-    if look_at(str(path)) is None or any(part.startswith(".") for part in below_root.parts):
-        return "it is no run directory"
-    run_dir = RunDir(path)
-    known = {run_dir.events.name, run_dir.scalars.name}
-    try:
-        names = os.listdir(run_dir.facts)
-    except FileNotFoundError:
-        return None if _is_launch_record(run_dir.launch) else "launch.json is not that of a run"
-    except OSError as error:
-        return f"facts/ cannot be read: {error.strerror}"
-    strange = sorted(name for name in names if name not in known and not name.startswith("."))
-    if strange:
-        return f"facts/{strange[0]} is no file of a run"
-    inner = _run_inside(path)
-    return f"it holds another run, {inner}" if inner else None
-
-
-def _is_launch_record(path: Path) -> bool:
-    from engine.facts.records import read_record
-
-    try:
-        record = read_record(path) or {}
-    except FactsError:
-        return False
-    return "run_id" in record or "command" in record
-
-
-def _refuse_alive(run: RunSummary) -> None:
-    if run.state in ALIVE:
+    state, sentence = run.state, run.sentence
+    if state is None:
+        state, sentence = _state_without_events(Path(run.path))
+    if state in UNDER_WAY:
         raise ConfigError(
-            f"{run.name} is {run.state} and not removed: {run.sentence}",
+            f"{run.name} is {state} and not removed: {sentence}",
             f"engine stop {run.name} ends it first; engine kill {run.name} if it does not listen.",
+        )
+    if run.state is None and not broken:
+        raise ConfigError(
+            f"{run.name} is not removed: {state_sentence(run)}", "--broken removes it all the same."
         )
 
 
-def _run_inside(path: Path) -> Path | None:
-    """A run directory inside of another directory, if there is one; links are not followed."""
-    from engine.library.find import look_at
+def _state_without_events(path: Path) -> tuple[str | None, str]:
+    """What attempts, heartbeat and launch record say of a run whose events cannot be read."""
+    from engine.facts.evidence import LastSeen, gather
+    from engine.facts.run_dir import RunDir
+    from engine.facts.state import judge
 
-    folders = (Path(folder, name) for folder, names, _ in os.walk(path) for name in names)
-    return next((inner for inner in folders if look_at(str(inner))), None)
+    try:
+        told = judge(gather(RunDir(path), LastSeen()))
+    except FactsError:
+        return None, ""
+    return told.state, told.sentence
 
 
 def remove(doomed: Doomed) -> None:
     """Delete a run directory; links in it are deleted, what they lead to is not touched.
 
-    It first gets a name that begins with a dot: a run that is removed by half is never listed.
+    It first gets a name that begins with a dot: a run that is removed by half is never listed. If
+    nothing of it can be deleted it gets its own name again.
 
     Raises
     ------
@@ -145,20 +132,21 @@ def remove(doomed: Doomed) -> None:
     """
     from engine.library.index import summarise
 
-    _refuse_alive(summarise(doomed.path))
-    hidden = f".removed-{secrets.token_hex(8)}"
+    _refuse_alive(summarise(doomed.path), doomed.broken)
+    hidden = f".removed-{os.urandom(8).hex()}"
     try:
         # All by names in one open folder: no link can be put into the path meanwhile.
         parent = os.open(doomed.path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
         try:
             _hide(parent, doomed, hidden)
-            shutil.rmtree(hidden, dir_fd=parent)
+            _delete(parent, doomed, hidden)
         finally:
             os.close(parent)
     except OSError as error:
+        left = os.path.lexists(doomed.path.with_name(hidden))
         raise FactsError(
             f"cannot remove {doomed.path}: {error.strerror or error}",
-            f"What is left of it, if anything, may be named {hidden}.",
+            f"What is left of it is named {hidden}." if left else "Nothing of it is removed.",
         ) from error
 
 
@@ -173,16 +161,35 @@ def _hide(parent: int, doomed: Doomed, hidden: str) -> None:
         raise ConfigError(f"{doomed.path} changed meanwhile and is not removed")
 
 
+def _delete(parent: int, doomed: Doomed, hidden: str) -> None:
+    """Delete the renamed directory; if nothing of it went, it gets its name back."""
+    path = doomed.path.with_name(hidden)
+    before = _n_entries(path)
+    try:
+        shutil.rmtree(hidden, dir_fd=parent)
+    except OSError:
+        if _n_entries(path) == before:
+            os.rename(hidden, doomed.path.name, src_dir_fd=parent, dst_dir_fd=parent)
+        raise
+
+
+def _n_entries(path: Path) -> int:
+    return sum(len(folders) + len(files) for _, folders, files in os.walk(path))
+
+
 def _add_arguments(parser: argparse.ArgumentParser) -> None:
     add_run_argument(parser)
     parser.add_argument("--yes", action="store_true", help="do not ask")
     parser.add_argument("--dry-run", action="store_true", help="show what would go, and end")
+    text = "also a run whose state cannot be told, if no process works on it"
+    parser.add_argument("--broken", action="store_true", help=text)
     add_json_option(parser)
     add_root_option(parser)
 
 
 def _remove(args: argparse.Namespace) -> int:
-    doomed = find_doomed(select_dirs(args.runs, args.root), output_root(args.root))
+    paths = select_dirs(args.runs, args.root)
+    doomed = find_doomed(paths, output_root(args.root), args.broken)
     ask = not (args.yes or args.dry_run)
     if ask and not sys.stdin.isatty():
         raise ConfigError("nobody can be asked whether to remove this", "--yes removes unasked.")
@@ -191,14 +198,16 @@ def _remove(args: argparse.Namespace) -> int:
     if ask and not _confirmed(doomed):
         remark("nothing was removed")
         return 1
-    removed = []
-    for one in doomed if not args.dry_run else []:
-        remove(one)
-        removed.append(one)
-        if not args.json:
-            say(f"removed {one.path.name}")
-    if args.json:
-        print_json([_record(one, one in removed) for one in doomed])
+    removed: list[Doomed] = []
+    try:
+        for one in doomed if not args.dry_run else []:
+            remove(one)
+            removed.append(one)
+            if not args.json:
+                say(f"removed {one.path.name}")
+    finally:
+        if args.json:  # what is gone is told, whatever became of the next one
+            print_json([_record(one, one in removed) for one in doomed])
     return 0
 
 
@@ -228,13 +237,9 @@ def _confirmed(doomed: Sequence[Doomed]) -> bool:
 
 def _record(one: Doomed, removed: bool) -> dict[str, object]:
     """What `--json` says of a run."""
-    return {
-        "name": one.run.name,
-        "path": str(one.path),
-        "state": one.run.state,
-        "size_bytes": one.run.size_bytes,
-        "removed": removed,
-    }
+    from engine.tables.record import head
+
+    return head(one.run) | {"size": one.run.size_bytes, "removed": removed}
 
 
 main = Command(
@@ -244,8 +249,9 @@ main = Command(
     work=_remove,
     details="""\
 Only a run directory below the output root is ever removed, and never that of a run that is
-running, queued or held. Links in it are removed, what they lead to is not; a run directory that
-is itself a link is refused.
+running, queued or held, nor one with anything in it that no training writes. Links in it are
+removed, what they lead to is not; a run directory that is itself a link is refused. A run whose
+state cannot be told needs --broken.
 
 examples:
   engine remove last

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from pathlib import Path
 
 from engine.cli.output import Command, add_json_option, print_json, remark
+from engine.cli.saving import save
 from engine.cli.select import add_root_option, add_run_argument, select
 from engine.errors import ConfigError
 
@@ -18,7 +20,7 @@ every number, mean and spread over seeds, curves, the exact commands to have it 
 ran; of a single run also the figures that it drew. It has no script and loads nothing.
 
   engine report last
-  engine report 'run_*_vq*' -o vq.html --title "How many codes?"
+  engine report latent_space=vq -o vq.html --title "How many codes?"
   engine report last last~1 -o comparison.md
   engine report last -o - > page.html
 """
@@ -49,15 +51,22 @@ def _report(args: argparse.Namespace) -> None:
     if to_stdout:
         _write_bytes(data)
         return
-    path = _save(Path(args.output), data)
+    path = Path(os.path.abspath(args.output))
+    replaced = path.is_file()
+    save(path, [data])
     if args.json:
         names = [run.name for run in runs]
-        print_json({"path": str(path), "format": form, "bytes": len(data), "runs": names})
+        told = {"path": str(path), "format": form, "bytes": len(data), "replaced": replaced}
+        print_json(told | {"runs": names})
     else:
-        remark(f"wrote {path} about {len(runs)} run{'s' if len(runs) > 1 else ''}")
+        before = ", in place of the file that was there" if replaced else ""
+        remark(f"wrote {path} about {len(runs)} run{'s' if len(runs) > 1 else ''}{before}")
 
 
 def _form(output: str) -> str:
+    """The format by the name of the file; HTML for what is no ordinary file."""
+    if os.path.exists(output) and not os.path.isfile(output) and not os.path.isdir(output):
+        return "html"
     form = _FORMS.get(Path(output).suffix.lower())
     if form is None:
         raise ConfigError(f"{output}: the name does not tell the format", "End it in .html or .md.")
@@ -69,16 +78,6 @@ def _render(form: str, report: object) -> str:
 
     text: str = importlib.import_module(f"engine.report.{form}").render(report)
     return text
-
-
-def _save(path: Path, data: bytes) -> Path:
-    """Write the page, whole or not at all; where it is."""
-    from engine.facts.files import replace_file
-
-    if path.is_dir():
-        raise ConfigError(f"{path} is a directory", "Name a file.")
-    replace_file(path, lambda handle: handle.write(data))
-    return path.absolute()
 
 
 def _write_bytes(data: bytes) -> None:

@@ -6,24 +6,27 @@ import argparse
 import logging
 import os
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from engine.cli.attempt import Loop, draw_seed, guarded, import_from_here, train_in, write_config
 from engine.cli.output import Command
 from engine.cli.select import add_root_option, select_one
 from engine.errors import ConfigError
 from engine.facts.run_dir import RunDir
+from engine.facts.state import UNDER_WAY
+
+if TYPE_CHECKING:
+    from engine.library.summary import RunSummary
 
 log = logging.getLogger("engine")
 
 TRUST_VARIABLE = "THESIS_TRUST"
 
-_UNDER_WAY = ("queued", "held", "running")
-
 _DETAILS = """\
 The run goes on in its own directory, with the config that is saved there, from last.pt: on a CPU
 it gives the numbers that it would have given without the interruption. Only these values may
-change: phase1.trainer.epochs (--epochs), phase1.trainer.early_stopping, device, logging, run.
+change: phase1.trainer.epochs (--epochs), phase1.trainer.early_stopping, device, logging, run, and
+data.path, where the same data have another place.
 
 A saved config may name classes of engine only. --trust, or the environment variable
 THESIS_TRUST=package,package, allows packages of your own.
@@ -37,7 +40,9 @@ THESIS_TRUST=package,package, allows packages of your own.
 
 def _add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("run", metavar="RUN", help="the run: a name, a part of it, a path, last")
-    parser.add_argument("overrides", metavar="KEY=VALUE", nargs="*", help="values that may change")
+    parser.add_argument(
+        "overrides", metavar="KEY=VALUE", nargs="*", default=[], help="values that may change"
+    )
     parser.add_argument("--epochs", type=int, metavar="N", help="train until N epochs are done")
     parser.add_argument(
         "--trust", action="append", default=[], metavar="PACKAGE", help="a package of your own"
@@ -98,28 +103,30 @@ def resume(run_dir: RunDir, overrides: Sequence[str], trusted: Sequence[str]) ->
     from omegaconf import OmegaConf
 
     from engine.cli.train import find_loop
-    from engine.config.saved import change, load_saved, untrusted
+    from engine.config.saved import change, load_saved, merged, untrusted
     from engine.library.index import summarise
+    from engine.library.overrides import read_overrides
 
     cfg = load_saved(run_dir.hydra / "config.yaml")
-    saved = OmegaConf.to_yaml(cfg)
+    before = OmegaConf.to_yaml(cfg)
     change(cfg, overrides)
-    import_from_here()
+    if trusted:
+        import_from_here()
     problems = untrusted(cfg, trusted)
     if problems:
         raise ConfigError.from_problems(problems)
     summary = summarise(run_dir.path)
-    if summary.state in _UNDER_WAY:
+    if summary.state in UNDER_WAY:
         hint = f"engine stop {run_dir.run_id} ends it."
         raise ConfigError(f"{run_dir.run_id} is {summary.state}: {summary.sentence}", hint)
-    if _is_finished(summary, cfg):
-        raise ConfigError(
-            f"{run_dir.run_id} has finished {summary.epochs_done} epochs",
-            f"--epochs {2 * summary.epochs_done} would train it further.",
-        )
+    nothing_left = _nothing_left(run_dir, summary, cfg)
+    if nothing_left:
+        raise ConfigError(nothing_left)
     loop = find_loop(cfg.loop)
-    if OmegaConf.to_yaml(cfg) != saved:
-        run_dir.write_text(run_dir.hydra / "config.yaml", OmegaConf.to_yaml(cfg))
+    if OmegaConf.to_yaml(cfg) != before:
+        started_with = read_overrides(run_dir.hydra / "overrides.yaml")
+        words = OmegaConf.to_yaml(OmegaConf.create(merged(started_with, overrides)))
+        write_config(run_dir, cfg, {"overrides.yaml": words})
     run_dir.stop.unlink(missing_ok=True)
     _go_on(run_dir, loop, cfg)
 
@@ -149,28 +156,47 @@ def resume_by_itself(run_dir: RunDir, cfg: Any, loop: Loop, texts: dict[str, str
         )
     if not (run_dir.hydra / "config.yaml").exists():
         draw_seed(cfg)
-        write_config(run_dir, cfg, texts)
+        train_in(run_dir, loop, cfg, new=texts)
+        return
     saved = load_saved(run_dir.hydra / "config.yaml")
     problems = differences(saved, cfg)
     if problems:
         raise ConfigError.from_problems(problems)
     cfg.phase1.trainer.seed = saved.phase1.trainer.get("seed")
-    if _is_finished(summary, cfg):
-        log.info("%s has finished %d epochs already", run_dir.run_id, summary.epochs_done)
+    nothing_left = _nothing_left(run_dir, summary, cfg)
+    if nothing_left:
+        log.info(nothing_left)
         return
+    if summary.state == "finished":
+        run_dir.stop.unlink(missing_ok=True)  # it came too late for the training that is over
     _go_on(run_dir, loop, cfg)
 
 
 def _go_on(run_dir: RunDir, loop: Loop, cfg: Any) -> None:
     if run_dir.events.exists() and not run_dir.last.exists():
         log.warning("%s has no last.pt: it begins again from the first step", run_dir.run_id)
+        run_dir.scalars.unlink(missing_ok=True)  # its rows will be written again
     train_in(run_dir, loop, cfg)
 
 
-def _is_finished(summary: Any, cfg: Any) -> bool:
-    """Whether it came to its end, and no more epochs are asked for than it was started with."""
-    asked = cfg.phase1.trainer.epochs
-    return summary.state == "finished" and summary.epochs is not None and asked <= summary.epochs
+def _nothing_left(run_dir: RunDir, summary: RunSummary, cfg: Any) -> str | None:
+    """Why a run that has finished cannot go on; None if it has not, or can."""
+    if summary.state != "finished":
+        return None
+    done = f"{run_dir.run_id} has finished {summary.epochs_done} epochs"
+    if not run_dir.last.exists():
+        return f"{done} and left no last.pt to go on from"
+    from engine.training_loops.checkpoints import load_last
+
+    fit = load_last(run_dir).get("fit", {})
+    trainer = cfg.phase1.trainer
+    if summary.epochs_done >= trainer.epochs:
+        return f"{done}; --epochs {2 * summary.epochs_done} trains it further"
+    patience = (trainer.get("early_stopping") or {}).get("patience")
+    if patience is not None and fit.get("early", {}).get("waited", 0) >= patience:
+        more = f"phase1.trainer.early_stopping.patience={2 * patience}"
+        return f"{done}, ended by early stopping; {more} trains it further"
+    return None
 
 
 def _trusted() -> list[str]:

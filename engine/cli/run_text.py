@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -10,11 +9,10 @@ from engine.facts.text import plain
 
 if TYPE_CHECKING:
     from engine.facts.attempts import Attempt
-    from engine.library.summary import Number, RunSummary
+    from engine.library.summary import RunSummary
 
-RESUMABLE = ("stopped", "failed", "lost")
 
-_SEED = "phase1.trainer.seed="
+NUMBERS_SHOWN = 8
 
 
 class Fact(NamedTuple):
@@ -34,39 +32,24 @@ def state_sentence(run: RunSummary) -> str:
     return f"{run.state}: {sentence}"
 
 
-def train_command(run: RunSummary) -> str | None:
-    """The command that trains the same again; None for a run that tells no config.
+def facts_of(
+    run: RunSummary, attempts: Sequence[Attempt], everything: bool = False
+) -> Iterator[Fact]:
+    """What a run is, when and where it was, how far it came and what came of it.
 
-    A seed that was drawn is given as it was drawn.
+    Parameters
+    ----------
+    everything
+        Also what is seldom asked for: every start, the numbers of the training split and the
+        settings among the numbers, and what another line says, too.
     """
-    if not run.overrides and not run.config:
-        return None
-    drawn = run.seed is not None and f"{_SEED}null" in run.overrides
-    words = [word for word in run.overrides if not (drawn and word.startswith(_SEED))]
-    return _command("thesis-train", [*words, f"{_SEED}{run.seed}"] if drawn else words)
-
-
-def resume_command(run: RunSummary) -> str | None:
-    """The command that goes on with a run; None where that makes no sense, or none can be typed."""
-    if run.state not in RESUMABLE or plain(run.name) != run.name:
-        return None
-    return _command("engine", ["resume", run.name])
-
-
-def _command(program: str, words: Sequence[str]) -> str:
-    """A line for the shell; control characters, which would hide what it does, are left out."""
-    return shlex.join([program, *map(plain, words)])
-
-
-def facts_of(run: RunSummary, attempts: Sequence[Attempt]) -> Iterator[Fact]:
-    """What a run is, when and where it was, how far it came and what came of it."""
     yield Fact("what", _what(run))
     yield Fact("when", _when(run))
-    yield Fact("where", _where(run, attempts))
+    yield Fact("where", _where(run, attempts if everything else attempts[-1:]))
     yield Fact("progress", _progress(run))
-    yield Fact("numbers", _numbers(run.numbers))
-    yield Fact("results", _aligned({name: _digits(value) for name, value in run.results.items()}))
-    yield Fact("overrides", run.overrides)
+    yield Fact("numbers", _numbers(run, everything))
+    yield Fact("results", _results(run, everything))
+    yield Fact("overrides", run.overrides if everything else ())
     yield Fact("tags", _joined(run.tags))
     yield Fact("note", run.note.splitlines())
     yield Fact("parent", _joined([run.parent]))
@@ -76,16 +59,18 @@ def facts_of(run: RunSummary, attempts: Sequence[Attempt]) -> Iterator[Fact]:
 
 def commands_of(run: RunSummary) -> Iterator[Fact]:
     """The commands that train it again, and go on with it."""
+    from engine.tables.commands import resume_command, train_command
+
     yield Fact("again", _joined([train_command(run)]))
     yield Fact("resume", _joined([resume_command(run)]))
 
 
 def _what(run: RunSummary) -> list[str]:
-    parts = [
-        f"{name.replace('_', ' ')} {value}"
-        for name in ("loop", "encoder", "decoder", "latent_space", "seed")
-        if (value := getattr(run, name)) is not None
-    ]
+    from engine.tables.keys import FIELDS
+
+    names = ("loop", "encoder", "decoder", "latent_space", "seed")
+    values = {name.replace("_", " "): FIELDS[name].read(run) for name in names}
+    parts = [f"{name} {value}" for name, value in values.items() if value is not None]
     if run.n_parameters is not None:
         parts.append(f"{run.n_parameters:,} parameters")
     if run.sweep:
@@ -114,7 +99,7 @@ def _where(run: RunSummary, attempts: Sequence[Attempt]) -> list[str]:
 
 
 def _attempt(attempt: Attempt) -> str:
-    from engine.facts.evidence import seconds_of
+    from engine.facts.values import seconds_of
     from engine.tables.units import show_time
 
     began = seconds_of(attempt.started)
@@ -144,17 +129,38 @@ def _progress(run: RunSummary) -> list[str]:
     return _joined(parts)
 
 
-def _numbers(numbers: Mapping[str, Number]) -> list[str]:
-    """Each number with its best value and its last one, in columns."""
-    best = {name: f"best {_digits(n.best)}{_epoch(n.best_epoch)}" for name, n in numbers.items()}
-    width = max(map(len, best.values()), default=0)
+def _numbers(run: RunSummary, everything: bool) -> list[str]:
+    """Each number with its best value, its last one and that of the test, in columns."""
+    from engine.tables.measures import has_best
+
+    names = [name for name in run.numbers if everything or has_best(name)]
+    best, last = {}, {}
+    for name in names:
+        number = run.numbers[name]
+        where = "" if number.best_epoch is None else f" in epoch {number.best_epoch}"
+        best[name] = f"best {_digits(number.best)}{where}" if has_best(name) else ""
+        last[name] = f"last {_digits(number.last)}"
+    width, wide = (max(map(len, texts.values()), default=0) for texts in (best, last))
+    tests = {name: run.results.get(_tested(name)) for name in names}
+    shown = {n: "" if test is None else f"  test {_digits(test)}" for n, test in tests.items()}
+    lines = _aligned({n: f"{best[n]:{width}}  {last[n]:{wide}}{shown[n]}" for n in names})
+    if everything or len(lines) <= NUMBERS_SHOWN:
+        return lines
+    return [*lines[: NUMBERS_SHOWN - 1], f"and {len(lines) - NUMBERS_SHOWN + 1} more (--all)"]
+
+
+def _tested(name: str) -> str:
+    """What the number is called among the results of the test."""
+    return "test_loss" if name == "val_loss" else f"test_{name}"
+
+
+def _results(run: RunSummary, everything: bool) -> list[str]:
+    """What the end of the training said, as far as the numbers do not tell it."""
+    told = {"best_epoch", *map(_tested, run.numbers)}
+    told |= {f"{word}_{name}" for name in run.numbers for word in ("best", "final")}
     return _aligned(
-        {name: f"{best[name]:{width}}  last {_digits(n.last)}" for name, n in numbers.items()}
+        {n: _digits(value) for n, value in run.results.items() if everything or n not in told}
     )
-
-
-def _epoch(epoch: int | None) -> str:
-    return "" if epoch is None else f" in epoch {epoch}"
 
 
 def _problems(run: RunSummary) -> list[str]:

@@ -3,31 +3,32 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+import shutil
+import time
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, NamedTuple
 
-from engine.cli.output import (
-    Cell,
-    Command,
-    add_json_option,
-    on_terminal,
-    print_json,
-    print_table,
-    remark,
-    state_cell,
-)
+from engine.cli.key_options import key_names
+from engine.cli.output import Command, add_json_option, on_terminal, print_json, remark
 from engine.cli.select import add_root_option, existing_root, output_root
+from engine.cli.shelf import Shelf
 from engine.errors import ConfigError
 
 if TYPE_CHECKING:
+    from engine.library.index import Index
     from engine.library.summary import RunSummary
-    from engine.tables.keys import Key
     from engine.tables.query import Query
     from engine.tables.table import Table
 
+EVERY_S = 2.0
+"""Seconds between two looks of `--watch`,"""
+SHARE = 10
+"""and at least this many times what a look costs."""
+
 _DETAILS = """\
 filters (put quotes round < > and blanks)
-  vq                        a word in the name, a tag or the note
+  vq                        a word: in the name, tags, note, loop, its parts, state, sweep, host
+  last last~1 'run_*_job3'  the newest run, the one before, a glob of names
   encoder=gnn seed=1,2,3    = != < <= > >=; several words: all of them
   'lr>=0.001 and not (state=failed or state=lost)'
   'name~^run_2026' note~talk                 ~ searches for a regular expression
@@ -46,6 +47,9 @@ examples
   engine runs 'tag=paper' --columns name,lr,val_loss,+val_loss.best_epoch
   engine runs --seeds                          one row for runs that differ only in the seed
   engine runs --group-by encoder,latent_space --sort val_loss
+  engine runs --group-by sweep                 how many runs of each sweep are done
+  engine runs --watch                          drawn again every few seconds, until Ctrl-C
+  engine runs --table | less -S                aligned and whole, for reading in a pipe
   engine runs --json 'val_loss<0.3' | jq -r '.[].path'
 
 In a pipe the table is tab-separated, in seconds, bytes and UTC. docs/RUNS_GUIDE.md says more.
@@ -69,122 +73,159 @@ def _add_arguments(parser: argparse.ArgumentParser) -> None:
     grouped.add_argument("--seeds", action="store_true", help=seeds)
     archived = "show archived runs as well"
     parser.add_argument("--all", "--archived", action="store_true", dest="all", help=archived)
-    parser.add_argument("--limit", metavar="N", type=_count, help="at most so many rows")
+    limit = "at most so many rows"
+    parser.add_argument("-n", "--limit", metavar="N", type=_count, help=limit)
+    people = "aligned and shortened for reading, in a pipe as well"
+    parser.add_argument("--table", action="store_true", help=people)
+    watch = "draw the table again every few seconds, until Ctrl-C"
+    parser.add_argument("--watch", action="store_true", help=watch)
     add_json_option(parser)
     add_root_option(parser)
 
 
+class Choice(NamedTuple):
+    """The runs that are asked for."""
+
+    runs: list[RunSummary]
+    none: str
+    """What to say where there are none."""
+    hidden: str
+    """What to say about archived runs that are left out."""
+
+
 def _runs(args: argparse.Namespace) -> None:
-    runs, n_archived = _read(args.root, args.all)
-    matching = one_filter([*args.words, *args.filter]).select(runs)
-    plain = not (args.columns or args.group_by or args.seeds)
-    if not matching:
-        _say_none(args.root, len(runs), n_archived)
-    if args.json and (plain or not matching):
-        print_json([record(run) for run in _ordered(matching, _names(args.sort))[: args.limit]])
-    elif matching:
-        _print(_table(args, matching), args)
-        if n_archived and on_terminal():
-            remark(f"not shown: {_archived(n_archived)}")
-
-
-def record(run: RunSummary) -> dict[str, Any]:
-    """All that is known of a run, by the names of its keys and in their base units; for JSON."""
-    from engine.tables.cells import machine
-    from engine.tables.keys import FIELDS
-
-    fields = {name: machine(key.kind, key.read(run)) for name, key in FIELDS.items()}
-    return fields | {"numbers": run.numbers, "results": run.results, "config": run.config}
-
-
-def _read(root: str | None, archived: bool) -> tuple[list[RunSummary], int]:
-    """The runs to show, and how many are left out because they are archived."""
     from engine.library.index import Index
 
-    folder = existing_root(root)
-    runs = Index(folder).refresh() if folder else []
-    if archived:
-        return runs, 0
-    shown = [run for run in runs if not run.archived]
-    return shown, len(runs) - len(shown)
+    folder = existing_root(args.root)
+    index = Index(folder) if folder else None
+    if args.watch:
+        if args.json or not on_terminal():
+            raise ConfigError("--watch needs a terminal", "In a pipe: watch engine runs --table")
+        watch(lambda: frame(args, index), time.sleep)
+    choice = choose(args, index)
+    if not choice.runs:
+        remark(choice.none)
+    if args.json:
+        _print_json(args, choice.runs)
+    elif choice.runs:
+        _print(args, choice)
 
 
-def _say_none(root: str | None, n_runs: int, n_archived: int) -> None:
-    archived = f"; not shown: {_archived(n_archived)}" if n_archived else ""
-    if n_runs:
-        remark(f"none of the {n_runs} runs in {output_root(root)} matches{archived}")
+def choose(args: argparse.Namespace, index: Index | None) -> Choice:
+    """The runs that the words and options mean."""
+    from engine.tables.advice import advice, asks_for
+
+    everything = index.refresh() if index else []
+    listed = [run for run in everything if args.all or not run.archived]
+    shelf = Shelf(output_root(args.root), everything, archived=args.all)
+    named = [word for word in args.words if shelf.is_name(word)]
+    query = one_filter([*(word for word in args.words if word not in named), *args.filter])
+    hidden = len(everything) - len(listed)
+    if named:
+        paths = {str(path) for word in named for path in shelf.named(word)}
+        listed, hidden = [run for run in everything if run.path in paths], 0
+    elif asks_for(query, "archived"):
+        listed, hidden = everything, 0
+    found = query.select(listed)
+    said = _archived(hidden)
+    hints = ["" if found else advice(query, listed), said]
+    none = "\n  ".join([_none(args.root, len(everything)), *filter(None, hints)])
+    return Choice(found, none, said)
+
+
+def watch(frame: Callable[[], str], wait: Callable[[float], object]) -> None:
+    """Show what `frame` gives, each time in the place of the last one, until an interrupt.
+
+    Parameters
+    ----------
+    wait
+        Called with the seconds until the next look.
+    """
+    from engine.cli.screen import Screen
+
+    screen = Screen()
+    while True:
+        began = time.monotonic()
+        screen.show(frame())
+        wait(max(EVERY_S, SHARE * (time.monotonic() - began)))
+
+
+def frame(args: argparse.Namespace, index: Index | None) -> str:
+    """The table as high and as wide as the terminal, and a line about all runs below it."""
+    from collections import Counter
+
+    from engine.cli.runs_table import lines_for_people
+
+    choice, size = choose(args, index), shutil.get_terminal_size()
+    counts = Counter(run.state or "broken" for run in choice.runs)
+    states = ", ".join(f"{n} {state}" for state, n in counts.most_common())
+    about = f"{time.strftime('%H:%M:%S')}  {states or choice.none}"
+    if not choice.runs:
+        return about
+    height = max(1, size.lines - 3)  # the titles, the line below, and that of the cursor
+    table = _table(args, choice.runs, min(height, args.limit or height))
+    lines, _ = lines_for_people(table, key_names("--sort", args.sort), size.columns)
+    return "\n".join([*lines, about[: size.columns]])
+
+
+def _print_json(args: argparse.Namespace, runs: Sequence[RunSummary]) -> None:
+    from engine.cli.runs_table import json_rows
+    from engine.tables.record import record
+
+    if runs and (args.columns or args.group_by or args.seeds):
+        print_json(list(json_rows(_table(args, runs, args.limit))))
     else:
-        remark(f"there are no runs in {output_root(root)}{archived}")
+        print_json([record(run) for run in _ordered(args, runs)[: args.limit]])
+
+
+def _print(args: argparse.Namespace, choice: Choice) -> None:
+    from engine.cli import runs_table
+
+    table = _table(args, choice.runs, args.limit)
+    if not (args.table or on_terminal()):
+        runs_table.print_for_pipes(table)
+        return
+    runs_table.print_for_people(table, key_names("--sort", args.sort), whole=not on_terminal())
+    if choice.hidden:
+        remark(choice.hidden)
+
+
+def _none(root: str | None, n_runs: int) -> str:
+    folder = output_root(root)
+    if n_runs:
+        return f"none of the {n_runs} runs in {folder} matches"
+    return f"there are no runs in {folder} yet; thesis-train starts one"
 
 
 def _archived(n_runs: int) -> str:
     from engine.facts.words import count
 
-    return f"{count(n_runs, 'archived run')} (--all shows them)"
+    return f"not shown: {count(n_runs, 'archived run')} (--all shows them)" if n_runs else ""
 
 
-def _ordered(runs: Sequence[RunSummary], sort: Sequence[str]) -> list[RunSummary]:
+def _ordered(args: argparse.Namespace, runs: Sequence[RunSummary]) -> list[RunSummary]:
     from engine.tables.keys import Vocabulary
     from engine.tables.table import NEWEST_FIRST, sort_runs
 
-    return sort_runs(runs, sort or NEWEST_FIRST, Vocabulary(runs)) if runs else []
+    sort = key_names("--sort", args.sort) or NEWEST_FIRST
+    return sort_runs(runs, sort, Vocabulary(runs)) if runs else []
 
 
-def _table(args: argparse.Namespace, runs: Sequence[RunSummary]) -> Table:
-    from engine.tables.table import NEWEST_FIRST, group_table, run_table
+def _table(args: argparse.Namespace, runs: Sequence[RunSummary], limit: int | None) -> Table:
+    """The table, of at most `limit` rows."""
+    from dataclasses import replace
 
-    sort, columns = _names(args.sort), _names(args.columns)
-    if args.seeds or args.group_by:
-        by = None if args.seeds else _names(args.group_by)
-        return group_table(_ordered(runs, ()), by, columns, sort)
-    return run_table(runs, columns, sort or NEWEST_FIRST)
+    from engine.tables.keys import Vocabulary
+    from engine.tables.table import NEWEST_FIRST, group_table, run_table, sort_runs
 
-
-def _print(table: Table, args: argparse.Namespace) -> None:
-    rows = table.rows[: args.limit]
-    if args.json:
-        print_json([_json_row(table, row.values, row.runs) for row in rows])
-        return
-    titles, cells = [], []
-    for number, (key, title) in enumerate(zip(table.keys, table.titles, strict=True)):
-        if key.name == "problem" and on_terminal() and not args.columns:
-            continue  # told below, where there is room
-        column = [row.values[number] for row in rows]
-        titles += [title]
-        cells += [[_cell(key, value) for value in column]]
-        if not on_terminal() and any(hasattr(value, "std") for value in column):
-            titles += [f"{title}_std"]
-            cells += [[Cell("", getattr(value, "std", None)) for value in column]]
-    print_table(titles, list(zip(*cells, strict=True)))
-    if on_terminal():
-        _tell_more(table, [run for row in rows for run in row.runs])
-
-
-def _tell_more(table: Table, runs: Sequence[RunSummary]) -> None:
-    """What is wrong with runs, and in what else they differ."""
-    for run in runs:
-        if run.problem:
-            remark(f"{run.name}: {run.problem}")
-    if table.left_out:
-        remark(f"they differ in these too: {', '.join(table.left_out)} (--columns +KEY)")
-
-
-def _cell(key: Key, value: Any) -> Cell:
-    from engine.tables.cells import as_number, machine, show
-
-    if key.name == "state" and value is not None:
-        return state_cell(value)
-    number = as_number(value)
-    for_pipe = machine(key.kind, number if hasattr(value, "std") else value)
-    return Cell(show(key.kind, value), for_pipe)
-
-
-def _json_row(table: Table, values: Sequence[Any], runs: Sequence[RunSummary]) -> dict[str, Any]:
-    from engine.tables.cells import machine
-
-    columns = zip(table.titles, table.keys, values, strict=True)
-    row = {title: machine(key.kind, value) for title, key, value in columns}
-    return row if len(runs) == 1 and "runs" not in row else row | {"names": [r.name for r in runs]}
+    sort = key_names("--sort", args.sort)
+    columns, by = key_names("--columns", args.columns), key_names("--group-by", args.group_by)
+    if args.seeds or by:
+        newest = sort_runs(runs, NEWEST_FIRST, Vocabulary(runs))
+        table = group_table(newest, None if args.seeds else by, columns, sort)
+    else:
+        table = run_table(runs, columns, sort or NEWEST_FIRST)
+    return replace(table, rows=table.rows[:limit])
 
 
 def one_filter(words: Sequence[str]) -> Query:
@@ -212,11 +253,6 @@ def _stands_alone(word: str) -> bool:
         return bool(str(parse(word)))
     except ConfigError:
         return False
-
-
-def _names(given: Sequence[str]) -> list[str]:
-    """The keys of an option that may be repeated; commas stand between several."""
-    return [name.strip() for text in given for name in text.split(",") if name.strip()]
 
 
 def _count(text: str) -> int:

@@ -7,18 +7,12 @@ import os
 import stat
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from engine.cli.output import Command, add_json_option, print_json, say
-from engine.cli.run_text import (
-    Fact,
-    commands_of,
-    facts_of,
-    resume_command,
-    state_sentence,
-    train_command,
-)
+from engine.cli.run_text import Fact, commands_of, facts_of, state_sentence
 from engine.cli.select import add_root_option, add_run_argument, select
 from engine.errors import ConfigError
 from engine.facts.text import plain
@@ -27,19 +21,18 @@ if TYPE_CHECKING:
     from engine.facts.attempts import Attempt
     from engine.library.summary import RunSummary
 
-MOST_FILES = 1000
-"""Files of a run that are looked at."""
-
-FILES_SHOWN = 12
+FILES_SHOWN = 30
 LINES_SHOWN = 40
 """Lines about one thing, at most."""
 
 _LOG_BYTES = 1 << 20
-_DEEPEST = 4
 
 
 def _add_arguments(parser: argparse.ArgumentParser) -> None:
     add_run_argument(parser)
+    everything = "every number, start, override and file"
+    parser.add_argument("--all", action="store_true", help=everything)
+    parser.add_argument("--files", action="store_true", help="the files with their sizes")
     parser.add_argument("--config", action="store_true", help="the whole config as well")
     parser.add_argument("--events", action="store_true", help="every event in a line as well")
     log = "the last N lines of train.log as well"
@@ -53,12 +46,12 @@ def _show(args: argparse.Namespace) -> None:
         raise ConfigError(f"--log {args.log}: it is a number of lines")
     runs = select(args.runs, args.root)
     if args.json:
-        print_json([_record(run, args) for run in runs])
+        print_json(_record(run, args) for run in runs)
         return
     for number, run in enumerate(runs):
         if number:
             say("")
-        _print_run(run)
+        _print_run(run, args)
         if args.config:
             _print_section("config", _config_lines(run))
         if args.events:
@@ -67,8 +60,9 @@ def _show(args: argparse.Namespace) -> None:
             _print_section("log", log_lines(Path(run.path), args.log))
 
 
-def _print_run(run: RunSummary) -> None:
-    facts = [*facts_of(run, _attempts(run)), Fact("files", _file_lines(run)), *commands_of(run)]
+def _print_run(run: RunSummary, args: argparse.Namespace) -> None:
+    files = _file_lines(run) if args.all or args.files else _files_in_short(run)
+    facts = [*facts_of(run, _attempts(run), args.all), Fact("files", files), *commands_of(run)]
     width = max(len(fact.word) for fact in facts)
     say(plain(run.name))
     say(state_sentence(run))
@@ -92,21 +86,23 @@ def _print_section(title: str, lines: Iterable[str]) -> None:
 
 
 def _record(run: RunSummary, args: argparse.Namespace) -> dict[str, Any]:
-    """What `--json` says of a run."""
-    from engine.cli.runs import record
+    """What `--json` says of a run; the events one by one."""
+    from engine.tables.commands import resume_command, train_command
+    from engine.tables.record import record
 
     path = Path(run.path)
-    files = [{"name": name, "size_bytes": size} for name, size in run_files(path)]
     told = record(run) | {
-        "attempts": [asdict(attempt) for attempt in _attempts(run)],
-        "files": files,
+        "attempt_records": [asdict(attempt) for attempt in _attempts(run)],
+        "files": [{"name": name, "size": size} for name, size in sorted(run_files(path))],
         "train_command": train_command(run),
         "resume_command": resume_command(run),
     }
-    if args.events:
-        told["events"] = [record for batch in _events(run) for record in batch]
     if args.log:
         told["log"] = list(log_lines(path, args.log))
+    if args.events:
+        batches = _events(run)
+        first = next(batches)  # whether they can be read is known before anything is printed
+        told["events"] = (record for batch in chain([first], batches) for record in batch)
     return told
 
 
@@ -132,10 +128,8 @@ def _event_lines(run: RunSummary) -> Iterator[str]:
 
 def _events(run: RunSummary) -> Iterator[list[dict[str, Any]]]:
     """The events that are there, some at a time."""
-    from engine.cli.event_lines import refuse_links
     from engine.facts.follow import EventFollower
 
-    refuse_links(run.path)
     follower, more = EventFollower(run.path), True
     while more:
         batch = follower.poll()
@@ -143,50 +137,39 @@ def _events(run: RunSummary) -> Iterator[list[dict[str, Any]]]:
         yield batch.records
 
 
-def _file_lines(run: RunSummary) -> list[str]:
-    """The largest files with their sizes, and the sum of all."""
+def _files_in_short(run: RunSummary) -> list[str]:
+    """How many files there are, how large they are, and how many of them are figures."""
+    from engine.facts.words import count
     from engine.tables.units import show_size
 
-    files = sorted(run_files(Path(run.path)), key=lambda file: -file[1])
+    sizes = dict(run_files(Path(run.path)))
+    figures = sum(name.startswith("figures/") for name in sizes)
+    among = f" ({count(figures, 'figure')})" if figures else ""
+    told = f"{count(len(sizes), 'file')}{among}, {show_size(sum(sizes.values()))}; --files"
+    return [f"{told} lists them"] if sizes else []
+
+
+def _file_lines(run: RunSummary) -> list[str]:
+    """The files with their sizes, the largest first, and the sum of all."""
+    from engine.tables.units import show_size
+
+    files = sorted(run_files(Path(run.path)), key=lambda file: (-file[1], file[0]))
     lines = [f"{show_size(size):>8}  {name}" for name, size in files[:FILES_SHOWN]]
     if len(files) > FILES_SHOWN:
         rest = sum(size for _, size in files[FILES_SHOWN:])
         lines.append(f"{show_size(rest):>8}  in {len(files) - FILES_SHOWN} more")
-    if len(files) > 1 and run.size_bytes is not None:
-        lines.append(f"{show_size(run.size_bytes):>8}  in all")
+    if len(files) > 1:
+        lines.append(f"{show_size(sum(size for _, size in files)):>8}  in all")
     return lines
 
 
-def run_files(path: Path) -> list[tuple[str, int]]:
-    """Names, seen from the run directory, and bytes of its files; links are not followed."""
-    found: list[tuple[str, int]] = []
-    folders = [(path, 0)]
-    while folders and len(found) < MOST_FILES:
-        folder, depth = folders.pop()
-        for entry in _entries(folder):
-            status = _status(entry)
-            if status is None:
-                continue
-            if stat.S_ISDIR(status.st_mode) and depth < _DEEPEST:
-                folders.append((folder / entry.name, depth + 1))
-            elif stat.S_ISREG(status.st_mode):
-                found.append((os.path.relpath(entry.path, path), status.st_size))
-    return sorted(found)
+def run_files(path: Path) -> Iterator[tuple[str, int]]:
+    """Names, seen from the run directory, and bytes of its ordinary files."""
+    from engine.facts.listing import entries_below
 
-
-def _entries(folder: Path) -> list[os.DirEntry[str]]:
-    try:
-        with os.scandir(folder) as entries:
-            return list(entries)
-    except OSError:  # gone since, or not ours to list
-        return []
-
-
-def _status(entry: os.DirEntry[str]) -> os.stat_result | None:
-    try:
-        return entry.stat(follow_symlinks=False)
-    except OSError:
-        return None
+    for entry, status in entries_below(path):
+        if stat.S_ISREG(status.st_mode):
+            yield os.path.relpath(entry, path), status.st_size
 
 
 def log_lines(path: Path, most: int) -> list[str]:
@@ -197,21 +180,17 @@ def log_lines(path: Path, most: int) -> list[str]:
     FactsError
         If it cannot be read, or is no ordinary file.
     """
-    from engine.errors import FactsError
-    from engine.facts.files import as_facts_error
+    from engine.facts.files import as_facts_error, open_own
     from engine.facts.run_dir import RunDir
 
     log = RunDir(path).log
     with as_facts_error(log, "read"):
         try:
-            handle = os.open(log, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW)
+            handle = open_own(log)
         except FileNotFoundError:
             return []
         with open(handle, "rb") as file:
-            status = os.fstat(handle)
-            if not stat.S_ISREG(status.st_mode):
-                raise FactsError(f"cannot read {log}: it is no regular file")
-            file.seek(max(0, status.st_size - _LOG_BYTES))
+            file.seek(max(0, os.fstat(handle).st_size - _LOG_BYTES))
             text = file.read(_LOG_BYTES).decode("utf-8", "replace")
     # A progress bar writes one line over the other: the last one is what was seen.
     lines = [line.rstrip("\r").rpartition("\r")[2] for line in text.split("\n")]
@@ -224,11 +203,12 @@ main = Command(
     add_arguments=_add_arguments,
     work=_show,
     details="""\
-First the state and why, then what was trained, when and where, how far it came, best and last
-numbers, files, and the commands that train it again and go on with it.
+First the state and why, then what was trained, when and where, how far it came, the numbers (best,
+last, and of the test), and the commands that train it again and go on with it.
 
 examples:
   engine show last
+  engine show last --all
   engine show last --config
   engine show run_20261101-140533_ae --log 20
   engine show 'run_2026*' --json | jq -r '.[] | [.name, .state, .train_command] | @tsv'

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import argparse
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from engine.cli.output import Command, add_json_option, print_json, say
+from engine.cli.run_text import state_sentence
 from engine.cli.select import add_root_option, add_run_argument, select
 from engine.errors import EngineError
 from engine.facts.run_dir import RunDir
+from engine.facts.state import UNDER_WAY
 
 if TYPE_CHECKING:
     from engine.library.summary import RunSummary
-
-_UNDER_WAY = ("queued", "held", "running")
 
 _STOP_DETAILS = """\
 A file `stop` in the run directory does it, so this works for a run on any machine that sees the
@@ -51,16 +52,16 @@ def _kill_arguments(parser: argparse.ArgumentParser) -> None:
 
 def _stop(args: argparse.Namespace) -> int:
     from engine.launch.control import ask_to_stop
+    from engine.library.index import summarise
 
     runs = select(args.runs, args.root)
-    asked = [run for run in runs if run.state in _UNDER_WAY]
+    asked = [run for run in runs if run.state in UNDER_WAY]
     for run in asked:
         ask_to_stop(RunDir(Path(run.path)))
     for run in asked if args.wait else ():
-        run.state, run.sentence = _end_of(run)
-    told = {run.name: "asked to stop" if run in asked else run.sentence for run in runs}
-    if args.wait:
-        told |= {run.name: f"{run.state}: {run.sentence}" for run in asked}
+        _wait_for_end(run, summarise)
+    waits = [] if args.wait else asked
+    told = {r.name: "asked to stop" if r in waits else state_sentence(r) for r in runs}
     _tell(told, args.json)
     return 0 if asked else 1
 
@@ -70,6 +71,9 @@ def _kill(args: argparse.Namespace) -> int:
 
     told, code = {}, 0
     for run in select(args.runs, args.root):
+        if run.state not in UNDER_WAY:  # its process may be another run's by now
+            told[run.name], code = state_sentence(run), 1
+            continue
         try:
             told[run.name] = f"ended by {control.kill(RunDir(Path(run.path)), args.grace)}"
         except EngineError as error:
@@ -79,15 +83,12 @@ def _kill(args: argparse.Namespace) -> int:
     return code
 
 
-def _end_of(run: RunSummary) -> tuple[str | None, str]:
-    """State and sentence of a run once it is under way no more."""
-    from engine.library.index import summarise
-
-    while True:
-        now = summarise(Path(run.path))
-        if now.state not in _UNDER_WAY:
-            return now.state, now.sentence
+def _wait_for_end(run: RunSummary, summarise: Callable[[str], RunSummary]) -> None:
+    """Return when a run is under way no more, with its state and sentence as they are then."""
+    while run.state == "running":
         time.sleep(0.2)
+        now = summarise(run.path)
+        run.state, run.sentence = now.state, now.sentence
 
 
 def _tell(told: dict[str, str], as_json: bool) -> None:

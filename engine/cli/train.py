@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -10,19 +11,13 @@ from pathlib import Path
 from typing import Any
 
 import engine
-from engine.cli.attempt import (
-    Loop,
-    draw_seed,
-    find_function,
-    guarded,
-    import_from_here,
-    train_in,
-    write_config,
-)
+from engine.cli.attempt import Loop, draw_seed, find_function, guarded, import_from_here, train_in
 from engine.cli.console import report
-from engine.errors import ConfigError
+from engine.errors import ConfigError, Stopped
 from engine.facts.provenance import HYDRA_JOB_ID
-from engine.facts.run_dir import RunDir
+from engine.facts.run_dir import RunDir, unwritable_output
+
+log = logging.getLogger("engine")
 
 
 def _ae(cfg: Any) -> dict[str, Any]:
@@ -69,7 +64,13 @@ def main(argv: Sequence[str] | None = None, program: str = "thesis-train") -> in
             return
         from engine.config.command import run_command
 
-        run_command(program, words, _task(failures, debug), list(DISPATCH))
+        try:
+            run_command(program, words, _task(failures, debug), list(DISPATCH))
+        except OSError as error:
+            # Hydra has no words of its own for a folder that it cannot make.
+            if error.filename is None:
+                raise
+            raise unwritable_output(error.filename, error) from error
 
     return guarded(work, failures, debug)
 
@@ -104,6 +105,12 @@ def _task(failures: list[Exception], debug: bool) -> Callable[[Any], None]:
     def task(cfg: Any) -> None:
         try:
             _train(cfg)
+        except (KeyboardInterrupt, Stopped):
+            from engine.config.command import is_sweep
+
+            if is_sweep():
+                log.info("the runs of this sweep that have not started yet are left out")
+            raise
         except Exception as error:  # noqa: BLE001 - whatever a loop raises must not end a sweep
             failures.append(report(error, debug))
 
@@ -114,7 +121,7 @@ def _train(cfg: Any) -> None:
     """One training: checks first, then a directory of its own, then the loop."""
     from omegaconf import OmegaConf
 
-    from engine.config.command import check_values, run_settings
+    from engine.config.command import check_values, has_fixed_directory, run_settings
 
     wanted, texts, job_number = run_settings()
     try:
@@ -135,9 +142,9 @@ def _train(cfg: Any) -> None:
             resume_by_itself(RunDir(wanted), cfg, loop, texts)
         else:
             draw_seed(cfg)
-            run_dir = RunDir.claim(wanted)
-            write_config(run_dir, cfg, texts)
-            train_in(run_dir, loop, cfg, is_new=True)
+            if OmegaConf.select(cfg, "run.resume") == "auto" and not has_fixed_directory():
+                log.warning("run.resume=auto finds its run again with a fixed hydra.run.dir only")
+            train_in(RunDir.claim(wanted), loop, cfg, new=texts)
 
 
 def _remove_empty(wanted: Path) -> None:

@@ -13,6 +13,7 @@ from typing import Any
 import hydra
 from hydra._internal.utils import get_args_parser
 from hydra.core.hydra_config import HydraConfig
+from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
 from engine.config.compose import (
@@ -24,7 +25,7 @@ from engine.config.compose import (
 )
 from engine.config.help import help_text
 from engine.config.paths import config_dir
-from engine.config.problems import find_problems
+from engine.config.problems import find_problems, flag_problem
 from engine.config.schema import value_problems
 from engine.errors import ConfigError
 
@@ -63,6 +64,9 @@ def run_command(
     argv = _flags_first(experiment_as_group(argv))
     register_resolvers()
     register_loops([*loops, *_dotted_loops(argv)])
+    unknown = _unknown_flags(argv)
+    if unknown:
+        raise ConfigError.from_problems([flag_problem(flag) for flag in unknown])
     decorate = hydra.main(version_base="1.3", config_path=str(config_dir()), config_name=PRIMARY)
     try:
         if not {"--help", "-h"}.isdisjoint(argv):
@@ -138,6 +142,12 @@ def _flags_first(argv: Sequence[str]) -> list[str]:
     return flags + overrides
 
 
+def _unknown_flags(argv: Sequence[str]) -> list[str]:
+    """The words that look like flags and are none of Hydra's."""
+    known = {word for action in get_args_parser()._actions for word in action.option_strings}
+    return [word for word in argv if word.startswith("-") and word.partition("=")[0] not in known]
+
+
 def run_settings() -> tuple[Path, dict[str, str], str | None]:
     """Of the run in progress: the directory asked for, the texts of `.hydra/`, its job number."""
     settings = HydraConfig.get()
@@ -150,6 +160,17 @@ def run_settings() -> tuple[Path, dict[str, str], str | None]:
         OmegaConf.create({"job": settings.job}), "job.num", throw_on_missing=False
     )
     return Path(settings.runtime.output_dir), texts, None if number is None else str(number)
+
+
+def has_fixed_directory() -> bool:
+    """Whether the command names the directory of its run, so that it names the same one again."""
+    words = HydraConfig.get().overrides.hydra
+    return any(word.startswith(("hydra.run.dir=", "hydra.sweep.")) for word in words)
+
+
+def is_sweep() -> bool:
+    """Whether the run in progress is one of several."""
+    return HydraConfig.get().mode == RunMode.MULTIRUN
 
 
 def _dotted_loops(argv: Sequence[str]) -> list[str]:

@@ -20,6 +20,7 @@ Train an autoencoder on collision events (or any other loop), and keep a record 
   {program} --multirun phase1/latent_space=none,linear,vq
   {program} phase1/experiment=compare_vq_vs_none
   {program} loop=test_mlp
+  {program} resume=outputs/runs/run_20261103-140953_ae    goes on with a run, in its directory
 
 Flags
   -m, --multirun        train once for each value of key=a,b

@@ -43,6 +43,14 @@ def find_problems(
         return problems + _compose_problems(parsed)
 
 
+def flag_problem(flag: str) -> str:
+    """The sentence for a flag that does not exist, with the key that it may stand for."""
+    name = flag.lstrip("-").partition("=")[0].replace("-", "_")
+    with search_path():
+        close = _key_hint(name, _all_keys(hydra_compose(PRIMARY)))
+    return f"{flag}: there is no such option{close}; values are set by key=value, without dashes"
+
+
 def _compose_problems(parsed: Sequence[Override]) -> list[str]:
     """What is wrong with overrides that can be read: groups first, then keys, then values."""
     swept = {o.key_or_group for o in parsed if o.is_sweep_override()}

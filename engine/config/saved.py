@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import importlib
+import os
+import stat
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+import yaml
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError
+from yaml.events import AliasEvent
 
 from engine.config.compose import register_resolvers
-from engine.config.schema import value_problems
+from engine.config.schema import FIELDS, value_problems
 from engine.errors import ConfigError
 
 CHANGEABLE = (
@@ -21,11 +25,20 @@ CHANGEABLE = (
     "device",
     "logging",
     "run",
+    "data.path",
 )
 """Keys, and nodes with all keys below them, that may differ when a run goes on."""
 
-_PLACES = ("env.output_root",)
-"""Keys that say where a run is, not what it trains."""
+_FIXED = ("logging.save_artifacts",)
+"""Keys below those that may not."""
+
+_PLACES = ("env.output_root", "env.data_root", "data.root")
+"""Keys that say where things are, not what is trained."""
+
+_COMPONENTS = "engine.architectures"
+"""Where the classes lie that a config of ours names."""
+
+_LARGEST = 1 << 20
 
 
 def load_saved(path: Path) -> DictConfig:
@@ -38,14 +51,28 @@ def load_saved(path: Path) -> DictConfig:
     """
     register_resolvers()
     try:
-        cfg = OmegaConf.load(path)
+        text = _read_small(path)
+        if any(isinstance(event, AliasEvent) for event in yaml.parse(text, yaml.SafeLoader)):
+            raise ConfigError(f"{path} has YAML aliases, which no config of a run has")
+        cfg = OmegaConf.create(text)
     except FileNotFoundError as error:
         raise ConfigError(f"{path} is not there: the run cannot be gone on with") from error
-    except (OSError, YAMLError, OmegaConfBaseException, UnicodeDecodeError) as error:
+    except (OSError, YAMLError, OmegaConfBaseException, ValueError, RecursionError) as error:
         raise ConfigError(f"{path} cannot be read: {' '.join(str(error).split())}") from error
-    if not isinstance(cfg, DictConfig):
-        raise ConfigError(f"{path} holds no config")
+    if not isinstance(cfg, DictConfig) or not isinstance(cfg.get("loop"), str):
+        raise ConfigError(f"{path} holds no config of a run")
     return cfg
+
+
+def _read_small(path: Path) -> str:
+    """The text of an ordinary file; nothing that waits, or has no end, is read."""
+    with open(os.open(path, os.O_RDONLY | os.O_NONBLOCK)) as file:
+        if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+            raise ValueError("it is no regular file")
+        text = file.read(_LARGEST + 1)
+    if len(text) > _LARGEST:
+        raise ValueError("it is larger than any config")
+    return text
 
 
 def change(cfg: DictConfig, overrides: Sequence[str]) -> None:
@@ -63,13 +90,22 @@ def change(cfg: DictConfig, overrides: Sequence[str]) -> None:
             problems.append(f"{text}: an override is written key=value")
         elif not _is_changeable(key):
             problems.append(f"{key}: cannot change in a run that goes on; start a new one with it")
-        elif OmegaConf.select(cfg, key.rpartition(".")[0] or key, default=None) is None:
-            problems.append(f"{key}: there is no such key")
+        elif not _is_value(cfg, key):
+            problems.append(f"{key}: there is no such value to change")
         else:
             OmegaConf.update(cfg, key, OmegaConf.select(OmegaConf.from_dotlist([text]), key))
+    if any(text.startswith("data.path=") for text in overrides):
+        cfg.data.path = os.path.abspath(os.path.expanduser(str(cfg.data.path)))
     problems = problems or value_problems(cfg)
     if problems:
         raise ConfigError.from_problems(problems)
+
+
+def merged(overrides: Sequence[str], changes: Sequence[str]) -> list[str]:
+    """The overrides that a run was started with, and what was changed when it went on."""
+    keys = {text.partition("=")[0] for text in changes}
+    kept = [text for text in overrides if text.partition("=")[0].lstrip("+~") not in keys]
+    return [*kept, *changes]
 
 
 def differences(saved: DictConfig, typed: DictConfig) -> list[str]:
@@ -95,11 +131,10 @@ def untrusted(cfg: DictConfig, trusted: Sequence[str]) -> list[str]:
     `engine` and of the packages `trusted`, where they are defined, and nothing else; imports are
     of modules of these packages only.
     """
-    allowed = ("engine", *trusted)
-    named = [(k, v) for k, v in _flat(cfg) if k.rpartition(".")[2] == "_target_"]
+    allowed = (_COMPONENTS, *trusted)
     problems = [
         f"{key}={value}: no class of {' or '.join(allowed)}; --trust PACKAGE allows a package"
-        for key, value in named
+        for key, value in _targets(OmegaConf.to_container(cfg, resolve=True), "")
         if not _is_class_of(value, allowed)
     ]
     module, _, function = str(cfg.get("loop")).partition(":")
@@ -108,19 +143,41 @@ def untrusted(cfg: DictConfig, trusted: Sequence[str]) -> list[str]:
     return problems
 
 
+def _targets(node: Any, prefix: str) -> Iterator[tuple[str, Any]]:
+    """Every `_target_`, in lists too, with its dotted key."""
+    entries = enumerate(node) if isinstance(node, list) else node.items()
+    for key, value in entries:
+        if key == "_target_":
+            yield f"{prefix}{key}", value
+        elif isinstance(value, dict | list):
+            yield from _targets(value, f"{prefix}{key}.")
+
+
 def _is_class_of(target: Any, packages: Sequence[str]) -> bool:
     module, _, name = str(target).rpartition(".")
-    if module.partition(".")[0] not in packages:
+    if not _is_within(module, packages) or module.endswith("__main__"):
         return False
     try:
         found = getattr(importlib.import_module(module), name, None)
     except ImportError:
         return False
-    return isinstance(found, type) and found.__module__.partition(".")[0] in packages
+    return isinstance(found, type) and _is_within(found.__module__, packages)
+
+
+def _is_within(name: str, above: Sequence[str]) -> bool:
+    """Whether a dotted name is one of those in `above`, or lies below one."""
+    return any(name == known or name.startswith(f"{known}.") for known in above)
 
 
 def _is_changeable(key: str) -> bool:
-    return any(key == known or key.startswith(f"{known}.") for known in CHANGEABLE)
+    return _is_within(key, CHANGEABLE) and key not in _FIXED
+
+
+def _is_value(cfg: DictConfig, key: str) -> bool:
+    """Whether a key holds a value, or may: a node with keys of its own does not."""
+    value = OmegaConf.select(cfg, key, default=...)
+    known = value is not ... or key in {field.key for field in FIELDS}
+    return known and not isinstance(value, DictConfig)
 
 
 def _flat(cfg: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:

@@ -277,7 +277,7 @@ def _found_one_by_one(folder: Path) -> Iterator[int]:
 
 def _read(path: Path, number: int) -> Attempt:
     try:
-        record = read_record(path) or {}
+        record = read_record(path, in_folder=True) or {}
     except FactsError:
         record = {}
     known: dict[str, Any] = {

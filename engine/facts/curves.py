@@ -6,22 +6,21 @@ import json
 import math
 import os
 import time
-from collections.abc import Collection, Iterator
+from array import array
+from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
+from engine.facts.alike import Alike, Column, Reader, Stretch
 from engine.facts.files import as_facts_error
-from engine.facts.numbers import numbers_of
+from engine.facts.numbers import AXES, FIELDS, as_float, numbers_of
 from engine.facts.parse import parse_event
 from engine.facts.run_dir import RunDir
 from engine.facts.series import KINDS, Curves, Series
-from engine.facts.shape import Shape
 from engine.facts.tail import Tail, require_folder
 
-_MOST_SHAPES = 6
 _PIECE_BYTES = 1 << 18  # what fits into the cache of a processor
 _SAMPLE_BYTES = 8192
-_LINES_BEFORE_SHAPE = 200  # parsed one by one in the time in which a shape is made
 
 
 class Growth(NamedTuple):
@@ -52,10 +51,8 @@ class CurvesFollower:
         self.curves = Curves(names)
         """What was read so far; another object after a `restarted` growth."""
         self._tail = Tail(RunDir(Path(run_dir)).events)
+        self._reader = Reader(names)
         self._damaged = 0
-        self._shapes: list[Shape] = []
-        self._open: dict[str, Shape] = {}  # those with rows that are not in the curves yet
-        self._parsed_alone = 0  # since the last shape was made
 
     @property
     def skipped(self) -> int:
@@ -85,53 +82,17 @@ class CurvesFollower:
 
     def _take(self, lines: list[bytes]) -> int:
         """Add lines to the curves; how many of them are events."""
-        damaged_before = self._damaged
-        lines = [line for line in lines if line]
-        shapes = self._usable_shapes()
-        for line in lines:
-            for shape in shapes:
-                match = shape.match(line)
-                if match is not None:
-                    self._rows_of(shape).append(match.groups())
-                    break
+        n_events = 0
+        for found in self._reader.read([line for line in lines if line]):
+            if found is None:
+                self._damaged += 1
+            elif isinstance(found, Stretch):
+                n_events += len(found.lines)
+                _add_stretch(self.curves, found)
             else:
-                self._take_alone(line)
-                shapes = self._usable_shapes()
-        self._move_rows(*KINDS.values())
-        return len(lines) - (self._damaged - damaged_before)
-
-    def _take_alone(self, line: bytes) -> None:
-        """Add one line, after those before it, and learn its shape if such lines are many."""
-        record = parse_event(line)
-        if record is None:
-            self._damaged += 1
-            return
-        self._move_rows(*KINDS.values())
-        self.curves.add(record)
-        self._parsed_alone += record["moment"] in KINDS
-        if self._parsed_alone >= _LINES_BEFORE_SHAPE:
-            self._parsed_alone = 0
-            shape = Shape.of(line, self.curves.wanted)
-            if shape is not None:
-                self._shapes = [shape, *self._shapes][:_MOST_SHAPES]
-
-    def _usable_shapes(self) -> list[Shape]:
-        """The shapes; none while it is not known from when on times count."""
-        return [] if math.isnan(self.curves.clock.zero) else self._shapes
-
-    def _rows_of(self, shape: Shape) -> list[tuple[bytes, ...]]:
-        """Where rows of a shape go; those of another one in the same table are moved first."""
-        if self._open.get(shape.kind) is not shape:
-            self._move_rows(shape.kind)
-            self._open[shape.kind] = shape
-        return shape.rows
-
-    def _move_rows(self, *kinds: str) -> None:
-        """Move what was collected for some tables into the curves."""
-        for kind in kinds:
-            shape = self._open.pop(kind, None)
-            if shape is not None:
-                shape.move_rows(self.curves)
+                n_events += 1
+                self.curves.add(found)
+        return n_events
 
 
 def load_curves(run_dir: str | os.PathLike[str], names: Collection[str] | None = None) -> Curves:
@@ -207,3 +168,35 @@ def _with_number(lines: list[bytes], name: str) -> Iterator[dict[str, Any]]:
             yield record
         if not wanted:
             return
+
+
+def _add_stretch(curves: Curves, stretch: Stretch) -> None:
+    """Add events to the curves, as `Curves.add` does one by one."""
+    if math.isnan(curves.clock.zero):  # the first event with a timestamp tells it
+        for record in filter(None, map(parse_event, stretch.lines)):
+            curves.add(record)
+        return
+    for alike in stretch.kinds:
+        _add_alike(curves, alike)
+
+
+def _add_alike(curves: Curves, alike: Alike) -> None:
+    """Add events of one form to the curves."""
+    gaps = array("d", [math.nan]) * len(alike.times)
+    found = {name: column for name, column in alike.metrics.items() if name not in FIELDS}
+    found |= {name: column for name, column in alike.fields.items() if name in FIELDS}
+    columns = {name: _floats(column) for name, column in found.items()}
+    axes = (alike.fields.get(name) for name in AXES)
+    steps, epochs, totals = (gaps if axis is None else _floats(axis) for axis in axes)
+    numbers = {name: column for name, column in columns.items() if not all(map(math.isnan, column))}
+    times = curves.clock.times(totals, alike.times)
+    curves.extend(KINDS[alike.record["moment"]], steps, epochs, times, numbers)
+
+
+def _floats(column: Column) -> array[float]:
+    """The finite numbers of a column, NaN for all else."""
+    try:
+        floats = array("d", cast("Sequence[float]", column))
+    except (TypeError, OverflowError):  # for a null, or a whole number without end
+        return array("d", map(as_float, column))
+    return floats if math.isfinite(sum(floats)) else array("d", map(as_float, column))

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import errno
+import functools
 import os
 import stat
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, replace
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +18,9 @@ from engine.facts.attempts import Attempt, Process, heartbeat_age_s, process_of,
 from engine.facts.files import as_facts_error
 from engine.facts.records import integer_in, read_record, text_in
 from engine.facts.run_dir import RunDir
+from engine.facts.values import seconds_of
 
-ENDS = ("on_train_end", "on_test_end", "on_exception")
+ENDS = ("on_train_end", "on_exception")
 """The moments after which a training writes nothing more."""
 
 SILENT_S = 120.0
@@ -119,7 +121,7 @@ def gather(
     """
     now = time.time() if now is None else now
     events, launched = _stat(run_dir.events), _stat(run_dir.launch)
-    launch = _launch_record(run_dir)
+    launch = _launch_record(run_dir) if launched else {}
     attempts = read_attempts(run_dir, most=3)
     attempt = attempts[-1] if attempts else None
     size = events.st_size if events else 0
@@ -133,7 +135,7 @@ def gather(
         job=job,
         events_age_s=now - events.st_mtime if events and not relaunched else None,
         begun_age_s=now - claimed.st_mtime if claimed else None,
-        hidden=_why_hidden(run_dir.events),
+        hidden=_why_hidden(run_dir.events, events),
         reopened=ended and (silent_attempt or relaunched),
         stop_asked=_stat(run_dir.stop) is not None,
     )
@@ -153,8 +155,8 @@ def _with_attempt(
     attempt = attempts[-1]
     age = heartbeat_age_s(attempt, now)
     process = process_of(attempt)
-    uptime = machine.uptime_s()
-    if process == "rebooted" and age is not None and uptime is not None and age < uptime:
+    uptime = machine.uptime_s() if process == "rebooted" else None
+    if age is not None and uptime is not None and age < uptime:
         process = "elsewhere"  # it has beaten since this machine started: a namesake's
     rivals = [one for one in attempts[:-1] if _is_rival(one, attempt, now)]
     return replace(
@@ -216,20 +218,27 @@ def _memory_full(seen: LastSeen, attempt: Attempt, process: Process) -> bool:
     limit, used = attempt.memory_limit_mib, seen.memory_mib
     if limit and used is not None and used >= FULL_MEMORY * limit:
         return True
-    before, kills = attempt.oom_kills, machine.oom_kills()
-    same_boot = process in ("gone", "reused")
-    return same_boot and before is not None and kills is not None and kills > before
+    if attempt.oom_kills is None or process not in ("gone", "reused"):
+        return False
+    kills = _in_this_second(machine.oom_kills, int(time.monotonic()))
+    return kills is not None and kills > attempt.oom_kills
 
 
-def _why_hidden(events: Path) -> str | None:
+@functools.lru_cache(maxsize=1)
+def _in_this_second(ask: Callable[[], int | None], second: int) -> int | None:
+    """What the machine says, asked once in a second of its clock, not for each of many runs."""
+    return ask()
+
+
+def _why_hidden(events: Path, status: os.stat_result | None) -> str | None:
     """Why a file of events that is there, or may be, cannot be read."""
     try:
-        ordinary = stat.S_ISREG(os.stat(events).st_mode)
+        status = status or os.stat(events)
     except FileNotFoundError:
         return None
     except OSError as error:
         return error.strerror or str(error)
-    if not ordinary:
+    if not stat.S_ISREG(status.st_mode):
         return "it is no file"
     return None if os.access(events, os.R_OK) else os.strerror(errno.EACCES)
 
@@ -252,14 +261,6 @@ def _refuse_nothing(run_dir: RunDir, evidence: Evidence) -> None:
     raise FactsError(
         f"{run_dir.path} is no run directory", "It holds no facts, no attempt and no launch record."
     )
-
-
-def seconds_of(time_text: str | None) -> float | None:
-    """Unix seconds of an ISO 8601 time; None where it is none."""
-    try:
-        return datetime.fromisoformat(time_text or "").timestamp()
-    except (ValueError, OverflowError, OSError):
-        return None
 
 
 def _stat(path: Path) -> os.stat_result | None:

@@ -1,10 +1,11 @@
-"""How a file of a run directory is written: whole or not at all, and appended line by line."""
+"""How a file of a run directory is written, whole or line by line, and opened for reading."""
 
 from __future__ import annotations
 
 import contextlib
 import errno
 import os
+import stat
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import IO
@@ -13,6 +14,9 @@ from engine.errors import FactsError
 
 NO_SPACE = (errno.ENOSPC, errno.EDQUOT)
 """What the system says when a disk, or somebody's share of it, is full."""
+
+LEFT_S = 300.0
+"""A file beside another one that nobody wrote to for so many seconds was left by a crash."""
 
 
 @contextlib.contextmanager
@@ -32,18 +36,20 @@ def replace_file(path: Path, write: Callable[[IO[bytes]], object]) -> None:
     """Write `path` beside itself, flush it to disk, and rename it over the old one.
 
     Its folder is made when it is not there. A reader, or a crash at any moment, finds the old
-    file or the new one, never a part.
+    file or the new one, never a part. Each writer has a name of its own beside it, which no link
+    can be put at: it is made anew.
 
     Raises
     ------
     FactsError
         If the file cannot be written; the old one is then untouched.
     """
-    beside = path.with_name(f".{path.name}.tmp")
+    beside = path.with_name(f".{path.name}.{os.urandom(8).hex()}.tmp")
     with as_facts_error(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
-            with open(beside, "wb") as handle:
+            with open(beside, "xb") as handle:
+                _remove_left(path, os.fstat(handle.fileno()).st_mtime)
                 write(handle)
                 handle.flush()
                 os.fsync(handle.fileno())
@@ -51,6 +57,63 @@ def replace_file(path: Path, write: Callable[[IO[bytes]], object]) -> None:
         finally:
             beside.unlink(missing_ok=True)
         sync_folder(path.parent)
+
+
+def _remove_left(path: Path, now: float) -> None:
+    """Remove what writers of `path` that were killed left beside it."""
+    for entry in list(os.scandir(path.parent)):
+        if entry.name.startswith(f".{path.name}.") and entry.name.endswith(".tmp"):
+            with contextlib.suppress(OSError):
+                if now - entry.stat(follow_symlinks=False).st_mtime > LEFT_S:
+                    os.unlink(entry.path)
+
+
+def open_own(path: Path, *, in_folder: bool = False) -> int:
+    """Open an ordinary file of a run for reading: a file descriptor.
+
+    What is told of a run is its own: a link is not followed, and a pipe or a device is refused
+    without waiting for it.
+
+    Parameters
+    ----------
+    path
+        The folders above the run directory, and the directory itself, may be links.
+    in_folder
+        Whether the file lies in a folder of the run directory, such as `facts/`, which may be
+        none either.
+
+    Raises
+    ------
+    FactsError
+        If it is a link, or no ordinary file.
+    OSError
+        If it is not there, or cannot be opened.
+    """
+    folder: int | None = None
+    try:
+        if in_folder:
+            folder = os.open(path.parent, _FOLDER)
+        handle = os.open(path.name if in_folder else path, _FILE, dir_fd=folder)
+    except OSError as error:
+        if error.errno in (errno.ELOOP, errno.ENOTDIR):
+            _refuse_link(path.parent if in_folder and folder is None else path)
+        raise
+    finally:
+        if folder is not None:
+            os.close(folder)
+    if not stat.S_ISREG(os.fstat(handle).st_mode):
+        os.close(handle)
+        raise FactsError(f"cannot read {path}: it is no regular file")
+    return handle
+
+
+_FILE = os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC
+_FOLDER = getattr(os, "O_PATH", os.O_RDONLY) | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+
+
+def _refuse_link(path: Path) -> None:
+    if os.path.islink(path):
+        raise FactsError(f"cannot read {path}: it is a link, which is not followed")
 
 
 def sync_folder(folder: Path) -> None:

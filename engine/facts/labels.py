@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
+import errno
+import fcntl
 import json
-from collections.abc import Iterable
+import os
+import time
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 from engine.errors import ConfigError, FactsError
+from engine.facts.files import as_facts_error
 from engine.facts.records import read_record
 from engine.facts.run_dir import RunDir
 from engine.facts.text import plain
@@ -14,6 +20,12 @@ from engine.facts.text import plain
 LONGEST_TAG = 64
 MOST_TAGS = 100
 LONGEST_NOTE = 10_000
+
+PATIENCE_S = 10.0
+"""How long a change waits for another one of the same run."""
+
+_NO_LOCKS = (errno.EBADF, errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP, errno.EINVAL)
+"""What a file system says that locks no folders, as many across a network do."""
 
 
 @dataclass(frozen=True)
@@ -56,6 +68,59 @@ def read_labels(run_dir: RunDir) -> Labels:
         note=plain(note, keep_lines=True)[:LONGEST_NOTE] if isinstance(note, str) else "",
         archived=record.get("archived") is True,
     )
+
+
+def change_labels(run_dir: RunDir, change: Callable[[Labels], Labels]) -> Labels:
+    """Read the labels of a run, and write what `change` makes of them; gives what they are then.
+
+    One change at a time: of two at once each finds what the other one wrote. Where the file system
+    locks no folders, the later one of two within milliseconds may win.
+
+    Raises
+    ------
+    ConfigError
+        If a tag is no single word, or the note is too long.
+    FactsError
+        If the file cannot be read or written, or another change does not end.
+    """
+    with _locked(run_dir):
+        before = read_labels(run_dir)
+        after = change(before)
+        if after != before:
+            write_labels(run_dir, after)
+            after = read_labels(run_dir)
+    return after
+
+
+@contextlib.contextmanager
+def _locked(run_dir: RunDir) -> Iterator[None]:
+    """Keep other changes away; the system ends it if this process dies."""
+    with as_facts_error(run_dir.labels):
+        handle = os.open(run_dir.path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        deadline = time.monotonic() + PATIENCE_S
+        while not _lock(handle, run_dir):
+            if time.monotonic() > deadline:
+                raise FactsError(
+                    f"somebody else is changing the labels of {run_dir.path}", "Try again."
+                )
+            time.sleep(0.005)
+        yield
+    finally:
+        os.close(handle)
+
+
+def _lock(handle: int, run_dir: RunDir) -> bool:
+    """Whether the lock is ours, or there is none to be had."""
+    with as_facts_error(run_dir.labels):
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+        except OSError as error:
+            if error.errno not in _NO_LOCKS:
+                raise
+        return True
 
 
 def write_labels(run_dir: RunDir, labels: Labels) -> None:

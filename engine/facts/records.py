@@ -3,25 +3,28 @@
 from __future__ import annotations
 
 import json
-import os
-import stat
 from pathlib import Path
 from typing import Any
 
 from engine.errors import FactsError
-from engine.facts.files import as_facts_error
+from engine.facts.files import as_facts_error, open_own
+from engine.facts.values import text
 
 MAX_RECORD = 1 << 18
 """Bytes of the largest record that is read."""
 
-_TEXT = 4096
 _INTEGER = 2**53
 
 
-def read_record(path: Path) -> dict[str, Any] | None:
+def read_record(path: Path, *, in_folder: bool = False) -> dict[str, Any] | None:
     """The JSON object in a small file; None where there is no such file.
 
-    Only an ordinary file is read: a pipe or a device in its place cannot hold the reader up.
+    Only an ordinary file is read, and no link is followed: see `files.open_own`.
+
+    Parameters
+    ----------
+    in_folder
+        Whether it lies in a folder of the run directory.
 
     Raises
     ------
@@ -30,12 +33,11 @@ def read_record(path: Path) -> dict[str, Any] | None:
     """
     with as_facts_error(path, "read"):
         try:
-            handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+            handle = open_own(path, in_folder=in_folder)
         except (FileNotFoundError, NotADirectoryError):
             return None
-        with open(handle, "rb") as file:
-            ordinary = stat.S_ISREG(os.fstat(handle).st_mode)
-            data = file.read(MAX_RECORD + 1) if ordinary else b""
+        with open(handle, "rb", buffering=0) as file:
+            data = file.read(MAX_RECORD + 1)
     try:
         record = json.loads(data.decode()) if len(data) <= MAX_RECORD else None
     except (ValueError, RecursionError):
@@ -46,9 +48,8 @@ def read_record(path: Path) -> dict[str, Any] | None:
 
 
 def text_in(record: dict[str, Any], key: str) -> str | None:
-    """The text of an entry, at most 4096 characters of it; None where it is no text."""
-    value = record.get(key)
-    return value[:_TEXT] if isinstance(value, str) else None
+    """The text of an entry, cut to `LONGEST_TEXT`; None where it is no text."""
+    return text(record.get(key))
 
 
 def integer_in(record: dict[str, Any], key: str) -> int | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import itertools
 import os
 from dataclasses import dataclass, field
@@ -28,67 +29,67 @@ class RunDir:
         """The name of the directory: unique in its output root, and what people type."""
         return self.path.name
 
-    @property
+    @functools.cached_property
     def hydra(self) -> Path:
         """`config.yaml`, `overrides.yaml` and `hydra.yaml`, as Hydra names them."""
         return self.path / ".hydra"
 
-    @property
+    @functools.cached_property
     def facts(self) -> Path:
         """The folder of the events and the scalars."""
         return self.path / "facts"
 
-    @property
+    @functools.cached_property
     def events(self) -> Path:
         """One JSON object a line; the record that everything else reads."""
         return self.facts / "events.jsonl"
 
-    @property
+    @functools.cached_property
     def scalars(self) -> Path:
         """One row an epoch and split; for spreadsheets and quick plots."""
         return self.facts / "scalars.csv"
 
-    @property
+    @functools.cached_property
     def figures(self) -> Path:
         """Figures drawn while training."""
         return self.path / "figures"
 
-    @property
+    @functools.cached_property
     def best(self) -> Path:
         """Weights with the lowest validation loss so far."""
         return self.path / "best_val.pt"
 
-    @property
+    @functools.cached_property
     def last(self) -> Path:
         """Model, optimiser and schedule as they were last saved."""
         return self.path / "last.pt"
 
-    @property
+    @functools.cached_property
     def model(self) -> Path:
         """The name that does not change: a link to `best_val.pt`."""
         return self.path / "model.pt"
 
-    @property
+    @functools.cached_property
     def log(self) -> Path:
         """What the run printed, with times, and the traceback of a failure."""
         return self.path / "train.log"
 
-    @property
+    @functools.cached_property
     def launch(self) -> Path:
         """What a launcher wrote before anything else: command, target, job, parent."""
         return self.path / "launch.json"
 
-    @property
+    @functools.cached_property
     def attempts(self) -> Path:
         """The folder with one record per start of this run."""
         return self.path / "attempts"
 
-    @property
+    @functools.cached_property
     def stop(self) -> Path:
         """While this file exists the training ends after its present step."""
         return self.path / "stop"
 
-    @property
+    @functools.cached_property
     def labels(self) -> Path:
         """What people say about the run: tags, a note, whether it is archived."""
         return self.path / "labels.json"
@@ -118,13 +119,22 @@ class RunDir:
             return run_dir
         raise AssertionError("itertools.count ends never")
 
+    def links(self) -> list[Path]:
+        """Those of its files and folders that are links, which a run of our own never makes.
+
+        `model.pt` is one by design.
+        """
+        own = [self.hydra, self.facts, self.events, self.scalars, self.figures, self.best]
+        own += [self.last, self.log, self.attempts, self.stop, self.hydra / "config.yaml"]
+        return [path for path in own if path.is_symlink()]
+
     def discard_unused(self) -> None:
         """Remove the directory again if its run, which claimed it, never came to an event.
 
         Only what a run makes before its first event is removed, and nothing where there was
-        something before.
+        something before, or where another start has begun.
         """
-        if self.events.exists():
+        if self.events.exists() or len(list(self.attempts.glob("*.json"))) > 1:
             return
         with contextlib.suppress(OSError):
             for record in self.attempts.glob("*.json"):

@@ -7,11 +7,12 @@ from array import array
 from bisect import bisect_left
 from collections import deque
 from collections.abc import Collection, Mapping, Sequence
-from itertools import accumulate
+from itertools import accumulate, compress, pairwise
 from operator import lt
 from typing import Any, NamedTuple
 
-from engine.facts.numbers import axes_of, numbers_of, seconds_of
+from engine.facts.clock import Clock
+from engine.facts.numbers import axes_of, numbers_of
 
 Numbers = Sequence[float]
 
@@ -22,7 +23,8 @@ MAX_NAMES = 10_000
 """Numbers with a name of their own that a table takes; further ones are left out."""
 
 MAX_CELLS = 16_000_000
-"""Numbers of all tables together, of 8 bytes each; beyond them the older half is forgotten."""
+"""Numbers of all tables together, of 8 bytes each: a million events with a dozen each and their
+axes. Beyond them the older half is forgotten."""
 
 _FREE_GAPS = 3_000_000  # filled in beside those that go with numbers: so many to a number
 _GAPS_PER_NUMBER = 8
@@ -131,32 +133,32 @@ class Table:
         most_gaps = _FREE_GAPS + _GAPS_PER_NUMBER * self._n_numbers
         return self.cells + cells <= MAX_CELLS and self._n_gaps + gaps <= most_gaps
 
-    def _keys(self, start: int) -> list[float]:
+    def _keys(self, start: int) -> array[float]:
         """What the rows from `start` on go by."""
-        rows = zip(self._steps[start:], self._epochs[start:], strict=True)
-        return [epoch if math.isnan(step) else step for step, epoch in rows]
+        steps = self._steps[start:]
+        if not math.isnan(sum(steps)):
+            return steps
+        rows = zip(steps, self._epochs[start:], strict=True)
+        return array("d", (epoch if math.isnan(step) else step for step, epoch in rows))
 
     def _settle(self) -> None:
         """Put the rows in order, one per step."""
-        start = max(self._settled - 1, 0)
-        new = self._keys(start)
-        in_order = all(map(lt, new, new[1:])) and not any(map(math.isnan, new[:1]))
-        if self._cuts or not in_order:
-            keys = self._keys(0)
-            order = sorted(self._valid_rows(keys), key=keys.__getitem__)
-            following = [*(keys[row] for row in order[1:]), None]
-            self._take(
-                [row for row, key in zip(order, following, strict=False) if keys[row] != key]
-            )
+        if self._cuts or not _rise(self._keys(max(self._settled - 1, 0))):
+            keys, order = self._keys(0), self._valid_rows()
+            if not _rise(_taken(keys, order)):
+                by_key = sorted(order, key=keys.__getitem__)
+                last = [keys[one] != keys[other] for one, other in pairwise(by_key)]
+                order = array("q", compress(by_key, [*last, True]))
+            self._take(order)
             del self._cuts[:], self._cut_steps[:], self._cut_epochs[:]
         self._settled = len(self._steps)
 
-    def _valid_rows(self, keys: list[float]) -> list[int]:
+    def _valid_rows(self) -> array[int]:
         """The rows that no later restart made void."""
-        valid = []
+        valid = array("q")
         last_step = first_void_epoch = math.inf
         cut = len(self._cuts) - 1
-        for row in range(len(keys) - 1, -1, -1):
+        for row in range(len(self._steps) - 1, -1, -1):
             while cut >= 0 and self._cuts[cut] > row:
                 last_step = min(last_step, self._cut_steps[cut])
                 first_void_epoch = min(first_void_epoch, self._cut_epochs[cut])
@@ -164,14 +166,16 @@ class Table:
             step, epoch = self._steps[row], self._epochs[row]
             if step <= last_step or (math.isnan(step) and epoch < first_void_epoch):
                 valid.append(row)
-        return valid[::-1]
+        valid.reverse()
+        return valid
 
     def _take(self, rows: Sequence[int]) -> None:
         """Keep these rows only, in this order; a column that has no room then is left out."""
         columns, self.columns = self.columns, {}
         self.cells = 3 * len(rows)
-        least_from = list(accumulate(reversed(rows), min))[::-1]
-        for name, column in columns.items():
+        least_from = array("q", accumulate(reversed(rows), min))[::-1]
+        for name in list(columns):
+            column = columns.pop(name)  # which makes room for the next ones
             end = bisect_left(least_from, len(column))  # the last row with a value, and one
             gaps = max(0, end - len(column))
             if self._has_room(end, gaps):
@@ -182,29 +186,6 @@ class Table:
         self._epochs = _taken(self._epochs, rows)
         self._times = _taken(self._times, rows)
         self._settled = len(rows)
-
-
-class Clock:
-    """Seconds of training, from what events say, without the time between two attempts."""
-
-    def __init__(self) -> None:
-        self.last = 0.0
-        self.zero = math.nan
-
-    def start(self, timestamp: object, resumed: bool) -> None:
-        """Go on from here, or begin anew."""
-        self.last = self.last if resumed else 0.0
-        self.zero = seconds_of(timestamp) - self.last
-
-    def time(self, total_time_s: float, timestamp: object) -> float:
-        """The time of an event: what it says itself, or else what its timestamp says."""
-        if math.isnan(self.zero):
-            self.zero = seconds_of(timestamp) - self.last
-        if math.isnan(total_time_s):
-            total_time_s = seconds_of(timestamp) - self.zero
-        if total_time_s > self.last:
-            self.last = total_time_s
-        return total_time_s
 
 
 class Curves:
@@ -280,6 +261,11 @@ class Curves:
 
 def _limit(value: float) -> float:
     return math.inf if math.isnan(value) else value
+
+
+def _rise(keys: array[float]) -> bool:
+    """Whether each is higher than the one before, and none is missing."""
+    return all(map(lt, keys, keys[1:])) and not any(map(math.isnan, keys[:1]))
 
 
 def _gaps(n: int) -> array[float]:

@@ -24,9 +24,18 @@ from engine.facts.evidence import (
 from engine.facts.run_dir import RunDir
 from engine.facts.words import count, first_line, in_words, signal_name
 
-__all__ = ["STATES", "JobReport", "LastSeen", "RunState", "judge", "run_state"]
-
 STATES = ("queued", "held", "running", "finished", "stopped", "failed", "lost")
+
+UNDER_WAY = ("queued", "held", "running")
+"""Somebody, or a scheduler, still works on it."""
+ENDED = ("finished", "stopped", "failed")
+"""The training said how it ended; only a new start leaves these."""
+OVER = (*ENDED, "lost")
+"""Nothing more is to come."""
+BADLY = ("failed", "lost")
+"""Over, and not as anybody meant it."""
+RESUMABLE = ("stopped", "failed", "lost")
+"""Over, with something left to do."""
 
 OUT_OF_MEMORY = "out of memory"
 KILLED = "killed"
@@ -49,7 +58,7 @@ class RunState:
     state: str
     """One of `STATES`."""
     sentence: str
-    """Why, in words; without control characters."""
+    """Why, in words, with the cause if there is one; without control characters."""
     cause: str | None = None
     """The likely cause of a run that is lost: `out of memory`, `killed`, `machine restarted` or
     `node gone`."""
@@ -152,27 +161,28 @@ def _job_over(evidence: Evidence, job: JobReport) -> RunState:
             return RunState("lost", f"its job was removed{reason}", OUT_OF_MEMORY)
         return RunState("stopped", f"its job was removed{reason}")
     cause = OUT_OF_MEMORY if out_of_memory else None
+    probably = f", probably {cause}" if cause else ""
     number = _signal_of(job)
     if number is not None:
-        likely = ", likely out of memory" if out_of_memory else ""
-        sentence = f"its job was ended by {signal_name(number)}{likely}{reason}"
+        sentence = f"its job was ended by {signal_name(number)}{probably}{reason}"
         return RunState("lost", sentence, cause or (KILLED if number in _KILLING else None))
     if job.exit_code:
         return RunState("failed", f"its job ended with exit code {job.exit_code}{reason}")
-    return RunState("lost", f"its job ended, and its training did not say so{reason}", cause)
+    sentence = f"its job ended, and its training did not say so{probably}{reason}"
+    return RunState("lost", sentence, cause)
 
 
 def _lost(evidence: Evidence) -> RunState:
-    """A run that vanished; the cause is a guess where it is no certainty."""
+    """A run that vanished; a cause that the evidence does not name is a guess, and told as one."""
     sentence = f"{_last_event(evidence)}{_whereabouts(evidence)}"
     if evidence.moved_from:
         return RunState("lost", sentence)
     if evidence.process == "rebooted":
         return RunState("lost", sentence, RESTARTED)
     if evidence.memory_full:
-        return RunState("lost", f"{sentence}, likely out of memory", OUT_OF_MEMORY)
+        return RunState("lost", f"{sentence}; probably {OUT_OF_MEMORY}", OUT_OF_MEMORY)
     if evidence.process in ("gone", "reused"):
-        return RunState("lost", sentence, KILLED)
+        return RunState("lost", f"{sentence}; probably {KILLED}", KILLED)
     return RunState("lost", sentence, NODE_GONE if evidence.process == "elsewhere" else None)
 
 

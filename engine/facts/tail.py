@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import errno
 import os
-import stat
 import zlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
-from engine.errors import FactsError
-from engine.facts.files import as_facts_error
+from engine.facts.files import as_facts_error, open_own
 
 MAX_LINE = 1 << 24
 """Bytes of the longest line that is read; a longer one is skipped."""
@@ -82,7 +80,7 @@ class Tail:
         Raises
         ------
         FactsError
-            If the file is there and cannot be read.
+            If the file is there and cannot be read, or it or its folder is a link.
         """
         with as_facts_error(self.path, "read"):
             handle = self._open()
@@ -98,17 +96,12 @@ class Tail:
 
     def _open(self) -> int | None:
         try:
-            # A pipe without a writer must not block.
-            handle = os.open(self.path, os.O_RDONLY | os.O_NONBLOCK)
+            return open_own(self.path, in_folder=True)
         except OSError as error:
             if error.errno not in (errno.ENOENT, errno.ESTALE):
                 raise
             self._restart()
             return None
-        if not stat.S_ISREG(os.fstat(handle).st_mode):
-            os.close(handle)
-            raise FactsError(f"cannot read {self.path}: it is no regular file")
-        return handle
 
     def _restart(self) -> None:
         """Go back to the top of the file."""

@@ -20,5 +20,8 @@ def plain(text: object, *, keep_lines: bool = False) -> str:
     Line ends and tabs become spaces unless `keep_lines`; half characters, which no terminal can
     show, become a question mark.
     """
-    clean = _CONTROL.sub("", str(text)).encode("utf-8", "replace").decode()
+    text = str(text)
+    if text.isascii() and text.isprintable():
+        return text  # nearly always
+    clean = _CONTROL.sub("", text).encode("utf-8", "replace").decode()
     return clean if keep_lines else clean.replace("\n", " ").replace("\t", " ")

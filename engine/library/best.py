@@ -51,7 +51,8 @@ def add_number(
 
 def last_and_best(name: str, known: Known) -> list[Any]:
     """Last value, its step and epoch; best value, its step and epoch: the first of equal ones."""
-    return [*known[:3], *_better(name, known[3:], known[:3])]
+    last, best = known[:3], known[3:]
+    return last + (last if best[0] is None else _better(name, best, last))
 
 
 def has_room(name: str, known: Collection[str]) -> bool:

@@ -23,6 +23,8 @@ FORMAT = 1
 
 Record = dict[str, Any]
 
+_EXACT = (str, int, bool)
+
 _encode = json.JSONEncoder(separators=(",", ":")).encode
 _decode = json.JSONDecoder().decode
 
@@ -144,4 +146,6 @@ def _file_of(root: str, folder: str | os.PathLike[str] | None) -> Path | None:
 
 def _same(one: Any, other: Any) -> bool:
     """Whether two values are written alike; 1, 1.0 and true are not."""
-    return bool(one == other) if type(one) is str else repr(one) == repr(other)
+    if type(one) is not type(other):
+        return False
+    return bool(one == other) if type(one) in _EXACT else repr(one) == repr(other)

@@ -10,20 +10,20 @@ from pathlib import Path
 from typing import Any
 
 from engine.errors import FactsError
+from engine.facts.alike import Reader
 from engine.facts.attempts import Attempt, newest_attempt
-from engine.facts.evidence import ENDS, Evidence, JobReport, LastSeen, seconds_of
+from engine.facts.evidence import ENDS, Evidence, JobReport, LastSeen
 from engine.facts.labels import read_labels
 from engine.facts.records import read_record, text_in
 from engine.facts.run_dir import RunDir
 from engine.facts.state import RunState, run_state
 from engine.facts.state import judge as judge_evidence
 from engine.facts.tail import READ_BYTES, Tail
-from engine.library.bulk import BulkParser
+from engine.facts.values import seconds_of, whole
 from engine.library.find import Found, look_at
 from engine.library.fold import Fold
 from engine.library.overrides import read_overrides
 from engine.library.summary import RunSummary, fill
-from engine.library.values import whole
 
 Record = dict[str, Any]
 
@@ -63,14 +63,13 @@ def read(found: Found, before: Record | None = None) -> Record:
     """What the files of a run say; of its events only what `before` has not seen."""
     run_dir = RunDir(Path(found.path))
     problems: list[str] = []
-    fold, tail = Fold(), Tail(run_dir.events)
     try:
         _refuse_links(run_dir)
         fold, tail = _read_events(run_dir.events, found, before)
         readable = True
     except FactsError as error:
+        fold, tail, readable = Fold(), Tail(run_dir.events), False
         problems.append(error.message)
-        readable = False
     skipped = fold.skipped + tail.skipped
     if skipped and not fold.events:
         problems.append(f"none of the {skipped} whole lines of facts/events.jsonl is an event")
@@ -145,12 +144,12 @@ def _read_events(events: Path, found: Found, before: Record | None) -> tuple[Fol
 
 def _take_in(tail: Tail, fold: Fold, size: int) -> Fold:
     """`fold`, or a new one if the file is another, with what the rest of the file says."""
-    parser, more = BulkParser(), True
+    parser, more = Reader(), True
     while more:
         chunk = tail.read(min(READ_BYTES, max(4096, size - tail.offset + 1)))
         if chunk.restarted:
-            fold, parser = Fold(), BulkParser()
-        for event in parser.parse(filter(None, chunk.lines)):
+            fold, parser = Fold(), Reader()
+        for event in parser.read([line for line in chunk.lines if line]):
             fold.add(event)
         more = chunk.more
     return fold

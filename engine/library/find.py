@@ -14,6 +14,10 @@ DEPTH = 4
 """How many folders below the root a run may lie."""
 
 
+PREFIX = "run_"
+"""Beginning of the names that trainings give to their directories."""
+
+
 class Found(NamedTuple):
     """A run directory, and what the system says about it."""
 
@@ -26,8 +30,9 @@ class Found(NamedTuple):
 def find_runs(root: str | os.PathLike[str]) -> list[Path]:
     """All run directories at or below `root`, sorted.
 
-    A run is a directory with `facts/` or `launch.json` in it. Links and names with a dot in front
-    are left out, and so is what cannot be listed.
+    A run is a directory with `facts/` or `launch.json` in it, and one that may not be looked into
+    beside such a directory or by the name of a run. Links and names with a dot in front are left
+    out, and so is what else cannot be listed.
 
     Raises
     ------
@@ -82,6 +87,23 @@ def look_at(path: str, directory: os.stat_result | None = None) -> Found | None:
 
 def _runs_in(folder: str, below: list[str]) -> Iterator[Found]:
     """The runs directly in a folder; its other folders are added to `below`."""
+    closed: list[Found] = []
+    are_runs = False
+    for path, status in _folders_in(folder):
+        found = look_at(path, status)
+        if found:
+            are_runs = True
+            yield found
+        elif is_closed(path):
+            closed.append(Found(path, status, None))
+        else:
+            below.append(path)
+    named = (found for found in closed if os.path.basename(found.path).startswith(PREFIX))
+    yield from closed if are_runs else named
+
+
+def _folders_in(folder: str) -> Iterator[tuple[str, os.stat_result]]:
+    """The folders directly in a folder, each with its status."""
     try:
         entries = list(os.scandir(folder))
     except OSError:  # gone since, or not ours to list
@@ -93,11 +115,18 @@ def _runs_in(folder: str, below: list[str]) -> Iterator[Found]:
             status = entry.stat(follow_symlinks=False)
         except OSError:
             continue
-        found = look_at(entry.path, status)
-        if found:
-            yield found
-        else:
-            below.append(entry.path)
+        yield entry.path, status
+
+
+def is_closed(path: str) -> bool:
+    """Whether permission is missing to tell if there is a run at `path`."""
+    try:
+        os.lstat(f"{path}/facts")
+    except PermissionError:
+        return True
+    except (OSError, ValueError):
+        return False
+    return False
 
 
 def _is(kind: Callable[[int], bool], path: str) -> bool:

@@ -8,21 +8,12 @@ from dataclasses import dataclass, field, fields
 from operator import lt
 from typing import Any
 
-from engine.facts.evidence import seconds_of
+from engine.facts.alike import Alike, Stretch
+from engine.facts.numbers import AXES, FIELDS
+from engine.facts.values import number, seconds_of, text, whole
 from engine.library.best import add_number, has_room
-from engine.library.bulk import FIELDS, Stretch
-from engine.library.values import (
-    flatten,
-    highest,
-    is_nonfinite,
-    known,
-    lowest,
-    number,
-    numbers_of,
-    text,
-    whole,
-    wholes_of,
-)
+from engine.library.columns import highest, is_nonfinite, known, lowest, numbers_in, wholes_in
+from engine.library.flat import flatten
 
 GAPS = 16
 """How many times between events the usual one is the median of."""
@@ -116,31 +107,41 @@ class Fold:
             self._add_record(event)
 
     def _add_stretch(self, stretch: Stretch) -> None:
-        self.events += len(stretch.times)
-        self.moment, self.stopped, self.error = stretch.last_moment, False, None
-        self._tick(stretch.times)
-        for kind in stretch.kinds:
-            self._add_columns(kind.moment, kind.columns, kind.metrics)
+        self.events += len(stretch.lines)
+        self._tick([time.decode() for time in stretch.times])
+        for alike in stretch.kinds:
+            self._add_alike(alike)
+        self._add_end(stretch.last)
+
+    def _add_alike(self, alike: Alike) -> None:
+        """Take in events of one form; in an order that does not matter."""
+        nothing = [None] * len(alike.times)
+        columns = {name: alike.fields.get(name, nothing) for name in (*AXES, *FIELDS)}
+        self._add_columns(alike.record, columns, alike.metrics)
 
     def _add_record(self, record: Mapping[str, Any]) -> None:
         """Take in one event, whose fields may be of any type."""
-        self.moment = moment = str(text(record["moment"]))
-        meta = record.get("meta")
+        moment, meta = record["moment"], record.get("meta")
         meta = meta if isinstance(meta, dict) else {}
         if moment == "on_start":
             self._start(record, meta)
         self.events += 1
-        self._tick([str(text(meta.get("timestamp")))])
+        self._tick([meta.get("timestamp")])
         metrics = record.get("metrics")
         metrics = metrics if isinstance(metrics, dict) else {}
-        columns = {name: [record.get(name)] for name in FIELDS}
-        self._add_columns(moment, columns, {name: [value] for name, value in metrics.items()})
+        columns = {name: [record.get(name)] for name in (*AXES, *FIELDS)}
+        self._add_columns(record, columns, {name: [value] for name, value in metrics.items()})
         if moment == "on_start":
             _add_results(self.results, metrics)
         elif moment in ("on_test_end", "on_train_end"):
             _add_results(self.outcome, metrics, "test_" if moment == "on_test_end" else "")
-        if moment in _ROWS and isinstance(record.get("nonfinite"), list):
-            self._add_nonfinite(record["nonfinite"])
+        self._add_end(record)
+
+    def _add_end(self, record: Mapping[str, Any]) -> None:
+        """Take in what the last event says about the end, if it is one."""
+        if record["moment"] == "on_test_end" and self.moment == "on_train_end":
+            return  # a loop may test once it has ended
+        self.moment = text(record["moment"])
         self.stopped = record.get("stopped") is True
         self.error = text(record.get("error"))
 
@@ -163,17 +164,20 @@ class Fold:
         if isinstance(config, dict) or not resumed:
             self.config = flatten(config) if isinstance(config, dict) else {}
 
-    def _tick(self, times: Sequence[str]) -> None:
+    def _tick(self, times: Sequence[object]) -> None:
         """Take in the timestamps of consecutive events."""
-        seconds = known(map(seconds_of, times if len(times) <= GAPS else times[-GAPS - 1 :]))
-        if not seconds:
+        recent = times[-GAPS - 1 :]
+        first, seconds = seconds_of(times[0]), known(map(seconds_of, recent))
+        if first is None or len(seconds) < len(recent):
+            recent, seconds = times, known(map(seconds_of, times))
+            first = next(iter(seconds), None)
+        if first is None:
             return
-        first = seconds_of(times[0]) or seconds[0]
         if self.first_time is None:
             self.first_time = first
         if self.since[0] is None:
             self.since[0] = first
-        elif self.last_time is not None and len(times) <= GAPS:
+        elif self.last_time is not None and len(recent) == len(times):
             seconds.insert(0, self.last_time)
         gaps = [max(0.0, later - earlier) for earlier, later in itertools.pairwise(seconds)]
         self.gaps = [*self.gaps, *(round(gap, 3) for gap in gaps)][-GAPS:]
@@ -188,17 +192,19 @@ class Fold:
             return max(0.0, self.last_time - began)
         return 0.0
 
-    def _add_columns(self, moment: str, columns: Columns, metrics: Columns) -> None:
-        """Take in the fields of events of one moment; in an order that does not matter."""
-        steps = wholes_of(columns["step"])
+    def _add_columns(self, record: Mapping[str, Any], columns: Columns, metrics: Columns) -> None:
+        """Take in the numbers of events that are like `record` in all else."""
+        moment, steps = record["moment"], wholes_in(columns["step"])
         self.step = highest([self.step, *steps])
-        self.until = highest([self.until, *numbers_of(columns["total_time_s"])])
-        memory = numbers_of(columns["max_memory_mib"])
+        self.until = highest([self.until, *numbers_in(columns["total_time_s"])])
+        memory = numbers_in(columns["max_memory_mib"])
         self.max_memory_mib = highest([self.max_memory_mib, *memory])
-        throughputs = known(numbers_of(columns["throughput"]))
+        throughputs = known(numbers_in(columns["throughput"]))
         if moment in _ROWS:
             self.throughput = throughputs[-1] if throughputs else self.throughput
             self._add_rows(moment, steps, columns, metrics)
+            if isinstance(record.get("nonfinite"), list):
+                self._add_nonfinite(record["nonfinite"])
         elif throughputs:
             self.first_throughput = throughputs[-1]
 
@@ -206,7 +212,7 @@ class Fold:
         self, moment: str, steps: Sequence[int | None], columns: Columns, metrics: Columns
     ) -> None:
         """Take in the numbers of epochs, or of validations within one."""
-        epochs = wholes_of(columns["epoch"])
+        epochs = wholes_in(columns["epoch"])
         ceiling = self.ceilings[len(self.starts)] if self._has_ceiling() else [None, None]
         if len(steps) > 1 and not (ceiling == [None, None] and _rise(steps) and _rise(epochs)):
             for row, step in enumerate(steps):
@@ -219,10 +225,10 @@ class Fold:
         if moment == "on_epoch_end":
             last = epochs[-1]
             self.epochs_done = self.epochs_done + len(epochs) if last is None else last + 1
-        times = known(numbers_of(columns["epoch_time_s"]))
+        times = known(numbers_in(columns["epoch_time_s"]))
         self.epoch_time_s = times[-1] if times else self.epoch_time_s
         for name, raw in ({name: columns[name] for name in _LOSSES} | dict(metrics)).items():
-            values = numbers_of(raw)
+            values = numbers_in(raw)
             add_number(self.numbers, name, values, steps, epochs)
             if values is not raw and any(map(is_nonfinite, raw)):
                 self._add_nonfinite([name])
@@ -268,10 +274,8 @@ def _is_beyond(
 
 def _rise(values: Sequence[int | None]) -> bool:
     """Whether each value is higher than the one before, or none is known."""
-    if set(values) == {None}:
-        return True
     rising = known(values)
-    return len(rising) == len(values) and all(itertools.starmap(lt, itertools.pairwise(rising)))
+    return len(rising) in (0, len(values)) and all(map(lt, rising, rising[1:]))
 
 
 def _only(columns: Columns, row: int) -> Columns:

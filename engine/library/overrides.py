@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import os
 import re
-import stat
 from pathlib import Path
+
+from engine.errors import FactsError
+from engine.facts.files import open_own
 
 _MOST_BYTES = 1 << 16
 
@@ -31,18 +32,12 @@ def read_overrides(path: Path) -> tuple[str, ...]:
 
 
 def _read(path: Path) -> str:
-    """The text of a small file; empty where there is none, or no ordinary one."""
+    """The text of a small file; empty where there is none, a link or no ordinary one."""
     try:
-        handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-    except OSError:
+        with open(open_own(path, in_folder=True), "rb") as file:
+            return file.read(_MOST_BYTES).decode("utf-8", "replace")
+    except (OSError, FactsError):
         return ""
-    try:
-        ordinary = stat.S_ISREG(os.fstat(handle).st_mode)
-        return os.read(handle, _MOST_BYTES).decode("utf-8", "replace") if ordinary else ""
-    except OSError:
-        return ""
-    finally:
-        os.close(handle)
 
 
 def _joined(text: str, more: str) -> str:

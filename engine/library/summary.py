@@ -7,9 +7,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
+from engine.facts.values import whole
 from engine.library.best import higher_is_better, last_and_best
 from engine.library.fold import Fold
-from engine.library.values import whole
 
 __all__ = ["Number", "RunSummary", "Unread", "higher_is_better"]
 
@@ -137,7 +137,8 @@ def _fill_course(summary: RunSummary, fold: Fold) -> None:
     """How the training went."""
     summary.epochs_done, summary.step = fold.epochs_done, fold.step
     summary.epochs = whole(fold.config.get("phase1.trainer.epochs"))
-    summary.numbers = {n: Number(*last_and_best(n, known)) for n, known in fold.numbers.items()}
+    numbers = fold.numbers.items()
+    summary.numbers = {name: Number._make(last_and_best(name, known)) for name, known in numbers}
     summary.results = fold.results | fold.outcome
     summary.nonfinite = tuple(fold.nonfinite)
     summary.updated = fold.last_time

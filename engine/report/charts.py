@@ -13,6 +13,7 @@ from engine.facts.series import Curves
 from engine.facts.thin import thin
 from engine.library.best import higher_is_better
 from engine.library.summary import RunSummary
+from engine.tables.measures import has_best
 
 MOST_CHARTS = 24
 """Charts on a page; the names of further numbers are listed."""
@@ -34,7 +35,7 @@ class Line(NamedTuple):
     xs: Sequence[float]
     ys: Sequence[float]
     colour: int
-    """Number of the colour, counted on beyond those that there are."""
+    """Number of the colour; curves beyond those that there are stand in the background."""
 
 
 class Chart(NamedTuple):
@@ -73,21 +74,26 @@ def make_charts(runs: Sequence[RunSummary], colours: Sequence[int]) -> Charts:
     curves = [_curves(run) for run in runs]
     numbers = in_order(name for one in curves for name in one.names())
     numbers = [name for name in numbers if name not in _OF_THE_MACHINE]
-    marks = sorted({mark for one in curves for mark in _marks(one)})
-    charts = []
-    for number in numbers:
-        lines = [
-            _line(f"#{index}", one, number, colour)
-            for index, (one, colour) in enumerate(zip(curves, colours, strict=True), start=1)
-        ]
-        x_title = "epoch" if any(number in one.names("epochs") for one in curves) else "step"
-        charts.append(Chart(number, lines, x_title, marks, _best(number, lines)))
+    charts = [_chart(number, curves, colours) for number in numbers]
     if len(runs) == 1:
         charts = _of_one_run(charts, runs[0])
     told = [chart for chart in charts if any(_has_a_course(line) for line in chart.lines)]
     told = [chart for chart in told if chart.title != "lr" or _varies(chart)]
     shown = [chart._replace(lines=list(filter(_is_seen, chart.lines))) for chart in told]
     return Charts(shown[:MOST_CHARTS], [chart.title for chart in shown[MOST_CHARTS:]])
+
+
+def _chart(number: str, curves: Sequence[Curves], colours: Sequence[int]) -> Chart:
+    """One number of all runs: over the epochs, or over the steps if one has it by steps alone."""
+    with_it = [one for one in curves if number in one.names()]
+    by_epoch = all(number in one.names("epochs") for one in with_it)
+    lines = [
+        _line(f"#{index}", one, number, colour, by_epoch)
+        for index, (one, colour) in enumerate(zip(curves, colours, strict=True), start=1)
+    ]
+    # Of several runs nobody could tell which one it was that went on there.
+    marks = _marks(curves[0]) if by_epoch and len(curves) == 1 else []
+    return Chart(number, lines, "epoch" if by_epoch else "step", marks, _best(number, lines))
 
 
 def _curves(run: RunSummary) -> Curves:
@@ -131,8 +137,7 @@ def _of_one_run(charts: Sequence[Chart], run: RunSummary) -> list[Chart]:
     return together
 
 
-def _line(label: str, curves: Curves, number: str, colour: int) -> Line:
-    by_epoch = number in curves.names("epochs")
+def _line(label: str, curves: Curves, number: str, colour: int, by_epoch: bool) -> Line:
     series = curves.series(number)
     xs, ys = thin(series.epochs if by_epoch else series.steps, series.values, _POINTS)
     places = [i for i, x in enumerate(xs) if abs(x) < _LARGEST]
@@ -147,7 +152,7 @@ def _marks(curves: Curves) -> list[float]:
 
 def _best(number: str, lines: Sequence[Line]) -> tuple[float, float, int] | None:
     """The best point; None for a number of which no value is better than another."""
-    if number.startswith("train_") or number == "lr":
+    if not has_best(number):
         return None
     points = [
         (x, y, line.colour)

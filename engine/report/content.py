@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import shlex
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -15,31 +14,43 @@ from engine.facts.text import plain
 from engine.library.summary import RunSummary
 from engine.report import tables
 from engine.report.charts import VALIDATION, Charts, make_charts
-from engine.report.grid import Grid
+from engine.report.draw import N_TOLD
+from engine.report.grid import Entry, Grid, run_entry, runs_text
 from engine.report.own_figures import OwnFigures, own_figures
+from engine.report.settings import (
+    Differences,
+    config_tables,
+    environment_tables,
+    telling_settings,
+)
 from engine.tables import units
-from engine.tables.groups import differing_keys
+from engine.tables.commands import train_command
+from engine.tables.groups import differing_keys, seed_groups
 from engine.tables.legend import legend_names
 
 _LONGEST = 200
 _COMMIT = re.compile(r"[0-9a-f]{7,64}")
+_TROUBLED = ("failed", "lost", None)
+"""States whose sentence is told in a report of several runs, too."""
 
 
 @dataclass(frozen=True)
 class Remarks:
-    """What people said about a run, and what is wrong with it."""
+    """What somebody wrote about a run, what became of it, and what is wrong with it."""
 
     run: int
     state: str
-    """Its state, in a sentence."""
-    tags: tuple[str, ...]
+    """Its state, in a sentence; of several runs for those that failed or were lost."""
     note: str
     problem: str
 
 
 @dataclass(frozen=True)
 class Report:
-    """All that is on a page; texts come from files and are not escaped yet."""
+    """All that is on a page; texts come from files and are not escaped yet.
+
+    Several runs are in the order of their best validation loss, and are numbered so.
+    """
 
     title: str
     made: str
@@ -49,21 +60,27 @@ class Report:
     names: list[str]
     """One for each run."""
     colours: list[int]
+    legend: list[tuple[int, str]]
+    """Colour and name of each group of runs that differ in the seed alone."""
     runs: Grid
-    seeds: Grid
+    tags: list[tuple[str, str]]
+    """Each tag, and the runs that have it."""
+    remarks: list[Remarks]
+    seeds: list[Grid]
     """Empty where no runs differ in the seed alone."""
-    config: Grid
-    """In what the runs differ; empty for a single one."""
+    results: list[Grid]
+    config: Differences
+    """In what several runs differ that the table of the runs does not tell."""
     overrides: list[str]
     """Of a single run."""
-    results: Grid
     charts: Charts
     figures: OwnFigures
     """Of a single run."""
-    remarks: list[Remarks]
-    commands: list[tuple[int, str]]
-    """Number of a run, and what to type to have it again."""
-    environment: Grid
+    checkout: str
+    """What to type before any of the commands; empty where the runs are not of one commit."""
+    commands: Grid
+    """A run, and what to type to have it again."""
+    environment: list[Grid]
 
 
 def make_report(
@@ -80,27 +97,60 @@ def make_report(
     now
         Unix seconds; None takes the clock.
     """
+    runs = _best_first(runs)
     names = legend_names(runs)
     alone = len(runs) == 1
-    seeds, colours = tables.seeds_table(runs)
-    colours = [VALIDATION] if alone else colours
+    numbers = {id(run): index for index, run in enumerate(runs)}
+    groups = tables.ordered(seed_groups(runs))
+    members = [[numbers[id(run)] for run in group] for group in groups]
+    colours = [VALIDATION] if alone else _colours(members)
+    settings = telling_settings(runs)
+    checkout, commands = _commands(runs)
     return Report(
         title=plain(title) if title else _title(runs),
         made=units.show_time(time.time() if now is None else now),
         headline=_headline(runs, names),
         names=names,
         colours=colours,
-        runs=tables.runs_table(runs, names),
-        seeds=seeds,
-        config=Grid([], []) if alone else tables.config_table(runs),
+        legend=_legend(members, tables.group_names(groups), names),
+        runs=tables.runs_table(runs, settings),
+        tags=_tags(runs),
+        remarks=[_remarks(index, run, alone) for index, run in enumerate(runs)],
+        seeds=tables.seeds_tables(groups, members),
+        results=tables.results_tables(runs),
+        config=Differences([], []) if alone else config_tables(runs, settings),
         overrides=list(map(plain, runs[0].overrides)) if alone else [],
-        results=tables.results_table(runs),
         charts=make_charts(runs, colours),
         figures=own_figures(runs[0].path) if alone else OwnFigures([], []),
-        remarks=[_remarks(index, run) for index, run in enumerate(runs)],
-        commands=[(i, text) for i, run in enumerate(runs) if (text := _commands(run))],
-        environment=tables.environment_table(runs, list(map(_start, runs))),
+        checkout=checkout,
+        commands=commands,
+        environment=environment_tables(runs, list(map(_start, runs))),
     )
+
+
+def _best_first(runs: Sequence[RunSummary]) -> list[RunSummary]:
+    """By the best validation loss within each loop: losses of two loops have no order."""
+    return [run for (run,) in tables.ordered([(run,) for run in runs])]
+
+
+def _colours(members: Sequence[Sequence[int]]) -> list[int]:
+    """One for each run: the number of its group."""
+    colour_of = {index: colour for colour, indices in enumerate(members) for index in indices}
+    return [colour_of[index] for index in range(len(colour_of))]
+
+
+def _legend(
+    members: Sequence[Sequence[int]], group_names: Sequence[str], names: Sequence[str]
+) -> list[tuple[int, str]]:
+    """Which runs have which colour; those in the background share an entry."""
+    entries = [
+        (colour, f"{runs_text(indices)} {names[indices[0]] if len(indices) == 1 else name}")
+        for colour, (indices, name) in enumerate(zip(members, group_names, strict=True))
+    ]
+    others = [index for indices in members[N_TOLD:] for index in indices]
+    if len(members) > N_TOLD + 1:
+        entries[N_TOLD:] = [(N_TOLD, f"{runs_text(others)} the others")]
+    return entries
 
 
 def _title(runs: Sequence[RunSummary]) -> str:
@@ -116,21 +166,29 @@ def _title(runs: Sequence[RunSummary]) -> str:
 
 
 def _headline(runs: Sequence[RunSummary], names: Sequence[str]) -> str:
-    """Which run has the lowest loss."""
-    results = [run.numbers.get("val_loss") for run in runs]
-    known = [(r.best, index) for index, r in enumerate(results) if r is not None]
-    if not known:
+    """Which run has the lowest loss, of those whose losses can be compared."""
+    best = runs[0].numbers.get("val_loss")
+    if best is None or not tables.comparable(runs):
         return ""
-    loss, index = min(known)
-    number = results[index]
-    at = f" at epoch {number.best_epoch}" if number and number.best_epoch is not None else ""
-    test = runs[index].results.get("test_loss")
+    at = f" at epoch {best.best_epoch}" if best.best_epoch is not None else ""
+    test = runs[0].results.get("test_loss")
     tested = f"; test loss {units.show_number(test)}" if test is not None else ""
-    which = "" if len(runs) == 1 else f": #{index + 1}, {names[index]}"
-    return f"Lowest validation loss {units.show_number(loss)}{at}{which}{tested}."
+    which = "" if len(runs) == 1 else f": #1, {names[0]}"
+    return f"Lowest validation loss {units.show_number(best.best)}{at}{which}{tested}."
 
 
-def _remarks(index: int, run: RunSummary) -> Remarks:
+def _tags(runs: Sequence[RunSummary]) -> list[tuple[str, str]]:
+    """Each tag once, with the runs that have it."""
+    tags = sorted({tag for run in runs for tag in run.tags})
+    found = {tag: [i for i, run in enumerate(runs) if tag in run.tags] for tag in tags}
+    everywhere = "" if len(runs) == 1 else "all runs"
+    return [
+        (plain(tag), everywhere if len(those) == len(runs) else runs_text(those))
+        for tag, those in found.items()
+    ]
+
+
+def _remarks(index: int, run: RunSummary, alone: bool) -> Remarks:
     problem = plain(run.problem or "")
     if run.skipped:
         problem = "; ".join(filter(None, [problem, f"{run.skipped} damaged lines were skipped"]))
@@ -138,17 +196,26 @@ def _remarks(index: int, run: RunSummary) -> Remarks:
         listed = ", ".join(map(plain, run.nonfinite[:20]))
         problem = "; ".join(filter(None, [problem, f"not finite in some epoch: {listed}"]))
     note = plain(run.note, keep_lines=True)
-    sentence = plain(run.sentence or run.state or "")
-    return Remarks(index, sentence, tuple(map(plain, run.tags)), note, problem)
+    is_told = alone or run.state in _TROUBLED
+    return Remarks(index, plain(run.sentence or run.state or "") if is_told else "", note, problem)
 
 
-def _commands(run: RunSummary) -> str:
-    """What to type to train the same again; nothing for a run that tells no config."""
-    if not run.config and not run.overrides:
-        return ""
+def _commands(runs: Sequence[RunSummary]) -> tuple[str, Grid]:
+    """What to type first for all runs, and for each; nothing for one that tells no config."""
+    again = [(index, run, train_command(run)) for index, run in enumerate(runs)]
+    told = [(index, _checkout(run), command) for index, run, command in again if command]
+    commits = {checkout for _, checkout, _ in told}
+    common = commits.pop() if len(commits) == 1 else ""
+    rows = [
+        [run_entry(index), Entry(f"{own} && {text}" if own and not common else text, code=True)]
+        for index, own, text in told
+    ]
+    return common, Grid([Entry("run"), Entry("command")], rows)
+
+
+def _checkout(run: RunSummary) -> str:
     commit = run.git_commit or ""
-    lines = [f"git checkout {commit}"] if _COMMIT.fullmatch(commit) else []
-    return "\n".join([*lines, shlex.join(["thesis-train", *map(plain, run.overrides)])])
+    return f"git checkout {commit}" if _COMMIT.fullmatch(commit) else ""
 
 
 def _start(run: RunSummary) -> dict[str, str]:

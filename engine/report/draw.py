@@ -14,8 +14,10 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 N_COLOURS = 7
-DASHES = ("solid", (0, (5, 1.5)), (0, (1.2, 1.2)))
-"""Of the first colours, of those counted on beyond them, and so on."""
+DASHES = ("solid", (0, (5, 1.5)))
+"""Of the first colours, and of those counted on beyond them."""
+N_TOLD = N_COLOURS * len(DASHES)
+"""Curves whose colour is this number or a higher one stand in the background, in grey."""
 
 SMALL, WIDE = (5.2, 2.9), (7.6, 3.3)
 """Width and height of a chart in inches."""
@@ -25,25 +27,36 @@ _MARK = "#555555"
 
 # Colours in the SVG that the page gives another value in the dark.
 _INK, _FRAME, _GRID, _PAGE = "#222222", "#555555", "#e6e6e6", "#ffffff"
+_REST = "#c3c9d0"
 _PAINT = re.compile(r"(fill|stroke): (#[0-9a-f]{6})")
 _HEAD = re.compile(r"<svg [^>]*?viewBox=\"([^\"]*)\"[^>]*>")
 _METADATA = re.compile(r"<metadata>.*?</metadata>", re.DOTALL)
 
 
 def colours() -> list[str]:
-    """The colours of runs: Okabe and Ito's, without black."""
+    """The colours of runs, Okabe and Ito's, and that of the background."""
     from engine.monitoring import style
 
     return [
         style.BLUE, style.ORANGE, style.GREEN, style.VERMILLION,
-        style.PURPLE, style.SKY, style.GREY,
+        style.PURPLE, style.SKY, _INK, _REST,
     ]  # fmt: skip
+
+
+def shade(colour: int) -> int:
+    """Which of the `colours` a curve has."""
+    return colour % N_COLOURS if colour < N_TOLD else N_COLOURS
+
+
+def is_dashed(colour: int) -> bool:
+    """Whether a curve of that colour is dashed."""
+    return N_COLOURS <= colour < N_TOLD
 
 
 def svg(chart: Chart, number: int, size: tuple[float, float] = SMALL) -> str:
     """The chart as an SVG element for a page, whose text is numbers and the name of the x axis.
 
-    Its colours are the page's variables `--c0` to `--c6`, `--ink`, `--frame`, `--grid` and
+    Its colours are the page's variables `--c0` to `--c7`, `--ink`, `--frame`, `--grid` and
     `--page`; ids in it begin with the chart's number, so that several can stand on one page.
     """
     from engine.monitoring import style
@@ -66,17 +79,29 @@ def svg(chart: Chart, number: int, size: tuple[float, float] = SMALL) -> str:
 
 
 def png(chart: Chart) -> bytes:
-    """The chart as a PNG, with a legend if it has several curves."""
+    """The chart as a PNG, with a legend if it has several colours."""
     from engine.monitoring import style
 
     data = io.BytesIO()
     with style.context():
         figure = _draw(chart, SMALL)
-        if len(chart.lines) > 1:
-            figure.axes[0].legend(loc="upper left", bbox_to_anchor=(1.0, 1.0))
+        entries = _legend(chart.lines)
+        if len(entries) > 1:
+            lines = {line.get_label(): line for line in figure.axes[0].get_lines()}
+            handles = [lines[label] for label in entries]
+            texts = list(entries.values())
+            figure.axes[0].legend(handles, texts, loc="upper left", bbox_to_anchor=(1.0, 1.0))
             figure.set_figwidth(SMALL[0] + 1.2)
         figure.savefig(data, format="png", dpi=_DPI)
     return data.getvalue()
+
+
+def _legend(lines: Sequence[Line]) -> dict[str, str]:
+    """The first curve of each look, and which curves have that."""
+    alike: dict[int, list[str]] = {}
+    for line in lines:
+        alike.setdefault(min(line.colour, N_TOLD), []).append(line.label)
+    return {labels[0]: ", ".join(labels[:2]) + "…" * (len(labels) > 2) for labels in alike.values()}
 
 
 def _as_svg() -> Any:
@@ -120,15 +145,21 @@ def _draw_line(axes: Axes, line: Line) -> None:
 
     from engine.monitoring.series import marked
 
-    colour, dash = colours()[line.colour % N_COLOURS], DASHES[line.colour // N_COLOURS % 3]
+    is_behind = line.colour >= N_TOLD
+    place: dict[str, Any] = {
+        "color": colours()[shade(line.colour)],
+        "zorder": 1.9 if is_behind else 2.0,
+    }
+    dash = DASHES[is_dashed(line.colour)]
     xs, ys = np.asarray(line.xs), np.asarray(line.ys)
-    axes.plot(xs, ys, color=colour, linestyle=dash, linewidth=1.5, label=line.label)
+    width = 1.1 if is_behind else 1.5
+    axes.plot(xs, ys, linestyle=dash, linewidth=width, label=line.label, **place)
     dots = marked(ys, few=12)
-    axes.plot(xs[dots], ys[dots], color=colour, marker="o", markersize=3.0, linestyle="none")
+    axes.plot(xs[dots], ys[dots], marker="o", markersize=3.0, linestyle="none", **place)
 
 
 def _mark_best(axes: Axes, x: float, y: float, colour: int) -> None:
     axes.plot(
-        [x], [y], marker="o", markersize=7.5, color=colours()[colour % N_COLOURS],
+        [x], [y], marker="o", markersize=7.5, color=colours()[shade(colour)],
         markeredgecolor=_PAGE, markeredgewidth=1.3, zorder=5,
     )  # fmt: skip

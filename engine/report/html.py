@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from importlib import resources
 
 from engine.report.charts import Chart, Line
 from engine.report.content import Remarks, Report
-from engine.report.draw import N_COLOURS, SMALL, WIDE, svg
+from engine.report.draw import SMALL, WIDE, is_dashed, shade, svg
 from engine.report.grid import Entry, Grid
 from engine.report.markup import Markup, join, tag
 from engine.tables.units import show_number
+
+_SHORT = 8
+"""Characters of a text such as `#12`, which stays in one line."""
 
 # Should anything on the page ever ask for a script or a file from elsewhere, the browser refuses.
 _POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
@@ -49,32 +52,37 @@ def _footer() -> Markup:
 
 def _sections(report: Report) -> Iterable[Markup]:
     alone = len(report.names) == 1
-    yield _section("Run" if alone else "Runs", _table(report.runs, report), _said(report))
+    runs = tag("div", _table(report.runs, report), class_="runs")
+    yield _section("Run" if alone else "Runs", runs, *_said(report))
+    if report.seeds:
+        yield _section("Over seeds: mean ± standard deviation", *_tables(report.seeds, report))
     if report.overrides:
         words = "\n".join(report.overrides)
         yield _section("Settings that differ from the defaults", tag("pre", words))
-    if report.config.rows:
-        yield _section("What differs", _table(report.config, report))
-    if report.results.rows:
-        yield _section("Results", _table(report.results, report))
-    if report.seeds.rows:
-        yield _section("Over seeds", _table(report.seeds, report))
     if report.charts.shown:
         yield _section("Curves", *_charts(report))
+    if any(grid.rows for grid in report.results):
+        yield _section("Results", *_tables(report.results, report))
+    if report.config.tables or report.config.only_some:
+        yield _section("What else differs", *_differences(report))
     if report.figures.shown or report.figures.left_out:
         yield _section("Figures of the run", *_figures(report))
-    if report.commands:
-        yield _section("To have it again", *_commands(report))
-    if report.environment.rows:
-        yield _section("Environment", _table(report.environment, report))
+    if report.commands.rows:
+        yield _section("To have it again" if alone else "To have them again", *_commands(report))
+    if report.environment:
+        yield _section("Environment", *_tables(report.environment, report))
 
 
 def _section(title: str, *children: object) -> Markup:
     return tag("section", tag("h2", title), *children)
 
 
+def _tables(grids: Iterable[Grid], report: Report) -> list[Markup]:
+    return [_table(grid, report) for grid in grids]
+
+
 def _table(grid: Grid, report: Report) -> Markup:
-    """A table; one that is too wide scrolls by itself."""
+    """A table; one that is too wide scrolls by itself, beside its first column."""
     titles = tag("tr", *(_cell("th", entry, report) for entry in grid.titles))
     rows = [tag("tr", *(_cell("td", entry, report) for entry in row)) for row in grid.rows]
     return tag("div", tag("table", tag("thead", titles), tag("tbody", *rows)), class_="wide")
@@ -83,43 +91,57 @@ def _table(grid: Grid, report: Report) -> Markup:
 def _cell(name: str, entry: Entry, report: Report) -> Markup:
     kinds = [kind for kind, is_so in (("num", entry.numeric), ("best", entry.best)) if is_so]
     if entry.run is not None:
-        return tag(name, _key(report.colours[entry.run]), entry.text, class_="run")
+        key = _key(report.colours[entry.run])
+        return tag(name, key, entry.text, class_="run" if len(entry.text) < _SHORT else None)
     if entry.is_state:
         kinds += ["state", entry.text]
     content = tag("code", entry.text) if entry.code and entry.text else entry.text
+    if name == "th" and entry.numeric:
+        content = _breakable(entry.text)
     return tag(name, content, class_=" ".join(kinds) or None)
 
 
+def _breakable(text: str) -> Markup:
+    """The name of a number, which may go on in the next line behind an underscore."""
+    return Markup("_<wbr>".join(map(join, text.split("_"))))
+
+
 def _key(colour: int) -> Markup:
-    """The dot that stands for a colour; a square or a diamond for a dashed line."""
-    form = ("", " d1", " d2")[colour // N_COLOURS % 3]
-    return tag("span", class_=f"key k{colour % N_COLOURS}{form}")
+    """The dot that stands for a colour; a ring for a dashed line."""
+    return tag("span", class_=f"key k{shade(colour)}{' ring' * is_dashed(colour)}")
 
 
-def _said(report: Report) -> Markup:
+def _said(report: Report) -> Iterable[Markup]:
     """What people said about the runs, and what is wrong with them."""
-    return join(*(_remarks(remarks, len(report.names) == 1) for remarks in report.remarks))
+    if report.tags:
+        tags = (tag("span", tag("span", name, class_="tag"), runs) for name, runs in report.tags)
+        yield tag("p", *tags, class_="tags")
+    for remarks in report.remarks:
+        yield from _remarks(remarks, len(report.names) == 1)
 
 
-def _remarks(remarks: Remarks, alone: bool) -> Markup | None:
-    state = tag("p", remarks.state) if remarks.state and alone else None
-    parts = [
-        tag("p", *(tag("span", name, class_="tag") for name in remarks.tags))
-        if remarks.tags
-        else None,
-        tag("p", remarks.note, class_="note") if remarks.note else None,
-        tag("p", remarks.problem, class_="state failed") if remarks.problem else None,
-    ]
-    if not any(parts) and state is None:
-        return None
-    name = None if alone else tag("h3", f"#{remarks.run + 1}")
-    return join(name, state, *parts)
+def _remarks(remarks: Remarks, alone: bool) -> Iterable[Markup]:
+    name = None if alone else tag("b", f"#{remarks.run + 1} ")
+    if remarks.state:
+        yield tag("p", name, remarks.state)
+    if remarks.problem:
+        yield tag("p", name, remarks.problem, class_="problem")
+    if remarks.note:
+        yield tag("p", name, remarks.note, class_="note")
+
+
+def _differences(report: Report) -> Iterable[Markup]:
+    yield from _tables(report.config.tables, report)
+    if report.config.only_some:
+        listed = ", ".join(report.config.only_some)
+        yield tag("p", f"Settings that only some of them have: {listed}.", class_="soft")
 
 
 def _charts(report: Report) -> Iterable[Markup]:
     many = len(report.names) > 1
     if many:
-        yield tag("ul", *_legend_of_runs(report), class_="legend")
+        entries = (tag("li", _key(colour), name) for colour, name in report.legend)
+        yield tag("ul", *entries, class_="legend")
     sizes = [SMALL if many or number else WIDE for number in range(len(report.charts.shown))]
     drawn = [
         _chart(chart, number, size, many)
@@ -131,15 +153,6 @@ def _charts(report: Report) -> Iterable[Markup]:
     if report.charts.left_out:
         listed = ", ".join(report.charts.left_out)
         yield tag("p", f"Without a chart here: {listed}.", class_="soft")
-
-
-def _legend_of_runs(report: Report) -> Iterable[Markup]:
-    """One entry for each colour: runs that differ in the seed alone share theirs."""
-    for colour in dict.fromkeys(report.colours):
-        runs = [i for i, one in enumerate(report.colours) if one == colour]
-        numbers = ", ".join(f"#{i + 1}" for i in runs)
-        name = report.names[runs[0]] if len(runs) == 1 else report.seeds.titles[colour + 1].text
-        yield tag("li", _key(colour), f"{numbers} {name}")
 
 
 def _chart(chart: Chart, number: int, size: tuple[float, float], many: bool) -> Markup:
@@ -165,7 +178,8 @@ def _figures(report: Report) -> Iterable[Markup]:
         yield tag("div", *shown, class_="charts own")
     if report.figures.left_out:
         listed = ", ".join(report.figures.left_out)
-        yield tag("p", f"Too large or damaged for this page: {listed}.", class_="soft")
+        text = f"Not on this page, as too large, no picture or a link: {listed}."
+        yield tag("p", text, class_="soft")
 
 
 def _picture(data: bytes, name: str) -> Markup:
@@ -178,14 +192,11 @@ def data_uri(data: bytes) -> str:
     return f"data:image/png;base64,{base64.b64encode(data).decode()}"
 
 
-def _commands(report: Report) -> Sequence[Markup]:
+def _commands(report: Report) -> Iterable[Markup]:
+    lines = [report.checkout] if report.checkout else []
     if len(report.names) == 1:
-        return [tag("pre", text) for _, text in report.commands]
-    return [
-        tag("div", tag("h3", _key(report.colours[run]), _title_of(run, report)), tag("pre", text))
-        for run, text in report.commands
-    ]
-
-
-def _title_of(run: int, report: Report) -> str:
-    return f"#{run + 1} {report.names[run]}"
+        lines += [command.text for _, command in report.commands.rows]
+    if lines:
+        yield tag("pre", "\n".join(lines))
+    if len(report.names) > 1:
+        yield _table(report.commands, report)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from engine.facts.text import plain
 from engine.report.content import Report
@@ -61,44 +61,52 @@ def _blocks(report: Report) -> Iterable[str]:
     yield "## Run" if alone else "## Runs"
     yield _table(report.runs)
     yield from _said(report, alone)
+    yield from _section("Over seeds: mean ± standard deviation", report.seeds)
     if report.overrides:
         yield "## Settings that differ from the defaults"
         yield fence("\n".join(report.overrides))
-    for title, grid in (
-        ("What differs", report.config),
-        ("Results", report.results),
-        ("Over seeds", report.seeds),
-    ):
-        if grid.rows:
-            yield f"## {title}"
-            yield _table(grid)
     yield from _pictures(report)
-    if report.commands:
-        yield "## To have it again"
-        for run, text in report.commands:
-            yield fence(text if alone else f"# run {run + 1}\n{text}")
-    if report.environment.rows:
-        yield "## Environment"
-        yield _table(report.environment)
+    yield from _section("Results", report.results)
+    yield from _section("What else differs", report.config.tables, report.config.only_some)
+    yield from _commands(report)
+    yield from _section("Environment", report.environment)
+
+
+def _section(title: str, grids: Sequence[Grid], only_some: Sequence[str] = ()) -> Iterable[str]:
+    """Tables below a title; nothing where there is none."""
+    if any(grid.rows for grid in grids) or only_some:
+        yield f"## {title}"
+    yield from map(_table, grids)
+    if only_some:
+        yield f"Settings that only some of them have: {', '.join(map(escape, only_some))}."
+
+
+def _commands(report: Report) -> Iterable[str]:
+    """All of them can be copied at once."""
+    lines = [report.checkout] if report.checkout else []
+    for run, command in report.commands.rows:
+        lines += [command.text] if len(report.names) == 1 else [f"# {run.text}", command.text]
+    if report.commands.rows:
+        yield "## To have it again" if len(report.names) == 1 else "## To have them again"
+        yield fence("\n".join(lines))
 
 
 def _said(report: Report, alone: bool) -> Iterable[str]:
+    tags = [f"{code(tag)} {escape(runs)}".strip() for tag, runs in report.tags]
+    yield ", ".join(tags)
     for remarks in report.remarks:
-        lines = [escape(remarks.state)] if alone and remarks.state else []
-        lines += [", ".join(map(code, remarks.tags))] if remarks.tags else []
-        lines += ["> " + escape(line) for line in remarks.note.splitlines()]
-        lines += [f"**{escape(remarks.problem)}**"] if remarks.problem else []
-        if lines and not alone:
-            yield f"### Run {remarks.run + 1}"
-        yield "\n\n".join(lines)
+        name = "" if alone else f"**\\#{remarks.run + 1}** "
+        yield f"{name}{escape(remarks.state)}" if remarks.state else ""
+        yield f"{name}**{escape(remarks.problem)}**" if remarks.problem else ""
+        lines = [escape(line) for line in remarks.note.splitlines()]
+        yield "\n".join(f"> {name if not i else ''}{line}\n>" for i, line in enumerate(lines))
 
 
 def _pictures(report: Report) -> Iterable[str]:
     if report.charts.shown:
         yield "## Curves"
         if len(report.names) > 1:
-            names = enumerate(map(escape, report.names), start=1)
-            yield "\n".join(f"- \\#{number}: {name}" for number, name in names)
+            yield "\n".join(f"- {escape(name)}" for _, name in report.legend)
         for chart in report.charts.shown:
             yield f"**{escape(chart.title)}**"
             yield f"![{escape(chart.title)}]({data_uri(png(chart))})"
@@ -110,7 +118,7 @@ def _pictures(report: Report) -> Iterable[str]:
             yield f"![{escape(figure.name)}]({data_uri(figure.data)})"
     if report.figures.left_out:
         listed = ", ".join(map(escape, report.figures.left_out))
-        yield f"Too large or damaged for this page: {listed}."
+        yield f"Not on this page, as too large, no picture or a link: {listed}."
 
 
 def _table(grid: Grid) -> str:

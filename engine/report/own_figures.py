@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 import re
-import stat
 from pathlib import Path
 from typing import NamedTuple
 
+from engine.errors import FactsError
+from engine.facts.files import open_own
 from engine.facts.run_dir import RunDir
 from engine.facts.text import plain
 
@@ -31,7 +32,7 @@ class OwnFigure(NamedTuple):
 
 
 class OwnFigures(NamedTuple):
-    """The figures of a run, and the names of those that are too large for a page."""
+    """The figures of a run, and the names of those that no page can hold."""
 
     shown: list[OwnFigure]
     left_out: list[str]
@@ -40,11 +41,13 @@ class OwnFigures(NamedTuple):
 def own_figures(run: str | os.PathLike[str]) -> OwnFigures:
     """The newest figure of each family, and every other PNG file, in the order of their names.
 
-    Only ordinary files are read, and only what is a picture by its content.
+    Only ordinary files of the run are read, no links, and only what is a picture by its content.
     """
     folder = RunDir(Path(run)).figures
+    if folder.is_symlink():
+        return OwnFigures([], [folder.name])
     try:
-        names = sorted(entry.name for entry in os.scandir(folder) if entry.name.endswith(".png"))
+        names = sorted(name for name in os.listdir(folder) if name.endswith(".png"))
     except OSError:
         return OwnFigures([], [])
     shown: list[OwnFigure] = []
@@ -82,13 +85,10 @@ def _title(name: str) -> str:
 def _read_png(path: Path, at_most: int) -> bytes | None:
     """The bytes of a picture; None for what is none, cannot be read, or is too large."""
     try:
-        handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
-    except OSError:
+        with open(open_own(path, in_folder=True), "rb") as file:
+            data = file.read(at_most + 1)
+    except (FactsError, OSError):
         return None
-    with open(handle, "rb") as file:
-        if not stat.S_ISREG(os.fstat(handle).st_mode):
-            return None
-        data = file.read(at_most + 1)
     width, height = (int.from_bytes(data[start : start + 4], "big") for start in (16, 20))
     fits = len(data) <= at_most and 0 < width * height <= MOST_PIXELS
     return data if fits and data.startswith(_SIGNATURE) else None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Hashable, Mapping
 from typing import Any, NamedTuple
 
 from engine.facts.text import plain
@@ -49,6 +49,30 @@ class Spread(NamedTuple):
 def is_missing(value: Any) -> bool:
     """Whether a run has no such thing: None, or an empty text or list."""
     return value is None or (isinstance(value, str | list | tuple) and len(value) == 0)
+
+
+def identity(value: Any) -> Hashable:
+    """What two values share exactly if they are the same: the one rule for groups and differences.
+
+    Numbers are the same by their size, as 1 and 1.0 are. Anything else is the same within its
+    kind only: `true` is not 1, and the text `null` is not what is missing.
+    """
+    if isinstance(value, str):
+        return ("text", value)
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return ("number", value if value == value else "nan")
+    if isinstance(value, list | tuple):
+        return ("list", tuple(map(identity, value)))
+    if isinstance(value, Mapping):
+        return ("mapping", frozenset((key, identity(entry)) for key, entry in value.items()))
+    return (type(value).__name__, str(value))
+
+
+def are_same(one: Any, other: Any) -> bool:
+    """Whether two values have the same `identity`."""
+    if type(one) is type(other) and isinstance(one, str | int | None):
+        return bool(one == other)  # most of a config: no need to look closer
+    return identity(one) == identity(other)
 
 
 def as_number(value: Any) -> float | None:

@@ -12,15 +12,20 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from engine.errors import ConfigError
+from engine.facts.text import plain
 from engine.library.summary import RunSummary
 from engine.tables import units
-from engine.tables.cells import as_number, as_text, is_missing
-from engine.tables.keys import ALIASES, FIELD_KINDS, Key, Vocabulary
+from engine.tables.cells import Progress, as_number, as_text, is_missing, show
+from engine.tables.keys import ALIASES, COMPONENTS, FIELD_KINDS, FIELDS, Key, Vocabulary
 
 Test = Callable[[RunSummary], bool]
 
 KEYWORDS = ("and", "or", "not")
 
+_SEARCHED = [
+    FIELDS[name].read for name in ("name", "note", "loop", *COMPONENTS, "state", "sweep", "host")
+]
 _PLAIN_WORD = re.compile(r"[A-Za-z0-9_./+*][A-Za-z0-9_./+*-]*")
 _FLAGS = {"yes": "true", "no": "false"}
 _ORDER: dict[str, Callable[[Any, Any], bool]] = {
@@ -43,7 +48,7 @@ class Condition(Protocol):
 
 @dataclass(frozen=True)
 class Word:
-    """A word in the name, a tag or the note."""
+    """A word in the name, a tag, the note, or in what tells of the loop, its parts or the host."""
 
     text: str
 
@@ -52,7 +57,8 @@ class Word:
         wanted = self.text.casefold()
 
         def found(run: RunSummary) -> bool:
-            return any(wanted in text.casefold() for text in (run.name, run.note, *run.tags))
+            texts = [read(run) for read in _SEARCHED]
+            return any(wanted in text.casefold() for text in (*run.tags, *texts) if text)
 
         return found
 
@@ -87,6 +93,8 @@ class Literal:
     def equals(self, value: Any) -> bool:
         """Whether one value of a run is this."""
         number = as_number(value)
+        if isinstance(value, Progress) and "/" in self.text:
+            return str(value) == self.text
         if number is not None and self.number is not None:
             if self.end is not None:
                 return self.number <= number < self.end
@@ -110,6 +118,8 @@ class Compare:
     def test(self, keys: Vocabulary, *, strict: bool) -> Test:
         """See `Condition.test`."""
         key = find(keys, self.key, strict)
+        if strict and self.operator in _ORDER:
+            self._refuse_no_order(key, keys.runs)
         read, matches = key.read, self._matcher(key)
         if self.operator.startswith("!"):
             return lambda run: not matches(read(run))
@@ -143,6 +153,18 @@ class Compare:
         if isinstance(value, str) and value and literal.number is None:
             return in_order(value, literal.text)
         return False
+
+    def _refuse_no_order(self, key: Key, runs: Sequence[RunSummary]) -> None:
+        """A text is neither smaller nor larger than numbers, of which all values are."""
+        (literal,) = self.values
+        if literal.number is not None or key.kind not in ("any", "metric"):
+            return
+        values = [value for value in map(key.read, runs) if not is_missing(value)]
+        if values and all(as_number(value) is not None for value in values):
+            raise ConfigError(
+                f"{self}: {plain(self.key)} is a number",
+                f"Write a number, such as {self.key}{self.operator}{show(key.kind, values[0])}.",
+            )
 
     def __str__(self) -> str:
         listed = ",".join(quoted(literal.text) for literal in self.values)
@@ -205,6 +227,8 @@ def make_compare(key: str, operator: str, values: Sequence[str], now: float) -> 
     if operator.endswith("~"):
         return Compare(key, operator, (Literal(values[0]),), _pattern(values[0]))
     kind = FIELD_KINDS.get(ALIASES.get(key, key), "any")
+    if key == "state":  # all states are in small letters
+        values = [text.lower() for text in values]
     literals = tuple(_literal(kind, text, now) for text in values)
     return Compare(key, operator, literals)
 
@@ -240,7 +264,7 @@ def _literal(kind: str, text: str, now: float) -> Literal:
 _READ_BY: dict[str, Callable[[str], float]] = {
     "number": units.read_number,
     "metric": units.read_number,
-    "progress": units.read_number,
+    "progress": units.read_share,
     "duration": units.read_duration,
     "size": units.read_size,
 }

@@ -5,11 +5,12 @@ from __future__ import annotations
 import statistics
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from itertools import chain
 from typing import Any
 
 from engine.library.summary import RunSummary
-from engine.tables.cells import Spread, as_number, as_text, is_missing
-from engine.tables.keys import BROKEN, MEASURED, Key, Vocabulary
+from engine.tables.cells import Spread, are_same, as_number, identity, is_missing
+from engine.tables.keys import BROKEN, COMPONENTS, FIELDS, MEASURED, Key
 
 SEED = "phase1.trainer.seed"
 
@@ -19,7 +20,7 @@ PLACES = frozenset({"env.name", "env.output_root", "env.data_root", "data.root"}
 GROUP_SIZE = Key("runs", "number", lambda run: 1)
 """The number of runs in a row."""
 
-_COMPONENTS = ("loop", "encoder", "decoder", "latent_space")
+_DONE = "finished"
 _SHOWN_ELSEWHERE = frozenset({"loop", "phase1.trainer.epochs"})
 _NOTHING = object()
 
@@ -30,7 +31,7 @@ def differing_keys(runs: Sequence[RunSummary]) -> list[str]:
     Runs whose config is not known do not count.
     """
     configs = [run.config for run in runs if run.config]
-    paths = dict.fromkeys(path for config in configs for path in config)
+    paths = dict.fromkeys(chain.from_iterable(configs))
     return [
         path
         for path in paths
@@ -45,7 +46,7 @@ def telling_keys(runs: Sequence[RunSummary], at_most: int) -> tuple[list[str], l
     A key that only some runs have counts when those differ in it: what merely comes with a
     component does not.
     """
-    components = [name for name in _COMPONENTS if _differ(_values(runs, name))]
+    components = [name for name in ("loop", *COMPONENTS) if _differ(_values(runs, name))]
     set_by_hand = {word.lstrip("+~").split("=", 1)[0] for run in runs for word in run.overrides}
     paths = [path for path in differing_keys(runs) if _tells(path, runs)]
     paths.sort(key=lambda path: path not in set_by_hand)
@@ -55,22 +56,30 @@ def telling_keys(runs: Sequence[RunSummary], at_most: int) -> tuple[list[str], l
 
 def group(runs: Iterable[RunSummary], keys: Sequence[Key]) -> list[tuple[RunSummary, ...]]:
     """Runs that have the same values of all `keys` together, in the order of their first."""
-    groups: dict[tuple[str, ...], list[RunSummary]] = {}
+    groups: dict[Any, list[RunSummary]] = {}
     for run in runs:
-        groups.setdefault(tuple(as_text(key.read(run)) for key in keys), []).append(run)
+        groups.setdefault(tuple(identity(key.read(run)) for key in keys), []).append(run)
     return [tuple(members) for members in groups.values()]
 
 
-def keys_but_seed(runs: Sequence[RunSummary], vocabulary: Vocabulary) -> list[Key]:
-    """All in which the runs differ but the seed: what has to be the same in one row of seeds."""
-    return [vocabulary.find(path) for path in differing_keys(runs) if path != SEED]
+def seed_groups(runs: Sequence[RunSummary]) -> list[tuple[RunSummary, ...]]:
+    """Runs that differ in the seed alone together, in the order of their first.
+
+    A run without a config stands alone: nobody knows what its settings are.
+    """
+    paths = [path for path in differing_keys(runs) if path != SEED]
+    groups: dict[Any, list[RunSummary]] = {}
+    for number, run in enumerate(runs):
+        values = tuple(identity(run.config.get(path, _NOTHING)) for path in paths)
+        groups.setdefault(values if run.config else number, []).append(run)
+    return [tuple(members) for members in groups.values()]
 
 
 def value_of(key: Key, runs: Sequence[RunSummary]) -> Any:
     """The value of a row: of one run, or of several together.
 
-    Of several: mean and spread of what is measured, how many in each state, and for anything
-    else the value that they share, or None.
+    Of several: mean and spread of what is measured, how many have finished and in which states
+    the others are, and for anything else the value that they share, or None.
     """
     if key is GROUP_SIZE:
         return len(runs)
@@ -81,10 +90,7 @@ def value_of(key: Key, runs: Sequence[RunSummary]) -> Any:
     values = [key.read(run) for run in runs]
     if not _differ(values):
         return values[0]
-    if key.name == "state":
-        counts = Counter(run.state or BROKEN for run in runs)
-        return ", ".join(f"{n} {state}" for state, n in counts.most_common())
-    return None
+    return _states(runs) if key.name == "state" else None
 
 
 def spread(values: Iterable[Any]) -> Spread | None:
@@ -96,16 +102,25 @@ def spread(values: Iterable[Any]) -> Spread | None:
     return Spread(statistics.fmean(numbers), std, len(numbers))
 
 
+def _states(runs: Sequence[RunSummary]) -> str:
+    """`3 of 6 done, 2 lost, 1 running`."""
+    counts = Counter(run.state or BROKEN for run in runs)
+    done = counts.pop(_DONE, 0)
+    others = [f"{n} {state}" for state, n in counts.most_common()]
+    return ", ".join([f"{done} of {len(runs)} done", *others])
+
+
 def _tells(path: str, runs: Sequence[RunSummary]) -> bool:
     if path in _SHOWN_ELSEWHERE or path.endswith("._target_"):
         return False
     return _differ([run.config[path] for run in runs if path in run.config])
 
 
-def _values(runs: Sequence[RunSummary], attribute: str) -> list[Any]:
-    values = (getattr(run, attribute) for run in runs)
+def _values(runs: Sequence[RunSummary], field: str) -> list[Any]:
+    values = map(FIELDS[field].read, runs)
     return [value for value in values if not is_missing(value)]
 
 
 def _differ(values: Sequence[Any]) -> bool:
-    return any(value != values[0] for value in values[1:])
+    others = [value for value in values if value is not values[0]]  # few: configs share theirs
+    return any(not are_same(value, values[0]) for value in others)

@@ -17,6 +17,7 @@ import operator
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any
 
 from engine.errors import ConfigError
@@ -29,6 +30,8 @@ BROKEN = "broken"
 
 MEASURED = ("metric", "duration", "size")
 """Kinds of keys that a training measures; several runs have a mean of them."""
+
+COMPONENTS = ("encoder", "decoder", "latent_space")
 
 TRAINER = "phase1.trainer."
 
@@ -51,6 +54,20 @@ def _field(kind: str, attribute: str) -> tuple[str, Callable[[RunSummary], Any]]
     return kind, operator.attrgetter(attribute)
 
 
+def _component(attribute: str) -> tuple[str, Callable[[RunSummary], Any]]:
+    """A part of the model, of a run whose loop puts it together from such parts.
+
+    The config of a loop with a network of its own describes that under the name of the loop; the
+    components in it are those of other loops.
+    """
+
+    def read(run: RunSummary) -> Any:
+        own = run.loop is not None and f"{run.loop}.hidden_dims" in run.config
+        return None if own else getattr(run, attribute)
+
+    return "text", read
+
+
 _READERS: dict[str, tuple[str, Callable[[RunSummary], Any]]] = {
     "state": ("text", lambda run: run.state or BROKEN),
     "name": _field("text", "name"),
@@ -59,9 +76,7 @@ _READERS: dict[str, tuple[str, Callable[[RunSummary], Any]]] = {
     "cause": _field("text", "cause"),
     "problem": _field("text", "problem"),
     "loop": _field("text", "loop"),
-    "encoder": _field("text", "encoder"),
-    "decoder": _field("text", "decoder"),
-    "latent_space": _field("text", "latent_space"),
+    **{name: _component(name) for name in COMPONENTS},
     "seed": _field("number", "seed"),
     "epochs": _field("number", "epochs"),
     "epochs_done": _field("number", "epochs_done"),
@@ -125,17 +140,17 @@ class Vocabulary:
     @functools.cached_property
     def numbers(self) -> list[str]:
         """Losses and metrics of any run, in the order in which they first appear."""
-        return list(dict.fromkeys(name for run in self.runs for name in run.numbers))
+        return list(dict.fromkeys(chain.from_iterable(run.numbers for run in self.runs)))
 
     @functools.cached_property
     def results(self) -> list[str]:
         """Results of any run."""
-        return list(dict.fromkeys(name for run in self.runs for name in run.results))
+        return list(dict.fromkeys(chain.from_iterable(run.results for run in self.runs)))
 
     @functools.cached_property
     def paths(self) -> list[str]:
         """Config keys of any run."""
-        return list(dict.fromkeys(path for run in self.runs for path in run.config))
+        return list(dict.fromkeys(chain.from_iterable(run.config for run in self.runs)))
 
     def find(self, name: str) -> Key:
         """The key of that name.

@@ -10,7 +10,8 @@ r"""The filter language: which runs somebody wants to see.
     operator   = "=" | "!=" | "<" | "<=" | ">" | ">=" | "~" | "!~" ;
     values     = value, { ",", value } ;              several with = and != only: any of them
 
-- A word alone is looked for in the name, the tags and the note, in either case of its letters.
+- A word alone is looked for in the name, the tags, the note, the loop, its encoder, decoder and
+  latent space, the state, the sweep and the host, in either case of its letters.
 - `=` compares numbers as numbers and anything else letter for letter; `null` is "has none".
 - `~` searches for a regular expression, in either case of the letters.
 - A run that lacks the key matches none of `= < <= > >= ~`. `!=` and `!~` are what `=` and `~` are

@@ -23,7 +23,7 @@ _AT_KEY = re.compile(rf"""(?:^|[\s(])(?:has:)?(?P<key>{_KEY}*)$""", re.IGNORECAS
 
 _TEXT_OPERATORS = ("=", "!=", "~", "!~")
 _ORDER_OPERATORS = ("=", "!=", "<", "<=", ">", ">=")
-_WITH_VALUES = ("text", "words", "number", "any")
+WITH_VALUES = ("text", "words", "number", "any")
 """Kinds whose values come again; nobody types a loss or a time a second time."""
 
 
@@ -68,7 +68,7 @@ def _values(before: str, name: str, begun: str, vocabulary: Vocabulary) -> list[
         key = vocabulary.find(name)
     except ConfigError:
         return []
-    if key.kind not in _WITH_VALUES:
+    if key.kind not in WITH_VALUES:
         return []
     values = _beginning(begun.removeprefix('"'), known_values(key, vocabulary.runs))
     return [before + quoted(value) for value in values[:AT_MOST]]

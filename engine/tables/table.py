@@ -3,14 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from engine.errors import ConfigError
 from engine.library.summary import RunSummary
 from engine.tables.cells import as_number, as_text, is_missing
-from engine.tables.groups import GROUP_SIZE, group, keys_but_seed, telling_keys, value_of
-from engine.tables.keys import Key, Vocabulary
+from engine.tables.groups import (
+    GROUP_SIZE,
+    differing_keys,
+    group,
+    seed_groups,
+    telling_keys,
+    value_of,
+)
+from engine.tables.keys import TRAINER, Key, Vocabulary
+
+Group = tuple[RunSummary, ...]
 
 NEWEST_FIRST = ("-started",)
 
@@ -22,7 +31,7 @@ TELLING = 5
 class Row:
     """One line of a table."""
 
-    runs: tuple[RunSummary, ...]
+    runs: Group
     """One run, or those that are folded into this row."""
     values: tuple[Any, ...]
     """One for each column."""
@@ -35,6 +44,8 @@ class Table:
     keys: tuple[Key, ...]
     titles: tuple[str, ...]
     rows: tuple[Row, ...]
+    telling: tuple[str, ...] = ()
+    """Titles of the columns that are there because the runs differ in them."""
     left_out: tuple[str, ...] = ()
     """Keys in which the runs differ too, for which there was no column."""
 
@@ -64,10 +75,11 @@ def run_table(
         If there is no such key.
     """
     vocabulary = Vocabulary(runs, now)
-    default, left_out = ([], []) if _replace(columns) else _default(runs, vocabulary)
-    names = chosen(columns, default)
+    telling, left_out = ([], []) if _stand_alone(columns) else _telling(runs, vocabulary)
+    names = chosen(columns, _default(runs, telling, vocabulary))
     table = _table(names, [(run,) for run in runs], sort, vocabulary)
-    return table if columns else _with_left_out(table, left_out)
+    table = replace(table, telling=tuple(telling))
+    return table if columns else replace(table, left_out=tuple(left_out))
 
 
 def group_table(
@@ -94,13 +106,14 @@ def group_table(
     """
     vocabulary = Vocabulary(runs, now)
     if by is None:
-        keys, left_out = keys_but_seed(runs, vocabulary), list[str]()
+        groups = seed_groups(runs)
         by, left_out = _telling(runs, vocabulary, ignored="seed")
+        by += ["epochs"] if f"{TRAINER}epochs" in differing_keys(runs) else []
     else:
-        keys, left_out = [vocabulary.find(name) for name in by], []
+        groups, left_out = group(runs, [vocabulary.find(name) for name in by]), []
     names = chosen(columns, [*by, "runs", "state", *_measured(vocabulary), "duration"])
-    table = _table(names, group(runs, keys), sort, vocabulary)
-    return table if columns else _with_left_out(table, left_out)
+    table = _table(names, groups, sort, vocabulary)
+    return table if columns else replace(table, left_out=tuple(left_out))
 
 
 def sort_runs(
@@ -112,7 +125,7 @@ def sort_runs(
 
 def chosen(columns: Sequence[str], default: Sequence[str]) -> list[str]:
     """The columns that somebody asks for: `a,b` instead of the default, `+c` and `-d` beside it."""
-    if _replace(columns):
+    if _stand_alone(columns):
         names = [name.removeprefix("+") for name in columns if not name.startswith("-")]
     else:
         removed = {name[1:] for name in columns if name.startswith("-")}
@@ -123,18 +136,19 @@ def chosen(columns: Sequence[str], default: Sequence[str]) -> list[str]:
     return list(dict.fromkeys(names))
 
 
-def _replace(columns: Sequence[str]) -> bool:
+def _stand_alone(columns: Sequence[str]) -> bool:
     """Whether the columns stand for themselves, rather than change the default ones."""
     return any(name[:1] not in ("+", "-") for name in columns)
 
 
-def _default(runs: Sequence[RunSummary], vocabulary: Vocabulary) -> tuple[list[str], list[str]]:
-    """The columns of a table of runs, and the keys for which there was none."""
-    telling, left_out = _telling(runs, vocabulary)
+def _default(
+    runs: Sequence[RunSummary], telling: Sequence[str], vocabulary: Vocabulary
+) -> list[str]:
+    """The columns of a table of runs; `telling` are those that tell them apart."""
     names = ["state", "name", *telling, "progress", *_measured(vocabulary)]
     names += ["eta"] if any(run.eta_s is not None for run in runs) else []
     names += ["age", "duration"]
-    return names + (["problem"] if any(run.problem for run in runs) else []), left_out
+    return names + (["problem"] if any(run.problem for run in runs) else [])
 
 
 def _telling(
@@ -156,7 +170,7 @@ def _measured(vocabulary: Vocabulary) -> list[str]:
 
 def _table(
     names: Sequence[str],
-    groups: Sequence[tuple[RunSummary, ...]],
+    groups: Sequence[Group],
     sort: Sequence[str],
     vocabulary: Vocabulary,
 ) -> Table:
@@ -166,34 +180,34 @@ def _table(
     return Table(keys, tuple(names), tuple(rows))
 
 
-def _with_left_out(table: Table, left_out: Sequence[str]) -> Table:
-    return Table(table.keys, table.titles, table.rows, tuple(left_out))
-
-
 def _find(name: str, vocabulary: Vocabulary) -> Key:
     return GROUP_SIZE if name == GROUP_SIZE.name else vocabulary.find(name)
 
 
-def _sorted(
-    groups: Iterable[tuple[RunSummary, ...]], sort: Sequence[str], vocabulary: Vocabulary
-) -> list[tuple[RunSummary, ...]]:
+def _sorted(groups: Iterable[Group], sort: Sequence[str], vocabulary: Vocabulary) -> list[Group]:
     ordered = list(groups)
     for name in reversed(sort):
-        key = _find(name.removeprefix("-"), vocabulary)
+        key, down = _find(name.removeprefix("-"), vocabulary), name.startswith("-")
         values = {id(runs): value_of(key, runs) for runs in ordered}
-        there = [runs for runs in ordered if not _unordered(values[id(runs)])]
-        missing = [runs for runs in ordered if _unordered(values[id(runs)])]
-        there.sort(key=lambda runs: _rank(values[id(runs)]), reverse=name.startswith("-"))
-        ordered = there + missing
+        numbers, texts, missing = _sorts(ordered, values)
+        numbers.sort(key=lambda runs: as_number(values[id(runs)]) or 0, reverse=down)
+        texts.sort(key=lambda runs: as_text(values[id(runs)]).casefold(), reverse=down)
+        ordered = numbers + texts + missing
     return ordered
+
+
+def _sorts(groups: Iterable[Group], values: dict[int, Any]) -> tuple[list[Group], ...]:
+    """Those with a number, with anything else, and with nothing that has a place in an order."""
+    numbers: list[Group] = []
+    texts: list[Group] = []
+    missing: list[Group] = []
+    for runs in groups:
+        value = values[id(runs)]
+        of_number = as_number(value) is not None
+        (missing if _unordered(value) else numbers if of_number else texts).append(runs)
+    return numbers, texts, missing
 
 
 def _unordered(value: Any) -> bool:
     """Whether a value has no place in an order: missing, or a number that is not finite."""
     return is_missing(value) or (isinstance(value, float) and as_number(value) is None)
-
-
-def _rank(value: Any) -> tuple[int, float, str]:
-    """Numbers by size, then anything else by its text."""
-    number = as_number(value)
-    return (1, 0.0, as_text(value).casefold()) if number is None else (0, number, "")

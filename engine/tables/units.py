@@ -117,6 +117,21 @@ def read_number(text: str) -> float:
     raise ValueError("write a number such as 20, 0.001 or 3e-4")
 
 
+def read_share(text: str) -> float:
+    """`0.5`, or `10/20`, as a part of one.
+
+    Raises
+    ------
+    ValueError
+        If it is neither.
+    """
+    done, slash, total = text.partition("/")
+    try:
+        return read_number(done) / (read_number(total) if slash else 1)
+    except (ValueError, ZeroDivisionError):
+        raise ValueError("write how much is done, such as 0.5 or 10/20") from None
+
+
 def read_duration(text: str) -> float:
     """`90`, `90s`, `5min`, `1h30m`, `2d` in seconds.
 

@@ -57,8 +57,9 @@ def load_last(run_dir: RunDir) -> dict[str, Any]:
             f"{run_dir.last} has format {found}, and this version goes on from {FORMAT} only",
             "Its weights can still be read; start a new run to train on.",
         )
-    counts = (state.get("epoch"), state.get("step"), state.get("total_time_s"))
-    if not all(isinstance(count, int | float) and count >= 0 for count in counts):
+    counts = (state.get("epoch"), state.get("step"))
+    time_s = state.get("total_time_s")
+    if not all(type(n) is int and n >= 0 for n in counts) or not isinstance(time_s, int | float):
         raise FactsError(f"{run_dir.last} is damaged: it does not say how far the run was")
     return state
 
@@ -72,6 +73,8 @@ def load_checkpoint(path: str | os.PathLike[str]) -> dict[str, Any]:
         If there is no such file, or it is no checkpoint.
     """
     path = Path(path)
+    if path.exists() and not path.is_file():
+        raise FactsError(f"{path} is no regular file")
     try:
         return torch.load(path, map_location="cpu", weights_only=True)
     except FileNotFoundError as error:

@@ -21,8 +21,8 @@ def explained(error: Exception, where: str, cfg: Any, device: torch.device) -> E
     if isinstance(error, NonFiniteLoss):
         told = TrainingError(
             f"{error.message}{where}; nothing was saved of it",
-            f"Lower phase1.trainer.lr (now {cfg.phase1.trainer.lr:g}), "
-            "or set phase1.trainer.clip_grad_norm=1.0.",
+            f"Start a new run with a lower phase1.trainer.lr (now {cfg.phase1.trainer.lr:g}), "
+            "or with phase1.trainer.clip_grad_norm=1.0.",
         )
     elif is_out_of_memory(error):
         told = out_of_memory(cfg, device, where)

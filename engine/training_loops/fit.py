@@ -25,6 +25,9 @@ from engine.utils import TrainingProgressShower
 
 log = logging.getLogger("engine")
 
+_RECENT = 5
+"""Epochs whose mean time tells how long the others will take."""
+
 ValFigureData = Callable[[set[str], Means], dict[str, Any]]
 
 
@@ -68,9 +71,7 @@ class Fit:
         self.best_weights: dict[str, Any] | None = None
         self._last_val = Means()
         self._train_pass: TrainPass | None = None
-        self._record: dict[str, Any] | None = None
-        self._first_epoch = 0
-        self._started = time.perf_counter()
+        self._last_numbers: dict[str, Any] | None = None
 
     def run(self) -> dict[str, Any]:
         """All epochs that are left, then the test split with the best weights.
@@ -108,7 +109,6 @@ class Fit:
         if past is not None and goes_on:
             past.test_loss = None
         self.session.forget_rows(self._epochs_done, test=goes_on)
-        self._first_epoch = self._epochs_done
 
     def _load(self, checkpoint: dict[str, Any], past: Past) -> None:
         try:
@@ -122,15 +122,17 @@ class Fit:
             self.best_weights = self._saved_best(past.epochs_done)
         if self.best_weights is None:
             self.best_loss = float("inf")
-        if self._record is not None and past.lacks_last_epoch:
+        if self._last_numbers is not None and past.lacks_last_epoch:
             self.session.epoch = past.epochs_done - 1
-            self.session.end_epoch(**self._record, figure_data=lambda due: {})
+            self.session.end_epoch(**self._last_numbers, figure_data=lambda due: {})
 
     def _restore(self, checkpoint: dict[str, Any], fit: dict[str, Any]) -> None:
         self.objective.load_state_dict(checkpoint)
         self.early.load_state_dict(fit["early"])
-        self.best_loss, self.best_epoch = fit["best_loss"], fit["best_epoch"]
-        self._record = fit["record"]
+        self.best_loss, self.best_epoch = float(fit["best_loss"]), int(fit["best_epoch"])
+        self._last_numbers = fit["last_numbers"]
+        if self._last_numbers is not None:
+            self._last_numbers = {k: dict(self._last_numbers[k]) for k in ("numbers", "metrics")}
         if fit["train_pass"] is not None:
             device = self.session.device
             self._train_pass = TrainPass.from_state_dict(fit["train_pass"], device)
@@ -212,7 +214,7 @@ class Fit:
 
         `last.pt` comes first: whatever a crash leaves out after it can be made up from it.
         """
-        self._record = {"numbers": numbers, "metrics": metrics}
+        self._last_numbers = {"numbers": numbers, "metrics": metrics}
         self.early.update(numbers["val_loss"])
         better = numbers["val_loss"] < self.best_loss
         if better:
@@ -228,7 +230,7 @@ class Fit:
             "best_loss": self.best_loss,
             "best_epoch": self.best_epoch,
             "early": self.early.state_dict(),
-            "record": self._record,
+            "last_numbers": self._last_numbers,
             "train_pass": train.state_dict() if train is not None else None,
         }
         random = train.random if train is not None and train.random else random_state()
@@ -283,6 +285,6 @@ class Fit:
     def _epoch_line(self, numbers: dict[str, float]) -> str:
         """What is said of the epoch that has just ended."""
         done = self._epochs_done
-        elapsed = time.perf_counter() - self._started
-        left = (self.epochs - done) * elapsed / max(1, done - self._first_epoch)
+        times = [t for t in self.session.histories["epoch_time_s"][-_RECENT:] if t is not None]
+        left = (self.epochs - done) * sum(times) / max(1, len(times))
         return epoch_line(numbers, done, self.epochs, self.best_epoch == done - 1, left)

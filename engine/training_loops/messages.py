@@ -25,7 +25,7 @@ def epoch_line(
 def result_lines(result: dict[str, Any], done: int, epochs: int) -> Iterator[str]:
     """How it ended: the best loss beside that of predicting the mean."""
     if result["test_loss"] is None:
-        yield f"stopped after {done} of {epochs} epochs"
+        yield f"stopped after {done} of {epochs} epochs; engine resume goes on with it"
     if result["best_val_loss"] is not None:
         yield (
             f"best validation loss {digits(result['best_val_loss'])} in epoch "

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+from engine.errors import DataError, FactsError
 from engine.facts import RunDir, read_scalars
 from engine.facts.follow import EventFollower
 from engine.training_loops.checkpoints import load_last
@@ -19,11 +20,14 @@ class Past:
 
     checkpoint: dict[str, Any] | None = None
     epochs: dict[int, dict[str, Any]] = field(default_factory=dict)
-    """Epoch to its `on_epoch_end` line, for the epochs that the checkpoint has behind it."""
+    """Epoch to its `on_epoch_end` line."""
     rows: set[tuple[int, str]] = field(default_factory=set)
     """Epoch and split of each row of the scalars."""
     test_loss: float | None = None
     """What the `on_test_end` line says that follows the last epoch, if there is one."""
+
+    n_events: Any = None
+    """How many events of each split the last start found in the data."""
 
     @property
     def epochs_done(self) -> int:
@@ -46,6 +50,21 @@ class Past:
         if self.checkpoint is None or not self.checkpoint.get("at_epoch_end"):
             return False
         return self.epochs_done > 0 and self.epochs_done - 1 not in self.epochs
+
+    def require_same_data(self, n_events: dict[str, int]) -> None:
+        """Refuse to go on with other data than those that the run began with.
+
+        Raises
+        ------
+        DataError
+            If a split has another number of events.
+        """
+        if self.n_events is not None and self.n_events != n_events:
+            raise DataError(
+                f"the data are not those that the run began with: {n_events} events instead of "
+                f"{self.n_events}",
+                "Start a new run with them, or name the old file with data.path=FILE.",
+            )
 
     def numbers(self) -> list[dict[str, Any]]:
         """For each recorded epoch its losses, times and metrics; empty where a line is lost."""
@@ -72,15 +91,22 @@ def read_past(run_dir: RunDir) -> Past | None:
         for record in batch.records:
             _take_in(past, record)
     past.rows = {_row_key(row) for row in read_scalars(run_dir.path)}
+    if past.epochs_done > max(past.epochs, default=-1) + 2:
+        raise FactsError(
+            f"{run_dir.last} has {past.epochs_done} epochs behind it, the facts {len(past.epochs)}",
+            "They do not belong to the same run.",
+        )
     return past
 
 
 def _take_in(past: Past, record: dict[str, Any]) -> None:
     epoch = record.get("epoch")
-    if record["moment"] == "on_epoch_end" and isinstance(epoch, int):
+    if record["moment"] == "on_start":
+        data = record.get("meta", {}).get("data") if isinstance(record.get("meta"), dict) else None
+        past.n_events = data.get("n_events") if isinstance(data, dict) else None
+    elif record["moment"] == "on_epoch_end" and type(epoch) is int:
         past.test_loss = None
-        if epoch < past.epochs_done:
-            past.epochs[epoch] = record
+        past.epochs[epoch] = record
     elif record["moment"] == "on_test_end":
         metrics = record.get("metrics")
         loss = metrics.get("test_loss") if isinstance(metrics, dict) else None

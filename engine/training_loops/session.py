@@ -113,6 +113,9 @@ class Session:
 
     def start(self, data: dict[str, Any], metrics: dict[str, float]) -> None:
         """Say what is trained on what, before the first step, and from where it goes on."""
+        if self.past is not None:
+            self.past.require_same_data(data["n_events"])
+            self.forget_rows(self.past.epochs_done, test=self.past.checkpoint is None)
         self._begun = True
         meta: dict[str, Any] = {"device": str(self.device), "data": data}
         meta["attempt"] = self._attempt.number if self._attempt else None
@@ -121,7 +124,6 @@ class Session:
         if done is not None:
             meta["resumed_from"] = {"epoch": done, "step": self.step}
             where = {"epoch": done}
-        self._require_ownership()
         self.emit("on_start", metrics=metrics, meta=meta, **where)
         run = self.run_dir.run_id if self.run_dir else "a run that leaves nothing behind"
         log.info(f"{run}: {data['n_events']['train']:,} events to train on, {self.device}")
@@ -137,14 +139,12 @@ class Session:
         if self.run_dir is None or now < self._next_progress:
             return
         self._next_progress = now + self.cfg.logging.get("progress_every_s", 10)
-        self._require_ownership()
         self.emit("on_progress", train_loss=loss, throughput=throughput)
 
     def end_epoch(
         self, numbers: dict[str, float], metrics: dict[str, float], figure_data: FigureData
     ) -> None:
         """Record an epoch: `numbers` are the losses, the time, the throughput and the memory."""
-        self._require_ownership()
         self._remember(numbers | metrics)
         self._write_scalars("val", self.epoch or 0, numbers, metrics)
         self.emit("on_epoch_end", metrics=metrics, figure_data=figure_data, **numbers)
@@ -165,7 +165,6 @@ class Session:
 
     def end(self, metrics: dict[str, float], figure_data: FigureData, stopped: bool) -> None:
         """Close the facts, with the last epoch that came to its end."""
-        self._require_ownership()
         self.epoch = self._last_epoch
         self._ended = True
         self.emit("on_train_end", metrics=metrics, figure_data=figure_data, stopped=stopped)
@@ -189,6 +188,7 @@ class Session:
         """
         if self.run_dir is None:
             return
+        self._require_ownership()
         payload = build_event_payload(
             moment,
             self.run_dir.path,
@@ -237,6 +237,7 @@ class Session:
     def save_best(self, weights: dict[str, Any]) -> None:
         """Keep the weights with the lowest validation loss so far."""
         if self.run_dir is not None:
+            self._require_ownership()
             save_best(self.run_dir, weights)
 
     def load_best(self) -> dict[str, Any] | None:
@@ -254,6 +255,7 @@ class Session:
     ) -> None:
         if self.run_dir is None or (self.past and (epoch, split) in self.past.rows):
             return
+        self._require_ownership()
         names = ("train_loss", "val_loss", "epoch_time_s", "throughput", "max_memory_mib")
         fixed = {name: numbers.get(name) for name in names}
         append_scalars_csv(

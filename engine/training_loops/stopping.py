@@ -23,9 +23,11 @@ class StopSignals:
     def __enter__(self) -> StopSignals:
         if threading.current_thread() is threading.main_thread():
             for signum in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-                ignored = signal.getsignal(signum) is signal.SIG_IGN
-                if not (ignored and signum == signal.SIGHUP):  # nohup ignores it
+                before = signal.getsignal(signum)
+                if not (before is signal.SIG_IGN and signum == signal.SIGHUP):  # nohup ignores it
                     self._before[signum] = signal.signal(signum, self._receive)
+                    # An import that was under way may have swallowed what the handler raised.
+                    self.received = self.received or getattr(before, "received", None)
         return self
 
     def __exit__(
@@ -79,4 +81,4 @@ class EarlyStopping:
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Go on from what `state_dict` gave."""
-        self.best, self.waited = state["best"], state["waited"]
+        self.best, self.waited = float(state["best"]), int(state["waited"])

@@ -23,11 +23,12 @@ HOSTILE = "it's $(touch pwned) `touch pwned` é;&!|*?[x]~#\\"
 
 @pytest.fixture
 def root(own_folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Two runs in `outputs`."""
+    """Three runs in `outputs`, one of them lost."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(own_folder / "cache"))
     runs = own_folder / "outputs" / "runs"
     for seed, name in enumerate(["run_one", "run_two words"]):
         make_run(runs / name, seed=seed, epochs=2)
+    make_run(runs / "run_lost", epochs=1, planned=2, end=None)
     write_labels(RunDir(runs / "run_one"), Labels(tags=("paper",)))
     return runs
 
@@ -58,10 +59,25 @@ def offered(
         ("engine runs tag=", ["tag=paper"]),
         ("engine runs --filter lr=", ["lr=0.001", "lr=0.01"]),
         ("engine runs --limit ", []),
-        ("engine stop run_", ["run_one ", "run_two words "]),
-        ("engine stop --root outputs/runs/run_one r", ["run_one "]),
-        ("engine stop --root=nowhere r", []),
+        ("engine show run_", ["run_one ", "run_two words ", "run_lost "]),
+        ("engine show --root outputs/runs/run_one r", ["run_one "]),
+        ("engine show --root=nowhere r", []),
         ("engine tag run_one --add p", ["paper"]),
+        ("engine tag run_one +p", ["+paper "]),
+        ("engine tag run_one -p", ["-paper "]),
+        ("engine tag run_one --ad", ["--add "]),
+        ("engine note run_one +p", []),
+        ("engine show one", ["run_one "]),
+        ("engine show last~", ["last~1 ", "last~2 "]),
+        ("engine plot latent_space=v", ["latent_space=vq"]),
+        ("engine show pap", ["paper "]),
+        ("engine show al", ["all "]),
+        ("engine stop run_", []),
+        ("engine kill ru", []),
+        ("engine resume run_", ["run_lost "]),
+        ("engine export run_one -o ", ["\t"]),
+        ("engine show ./", ["\t"]),
+        ("engine show --root ", ["\t"]),
         ("engine nonsense ", []),
         ("engine train phase1/latent_space=v", ["phase1/latent_space=vq"]),
     ],
@@ -79,6 +95,34 @@ def test_words_are_completed(
     assert bool(found) == bool(expected)
 
 
+def test_a_name_that_reads_as_an_option_or_a_tag_is_offered_as_a_path(
+    root: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in ("-rf", "+plus", "~home"):
+        make_run(root / name, epochs=1)
+    paths = offered("engine show ./outputs", monkeypatch, capsys)
+    assert paths == ["\t", *(f"./outputs/runs/{name} " for name in ("+plus", "-rf", "~home"))]
+    for path in paths[1:]:
+        assert main(["show", path.strip()]) == 0
+    assert "-rf " not in offered("engine show -", monkeypatch, capsys)
+
+
+def test_an_archived_run_is_offered_when_it_is_the_only_one_that_fits(
+    root: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_labels(RunDir(root / "run_one"), Labels(archived=True))
+    assert "run_one " not in offered("engine show run_", monkeypatch, capsys)
+    assert offered("engine show run_o", monkeypatch, capsys) == ["run_one "]
+
+
+def test_what_a_quote_cannot_hold_is_not_offered(
+    root: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    make_run(root / "bang!", epochs=1)
+    assert offered('engine show "ban', monkeypatch, capsys) == []
+    assert offered("engine show 'ban", monkeypatch, capsys) == ["bang! "]
+
+
 def test_every_command_completes_its_options(
     root: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -90,7 +134,7 @@ def test_completing_loads_neither_hydra_nor_torch(root: Path) -> None:
     code = (
         "import sys; from engine.cli import main; main(['-sc', 'query=bash']); print(*sys.modules)"
     )
-    for line in ("engine ", "engine runs --", "engine runs latent", "engine stop r"):
+    for line in ("engine ", "engine runs --", "engine runs latent", "engine show r"):
         answer = subprocess.run(
             [sys.executable, "-c", code],
             env=os.environ | {"COMP_LINE": line, "COMP_POINT": str(len(line))},
@@ -131,7 +175,7 @@ compadd() { print -rl -- "$@" }
 eval "$(engine --shell-completion install=zsh)"
 words=(engine runs seed=0 latent_space=) CURRENT=4 PREFIX=latent_space=
 _engine_complete
-words=(engine stop "'run_t") CURRENT=3 QIPREFIX="'" PREFIX=run_t
+words=(engine show "'run_t") CURRENT=3 QIPREFIX="'" PREFIX=run_t
 _engine_complete
 """
 
@@ -143,7 +187,7 @@ def script(shell: str, text: str, *arguments: str) -> list[str]:
 
 
 def test_the_shells_complete_with_the_installed_function(root: Path, with_engine: None) -> None:
-    lines = ("engine ru", "engine runs latent_space=", "engine stop run_t", "engine stop 'run_t")
+    lines = ("engine ru", "engine runs latent_space=", "engine show run_t", "engine show 'run_t")
     answers = script("bash", IN_BASH, *lines)
     assert answers[:8] == [
         *("runs ", ""),
@@ -152,13 +196,13 @@ def test_the_shells_complete_with_the_installed_function(root: Path, with_engine
         "run_two words",
         "",
     ]
-    assert answers[-2] == "complete -o bashdefault -o default -o nospace -F _engine_complete engine"
+    assert answers[-2] == "complete -o nospace -F _engine_complete engine"
     assert answers[-1] == "gone"
     if shutil.which("zsh"):
         answers = script("zsh", IN_ZSH)
         assert answers[0] == "_engine_complete engine"
-        assert answers[1:5] == ["-S", "", "--", "latent_space=vq"]
-        assert answers[5:] == ["--", "run_two words"]
+        assert answers[1:6] == ["-U", "-S", "", "--", "latent_space=vq"]
+        assert answers[6:] == ["-U", "--", "run_two words"]
 
 
 @pytest.mark.parametrize("typed", ["it", "'it", "it\\'s\\ "])
@@ -167,7 +211,7 @@ def test_a_hostile_name_reaches_the_command_as_it_is(
 ) -> None:
     (own_folder / "outputs" / HOSTILE / "facts").mkdir(parents=True)
     (own_folder / "outputs" / "it\x1b[31m\nhas control characters" / "facts").mkdir(parents=True)
-    (inserted,) = script("bash", IN_BASH, f"engine stop {typed}")[:-3]
+    (inserted,) = script("bash", IN_BASH, f"engine show {typed}")[:-3]
     closed = inserted + "'" if typed.startswith("'") else inserted
     shown = script("bash", f"printf '%s\\n' {'' if typed[0] != chr(39) else chr(39)}{closed}")
     assert shown == [HOSTILE]

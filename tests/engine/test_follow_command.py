@@ -15,7 +15,7 @@ import pytest
 
 from engine.cli import main
 from engine.cli.event_lines import Teller
-from engine.cli.follow import Printer, follow, looks
+from engine.cli.follow import Look, Printer, follow, looks
 from engine.facts import RunDir, read_events
 from tests.bench.tree import BEGUN, config_of, events_of, line_of, make_run
 
@@ -40,7 +40,14 @@ class Training:
 
     def follow(self, lines: int | None = None, as_json: bool = False) -> int:
         all_looks = looks(self.path, self.wait, lambda: self.time)
-        return follow(self.path, Printer(lines, as_json), all_looks, once=False)
+        return follow(self.path, Printer(lines, as_json), bounded(all_looks), once=False)
+
+
+def bounded(all_looks: Iterator[Look]) -> Iterator[Look]:
+    """At most a hundred looks: none of these runs needs more, and a mistake must not last."""
+    for number, look in enumerate(all_looks):
+        assert number < 100, "the following does not end"
+        yield look
 
 
 def a_run(folder: Path, end: str | None = "on_train_end") -> tuple[RunDir, list[str]]:
@@ -60,8 +67,9 @@ def append(run: RunDir, text: str) -> Callable[[], object]:
 
 
 def moments(text: str) -> list[str]:
-    """The first word of every event that was told."""
-    return [line.split()[2] for line in text.splitlines() if not line.startswith("--")]
+    """The first word of every event that was told; `epoch` for its count."""
+    words = [line.split()[1] for line in text.splitlines() if not line.startswith("--")]
+    return ["epoch" if word.startswith("[") else word for word in words]
 
 
 def test_every_event_is_told_once_in_order_until_the_end(
@@ -195,6 +203,24 @@ def test_what_cannot_be_read_or_asked_is_an_error(
     assert "events.jsonl" in capsys.readouterr().err
 
 
+def test_facts_that_may_not_be_read_are_a_sentence(
+    own_folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make_run(own_folder / "outputs" / "run", epochs=1)
+    open_file = os.open
+
+    def refuse(path: Any, *args: Any, **words: Any) -> int:
+        if str(path).endswith("facts"):
+            raise PermissionError(13, "Permission denied", path)
+        return open_file(path, *args, **words)
+
+    monkeypatch.setattr(os, "open", refuse)
+    assert main(["follow", "run"]) == 1
+    error = capsys.readouterr().err
+    assert "cannot read" in error
+    assert "unexpected" not in error
+
+
 def test_a_reader_that_goes_away_ends_it_in_silence(own_folder: Path) -> None:
     make_run(own_folder / "outputs" / "run", epochs=2000)
     command = [sys.executable, "-m", "engine", "follow", "last", "--json"]
@@ -222,16 +248,70 @@ def test_an_interrupt_ends_the_following_with_130(own_folder: Path) -> None:
 
 def test_a_line_tells_what_matters() -> None:
     teller = Teller()
-    told = [teller.tell(record) for record in records()]
-    assert told[0].endswith("attempt 2, on node7, going on after 5 epochs and 1,200 steps")
-    assert told[1].endswith("progress    step 1,250  loss 0.5  900 events/s")
-    assert (
-        told[2].split("  ", 1)[1].startswith("epoch       5  [6/20]  train_loss 0.5  val_loss 0.4")
-    )
-    assert "val_loss 0.4 (best)  token_mse 0.25  3.0s" in told[2]
-    assert "val_loss nan" in told[3]
-    assert "(best)" not in told[3]
-    assert told[4].endswith("failed      ValueError: no")
+    told = [teller.tell(record).strip() for record in records()]
+    assert told[0].split(maxsplit=1) == [
+        "start",
+        "attempt 2, on node7, going on after 5 epochs and 1,200 steps",
+    ]
+    assert told[1] == "progress  step 1,250  train 0.5000   0.9k events/s"
+    assert told[2] == "[ 6/20]  train 0.5000   val 0.4000 *  0.9k events/s  3.0 s  ETA 0:42"
+    assert told[3] == "[ 7/20]  train 0.5000   val nan"
+    assert told[4] == "[ 8/20]  train 1.00e-03  val 0.4500"
+    assert told[5] == "failed    ValueError: no"
+
+
+def test_metrics_are_told_when_asked_for() -> None:
+    told = [Teller(metrics=metrics).tell(list(records())[2]) for metrics in (False, True)]
+    assert told[1] == f"{told[0]}  token_mse 0.25"
+
+
+def test_an_epoch_fits_a_terminal_and_all_stand_in_columns(
+    own_folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    make_run(own_folder / "outputs" / "run", epochs=120)
+    assert main(["follow", "run", "--lines", "122"]) == 0
+    lines = [line for line in capsys.readouterr().out.splitlines() if "ETA" in line]
+    assert len(lines) == 120
+    assert max(map(len, lines)) <= 80
+    for word in ("train", "val", "events/s"):
+        assert len({line.index(word) for line in lines}) <= (2 if word == "events/s" else 1)
+    assert lines[-1].endswith("ETA 0:00")
+
+
+def test_the_best_epoch_is_told_from_all_of_the_past(
+    own_folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = make_run(own_folder / "outputs" / "run", epochs=30)
+    epochs = read_events(path).of("on_epoch_end")
+    best = [
+        e["epoch"]
+        for n, e in enumerate(epochs)
+        if e["val_loss"] < min((before["val_loss"] for before in epochs[:n]), default=9.0)
+    ]
+    assert 1 < len(best) < 30
+    for lines in (32, 12):
+        assert main(["follow", "run", "--lines", str(lines)]) == 0
+        told = [line for line in capsys.readouterr().out.splitlines() if "[" in line]
+        marked = [int(line.split("[")[1].split("/")[0]) - 1 for line in told if " * " in line]
+        assert marked == [epoch for epoch in best if epoch >= 32 - lines]
+
+
+def test_the_past_is_printed_as_it_is_read_and_never_held(
+    own_folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run, lines = a_run(own_folder)
+    run.events.write_text(f"{lines[0]}\n" + f"{lines[1]}\n" * 3000)
+    printer = Printer(None, as_json=True)
+    all_looks = looks(run.path)
+    printer.show(next(all_looks), last=False)
+    first = capsys.readouterr().out.splitlines()
+    assert first[0] == lines[0]
+    assert len(first) < 3001
+
+    formatted: list[object] = []
+    monkeypatch.setattr(Teller, "tell", lambda self, record: formatted.append(record) or "told")
+    assert main(["follow", str(run.path), "--once", "--lines", "7"]) == 0
+    assert len(formatted) == 7
 
 
 def records() -> Iterator[dict[str, Any]]:
@@ -242,6 +322,7 @@ def records() -> Iterator[dict[str, Any]]:
     yield {"moment": "on_progress", "step": 1250, "train_loss": 0.5, "throughput": 900.0}
     epoch = {"moment": "on_epoch_end", "epoch": 5, "train_loss": 0.5, "val_loss": 0.4}
     metrics = {"token_mse": 0.25, "train_token_mse": 1.0, "lr": 0.1}
-    yield epoch | {"metrics": metrics, "epoch_time_s": 3.0}
+    yield epoch | {"metrics": metrics, "epoch_time_s": 3.0, "throughput": 900.0}
     yield epoch | {"epoch": 6, "val_loss": None, "nonfinite": ["val_loss"]}
+    yield epoch | {"epoch": 7, "val_loss": 0.45, "train_loss": 0.001}
     yield {"moment": "on_exception", "error": "ValueError: no\nmore"}

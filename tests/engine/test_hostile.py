@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import os
 import pickle
 import re
+import struct
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +23,8 @@ ESCAPES = "\x1b]0;title\x07\x1b[31mred\x1b[2J\x9b2J\x00\x08\u202e"
 MARKUP = "<script>alert(1)</script>[bold]__proto__'\"&|*_`"
 CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 
-SECRET = "the secret of another file"
+SECRET = "the-secret-of-another-file"
+SECRET_NUMBER = "0.73571113"
 
 
 class Marker:
@@ -173,32 +176,82 @@ def test_a_saved_config_and_a_checkpoint_execute_nothing(
     assert not marker.path.exists()
 
 
+def a_run_of_links(folder: Path, elsewhere: Path, links: str) -> Path:
+    """A run whose files are those of another one, but for its first attempt."""
+    other = RunDir(make_run(elsewhere, epochs=2))
+    for file in (other.events, other.hydra / "overrides.yaml", other.log):
+        text = file.read_text().replace("token_mse", SECRET).replace("vq", SECRET)
+        file.write_text(re.sub(r'("(?:best_)?val_loss":)[0-9.]+', rf"\g<1>{SECRET_NUMBER}", text))
+    other.labels.write_text(json.dumps({"tags": ["a-secret"], "note": SECRET}))
+    other.figures.mkdir()
+    picture = struct.pack(">8sI4sII", b"\x89PNG\r\n\x1a\n", 13, b"IHDR", 1, 1)
+    (other.figures / "passport.png").write_bytes(picture + SECRET.encode())
+    run = RunDir(folder)
+    for place in (other.log, other.labels):
+        (run.path / place.name).parent.mkdir(parents=True, exist_ok=True)
+        (run.path / place.name).symlink_to(place)
+    for place in (other.facts, other.hydra, other.figures):
+        mine = run.path / place.name
+        if links == "folders":
+            mine.symlink_to(place)
+            continue
+        mine.mkdir()
+        for file in place.iterdir():
+            (mine / file.name).symlink_to(file)
+    run.attempts.mkdir()
+    (run.attempts / "1.json").write_text('{"attempt": 1, "pid": 1, "host": "node"}')
+    run.launch.write_text('{"run_id": "x", "state": "ended"}')
+    return run.path
+
+
+@pytest.mark.parametrize("links", ["files", "folders"])
 @pytest.mark.parametrize(
     "words",
     [
         ["runs"],
-        ["show", "linked", "--events"],
-        ["show", "linked", "--log", "9"],
-        ["follow", "linked", "--json"],
-        ["export", "linked", "--curves"],
-        ["plot", "linked"],
-        ["report", "linked", "-o", "-"],
+        ["runs", "--json", "--all"],
+        ["show", "mine", "--events"],
+        ["show", "mine", "--json"],
+        ["show", "mine", "--log", "9"],
+        ["follow", "mine"],
+        ["follow", "mine", "--json"],
+        ["export", "mine"],
+        ["export", "mine", "--curves"],
+        ["plot", "mine", "val_loss", "--json"],
+        ["plot", "mine", "--list"],
+        ["diff", "mine", "good", "--all"],
+        ["tag", "mine"],
+        ["note", "mine"],
+        ["report", "mine", "good", "-o", "-"],
+        ["report", "mine", "-o", "-"],
     ],
     ids=" ".join,
 )
 def test_what_lies_behind_a_link_is_not_told(
-    own_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], words: list[str]
+    own_folder: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    words: list[str],
+    links: str,
 ) -> None:
-    elsewhere = make_run(tmp_path / "elsewhere", epochs=1)
-    events = RunDir(elsewhere).events
-    events.write_text(events.read_text().replace("token_mse", SECRET))
-    RunDir(elsewhere).log.write_text(SECRET)
-    run = RunDir(own_folder / "outputs" / "linked")
-    run.facts.mkdir(parents=True)
-    run.events.symlink_to(events)
-    run.log.symlink_to(RunDir(elsewhere).log)
+    make_run(own_folder / "outputs" / "good", epochs=2)
+    path = a_run_of_links(own_folder / "outputs" / "mine", tmp_path / "elsewhere", links)
     code = main(words)
     out, err = capsys.readouterr()
-    assert SECRET not in out + err
+    encoded = base64.b64encode((path / "figures" / "passport.png").read_bytes()).decode()
+    for secret in (SECRET, SECRET_NUMBER, "a-secret", encoded):
+        assert secret not in out + err
     assert code in (0, 1)
-    assert "link" in out + err
+    if words[0] in ("follow", "tag", "note") or "--events" in words or "--log" in words:
+        assert code == 1
+        assert "is a link, which is not followed" in err
+
+
+def test_the_secret_of_that_run_is_told_where_no_link_stands_between(
+    own_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    a_run_of_links(own_folder / "outputs" / "mine", own_folder / "outputs" / "other", "files")
+    for words in (["show", "other"], ["report", "other", "-o", "-"], ["export", "other"]):
+        assert main(words) == 0
+        out = capsys.readouterr().out
+        assert SECRET in out or SECRET_NUMBER in out

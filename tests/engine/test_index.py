@@ -407,10 +407,11 @@ def test_a_run_that_cannot_be_read_now_is_read_once_it_can(
     locked = str(RunDir(find_runs(root)[0]).events)
     real = os.open
 
-    def opened(path: str, *arguments: int, **named: int) -> int:
-        if str(path) == locked:
+    def opened(path: str, *arguments: int, dir_fd: int | None = None) -> int:
+        folder = "" if dir_fd is None else os.readlink(f"/proc/self/fd/{dir_fd}")
+        if os.path.join(folder, path) == locked:
             raise PermissionError(13, "Permission denied", path)
-        return real(path, *arguments, **named)
+        return real(path, *arguments, dir_fd=dir_fd)
 
     with monkeypatch.context() as patch:
         patch.setattr(os, "open", opened)

@@ -117,8 +117,9 @@ def test_a_signal_ends_a_sweep_with_the_run_it_hits(own_folder: Path) -> None:
     with training(*words) as process:
         wait_until(lambda: epochs_done(run) >= 1, process)
         process.send_signal(signal.SIGTERM)
-        process.communicate(timeout=60)
+        out, _ = process.communicate(timeout=60)
     assert process.returncode == 143
+    assert "the runs of this sweep that have not started yet are left out" in out
     assert sorted(p.name for p in own_folder.iterdir()) == ["multirun.yaml", "run"]
 
 

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import dataclasses
+import fcntl
 import json
 import os
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -12,7 +15,7 @@ from hypothesis import strategies as st
 
 from engine.errors import ConfigError, FactsError
 from engine.facts import RunDir
-from engine.facts.labels import Labels, read_labels, write_labels
+from engine.facts.labels import Labels, change_labels, clean_tags, read_labels, write_labels
 
 
 @pytest.fixture
@@ -68,10 +71,57 @@ def test_a_damaged_file_is_an_error_that_names_it(run: RunDir, text: str) -> Non
         read_labels(run)
 
 
+def test_a_folder_in_place_of_the_file_costs_no_open_file(run: RunDir) -> None:
+    run.labels.mkdir()
+    before = len(os.listdir("/proc/self/fd"))
+    for _ in range(3):
+        with pytest.raises(FactsError, match="is no regular file"):
+            read_labels(run)
+    assert len(os.listdir("/proc/self/fd")) == before
+
+
 def test_a_pipe_in_place_of_the_file_does_not_hold_the_reader_up(run: RunDir) -> None:
     os.mkfifo(run.labels)
-    with pytest.raises(FactsError, match="is damaged"):
+    with pytest.raises(FactsError, match="is no regular file"):
         read_labels(run)
+
+
+def test_of_many_changes_at_once_none_is_lost(run: RunDir) -> None:
+    def tag(number: int) -> Labels:
+        def change(old: Labels) -> Labels:
+            return dataclasses.replace(old, tags=clean_tags([*old.tags, f"t{number:02}"]))
+
+        return change_labels(run, change)
+
+    with ThreadPoolExecutor(12) as pool:
+        said = list(pool.map(tag, range(24)))
+    assert read_labels(run).tags == tuple(f"t{number:02}" for number in range(24))
+    assert all(f"t{number:02}" in labels.tags for number, labels in enumerate(said))
+    assert os.listdir(run.path) == ["labels.json"]
+
+
+def test_a_change_that_does_not_end_is_waited_for_no_longer(
+    run: RunDir, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("engine.facts.labels.PATIENCE_S", 0.02)
+    handle = os.open(run.path, os.O_RDONLY)
+    fcntl.flock(handle, fcntl.LOCK_EX)
+    with pytest.raises(FactsError, match="somebody else is changing"):
+        change_labels(run, lambda old: Labels(("a",)))
+    os.close(handle)
+    assert change_labels(run, lambda old: Labels(("a",))) == Labels(("a",))
+
+
+def test_no_link_leads_a_writer_to_another_file(run: RunDir, tmp_path: Path) -> None:
+    victim = tmp_path / "victim"
+    victim.write_text("precious")
+    (run.path / ".labels.json.tmp").symlink_to(victim)
+    run.labels.symlink_to(victim)
+    with pytest.raises(FactsError, match="is a link"):
+        change_labels(run, lambda old: Labels(("a",)))
+    write_labels(run, Labels(("a",)))
+    assert victim.read_text() == "precious"
+    assert read_labels(run) == Labels(("a",))
 
 
 values = st.none() | st.booleans() | st.integers() | st.text() | st.lists(st.text() | st.none())

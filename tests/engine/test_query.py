@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from engine.errors import ConfigError
 from engine.library.summary import Number, RunSummary
+from engine.tables.advice import advice, asks_for
 from engine.tables.keys import FIELDS
 from engine.tables.query import MAX_DEPTH, MAX_LENGTH, parse
 from engine.tables.suggest import complete
@@ -58,6 +59,8 @@ RUNS = [
         size_bytes=90_000,
         started=NOW - 30 * HOUR,
         archived=True,
+        sweep="exp_2026_lr",
+        host="node-7",
     ),
     run("run_c", state=None, problem="no events"),
 ]
@@ -76,6 +79,11 @@ def names(text: str) -> str:
         ("VQ", "a"),
         ("talk", "a"),
         ("paper", "a"),
+        ("gnn", "a"),
+        ("broken", "c"),
+        ("exp_", "b"),
+        ("NODE-7", "b"),
+        ("state=FINISHED", "a"),
         ("run_b or paper", "ab"),
         ("encoder=gnn", "a"),
         ("encoder = gnn", "a"),
@@ -109,6 +117,9 @@ def names(text: str) -> str:
         ("test_loss>=0.3", "a"),
         ("not test_loss<1", "bc"),
         ("progress<0.5", "b"),
+        ("progress=20/20", "a"),
+        ("progress=4/4", ""),
+        ("progress<20/20", "b"),
         ("duration>1h", "a"),
         ("duration=10min", "b"),
         ("duration<=600", "b"),
@@ -180,6 +191,8 @@ def test_a_date_is_its_first_moment_and_with_equals_the_whole_day() -> None:
         ("size>3apples", 6, "a size such as"),
         ("started>monday", 9, "a date such as"),
         ("seed=x", 6, "a number such as"),
+        ("progress=half", 10, "such as 0.5 or 10/20"),
+        ("progress=1/0", 10, "such as 0.5 or 10/20"),
         ("seed=1,", 8, "a value is missing"),
         ("(" * 60 + "a" + ")" * 60, MAX_DEPTH + 1, "deep at most"),
     ],
@@ -192,6 +205,41 @@ def test_a_wrong_filter_is_told_with_its_place(text: str, position: int, problem
     shown, caret = caught.value.hint.split("\n")
     column = caret.index("^") - 2
     assert shown[column:] == text[position - 1 :][:25]
+
+
+@pytest.mark.parametrize("text", ["lr>abc", "val_loss<low", "batch_size>=many"])
+def test_what_has_no_order_with_numbers_is_refused(text: str) -> None:
+    with pytest.raises(ConfigError, match=r"is a number\n  Write a number, such as \w+[<>=]+\d"):
+        parse(text, NOW).select(RUNS)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("state=stoped", "no run has state=stoped; did you mean stopped?"),
+        ("seed=1 and (latent_space=vqq or lr=5)", "did you mean vq?"),
+        ("tag=bset", "did you mean best?"),
+        ("encoder=cnn,mlq", "did you mean gnn?"),
+        ("seed=9", "no run has seed=9; there are 1, 2"),
+        ("fnished", "did you mean finished?"),
+        ("state=running", ""),
+        ("encoder=gnn seed=2", ""),
+        ("not state=finised", ""),
+        ("duration=3h", ""),
+        ("path=/outputs/runs/run", ""),
+    ],
+)
+def test_a_value_that_no_run_has_is_told_with_the_nearest(text: str, expected: str) -> None:
+    told = advice(parse(text, NOW), RUNS)
+    assert expected in told
+    assert bool(told) == bool(expected)
+
+
+def test_a_filter_says_which_keys_it_asks_for() -> None:
+    query = parse("seed=1 and not (has:archived or lr>1)", NOW)
+    assert [asks_for(query, key) for key in ("seed", "archived", "lr", "state")] == [True] * 3 + [
+        False
+    ]
 
 
 def test_a_filter_without_end_is_refused() -> None:

@@ -16,6 +16,7 @@ from engine.cli import main
 from engine.cli.remove import find_doomed, remove
 from engine.errors import ConfigError, FactsError
 from engine.facts import RunDir
+from engine.facts.attempts import begin_attempt
 from engine.library.index import find_runs
 from tests.bench.tree import make_run, make_tree
 
@@ -86,9 +87,9 @@ def test_links_in_a_run_go_and_what_they_lead_to_stays(root: Path, tmp_path: Pat
     outside.mkdir()
     (outside / "thesis.tex").write_text("years of work")
     first, _ = find_runs(root)
-    (first / "figures").symlink_to(outside)
-    (first / "folder").mkdir()
-    (first / "folder" / "file").symlink_to(outside / "thesis.tex")
+    (first / "figures").mkdir()
+    (first / "figures" / "folder").symlink_to(outside)
+    (first / "figures" / "file").symlink_to(outside / "thesis.tex")
     assert main(["remove", "job0", "--yes"]) == 0
     assert not first.exists()
     assert everything(outside) == {"thesis.tex": b"years of work"}
@@ -130,6 +131,42 @@ def a_folder_of_runs(root: Path, tmp_path: Path) -> Path:
     return root / "runs"
 
 
+def a_run_in_a_run(root: Path, tmp_path: Path) -> Path:
+    first, _ = find_runs(root)
+    make_run(first / "figures" / "run", epochs=1)
+    return first
+
+
+def a_thesis(root: Path, tmp_path: Path) -> Path:
+    path = root / "mydocs"
+    for folder in (path / "facts", path / "chapters"):
+        folder.mkdir(parents=True)
+    (path / "thesis.tex").write_text("years of work")
+    for place in (path / "facts", path):
+        os.utime(place, (1e9, 1e9))
+    return path
+
+
+def an_empty_facts_folder(root: Path, tmp_path: Path) -> Path:
+    facts = root / "mine" / "facts"
+    facts.mkdir(parents=True)
+    (facts / "events.jsonl").write_text('{"title": "a poem"}\n')
+    os.utime(facts / "events.jsonl", (1e9, 1e9))
+    return facts.parent
+
+
+def a_run_with_notes_beside_it(root: Path, tmp_path: Path) -> Path:
+    first, _ = find_runs(root)
+    (first / ".git").mkdir()
+    return first
+
+
+def somebody_elses(root: Path, tmp_path: Path) -> Path:
+    first, _ = find_runs(root)
+    (first / "figures" / "closed").mkdir(parents=True)
+    return first
+
+
 def a_package(root: Path, tmp_path: Path) -> Path:
     shutil.copytree(Path(__file__).parents[2] / "engine" / "facts", root / "engine" / "facts")
     return root / "engine"
@@ -161,9 +198,14 @@ def a_broken_facts_link(root: Path, tmp_path: Path) -> Path:
         (a_link_to_a_neighbour, "is a link"),
         (below_a_link, "is not below the output root"),
         (the_root_itself, "is not below the output root"),
-        (a_folder_of_runs, "it holds another run"),
+        (a_folder_of_runs, "is no file of a run"),
+        (a_run_in_a_run, "it holds another run"),
+        (a_thesis, "mydocs is not removed: chapters is no file of a run"),
+        (an_empty_facts_folder, "mine is not removed: nothing in it tells of a run"),
+        (a_run_with_notes_beside_it, ".git is no file of a run"),
+        (somebody_elses, "you may not change"),
         (a_package, "facts/__init__.py is no file of a run"),
-        (settings_of_an_editor, "launch.json is not that of a run"),
+        (settings_of_an_editor, "nothing in it tells of a run"),
         (a_hidden_folder, "it is no run directory"),
         (a_broken_facts_link, "it is no run directory"),
     ],
@@ -172,10 +214,15 @@ def test_what_is_no_run_directory_below_the_root_is_refused_untouched(
     root: Path,
     tmp_path: Path,
     capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
     place: Callable[[Path, Path], Path],
     reason: str,
 ) -> None:
     path = place(root, tmp_path)
+    access = os.access
+    monkeypatch.setattr(  # as for somebody who is not the administrator
+        os, "access", lambda path, mode: Path(path).name != "closed" and access(path, mode)
+    )
     before = everything(tmp_path)
     good = next((root / "runs").glob("run_*_job1"))
     assert main(["remove", str(good), str(path), "--yes"]) == 2
@@ -220,17 +267,74 @@ def test_a_run_that_begins_again_or_is_swapped_after_the_question_stays(
     assert path.is_dir()
 
 
-def test_a_run_that_is_removed_by_half_is_not_listed(
-    root: Path, monkeypatch: pytest.MonkeyPatch
+def test_a_link_that_takes_the_place_of_the_folder_around_a_run_is_not_followed(
+    root: Path, tmp_path: Path
 ) -> None:
     (doomed,) = find_doomed(find_runs(root)[:1], root)
+    (root / "runs").rename(tmp_path / "elsewhere")
+    (root / "runs").symlink_to(tmp_path / "elsewhere")
+    before = everything(tmp_path)
+    with pytest.raises(FactsError, match="Nothing of it is removed"):
+        remove(doomed)
+    assert everything(tmp_path) == before
 
-    def full_stop(*args: Any, **words: Any) -> None:
-        raise PermissionError(13, "Permission denied")
 
+@pytest.mark.parametrize("alive", [True, False])
+def test_a_run_whose_state_cannot_be_told_goes_only_if_that_is_said_and_never_alive(
+    root: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], alive: bool
+) -> None:
+    path = make_run(root / "runs" / "odd", epochs=1, planned=5, end=None)
+    RunDir(path).events.rename(tmp_path / "events")
+    RunDir(path).events.symlink_to(tmp_path / "events")
+    if alive:
+        RunDir(path).attempts.joinpath("1.json").unlink()
+        begin_attempt(RunDir(path))
+    assert main(["remove", "odd", "--yes"]) == 2
+    told = "odd is running and not removed" if alive else "odd is not removed: broken: "
+    assert told in capsys.readouterr().err
+    assert main(["remove", "odd", "--yes", "--broken"]) == (2 if alive else 0)
+    assert path.exists() is alive
+    assert (tmp_path / "events").exists()
+
+
+def refuse(*args: Any, **words: Any) -> None:
+    raise PermissionError(13, "Permission denied")
+
+
+def test_a_run_of_which_nothing_can_be_deleted_keeps_its_name(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = everything(root)
+    (doomed,) = find_doomed(find_runs(root)[:1], root)
+    monkeypatch.setattr(shutil, "rmtree", refuse)
+    with pytest.raises(FactsError, match=r"Permission denied\s+Nothing of it is removed"):
+        remove(doomed)
+    assert everything(root) == before
+
+
+def test_a_run_that_is_removed_by_half_is_not_listed_and_json_tells_what_is_gone(
+    root: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    first, second = find_runs(root)
+    rmtree = shutil.rmtree
+
+    def remove_half(name: str, dir_fd: int) -> None:
+        (path,) = (root / "runs").glob(f"{name}*")
+        if not (path / "figures").exists():
+            rmtree(path)
+            return
+        rmtree(path / "facts")
+        refuse()
+
+    (second / "figures").mkdir()
     with monkeypatch.context() as patch:
-        patch.setattr(shutil, "rmtree", full_stop)
-        with pytest.raises(FactsError, match=r"Permission denied[\s\S]*\.removed-"):
-            remove(doomed)
-    assert [path.name for path in find_runs(root)] == [find_runs(root)[-1].name]
-    assert len(os.listdir(root / "runs")) == 2
+        patch.setattr(shutil, "rmtree", remove_half)
+        assert main(["remove", "job0", "job1", "--yes", "--json"]) == 1
+    out, err = capsys.readouterr()
+    assert [(one["name"], one["removed"]) for one in json.loads(out)] == [
+        (first.name, True),
+        (second.name, False),
+    ]
+    assert "What is left of it is named .removed-" in err
+    assert find_runs(root) == []
+    assert len(os.listdir(root / "runs")) == 1

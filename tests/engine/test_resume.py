@@ -25,6 +25,7 @@ from engine.facts.attempts import begin_attempt, newest_attempt, own_attempt
 from engine.library.index import summarise
 from engine.training_loops.fit import Fit
 from engine.training_loops.objective import Objective
+from engine.training_loops.session import Session
 from tests.engine.interruptions import EVERYTHING, RUN, facts_of, train
 
 STEPS_AN_EPOCH = 10
@@ -161,6 +162,8 @@ def test_a_finished_run_is_left_alone_unless_more_epochs_are_asked_for(
     assert resume("--epochs", "6") == 0
     summary = summarise(here().path)
     assert (summary.state, summary.epochs_done, summary.epochs) == ("finished", 6, 6)
+    lengths = [w for w in summary.overrides if w.startswith("phase1.trainer.epochs=")]
+    assert lengths == ["phase1.trainer.epochs=6"]
     rows = [(row["epoch"], row["split"]) for row in read_scalars(RUN)]
     assert len(set(rows)) == len(rows) == 7
 
@@ -205,6 +208,15 @@ def test_what_would_be_another_training_cannot_change(
     assert "phase1.trainer.epochs=0: must be a whole number at least 1" in capsys.readouterr().err
 
 
+def test_a_stop_that_is_left_over_does_not_stop_the_run_that_goes_on(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    end_early(monkeypatch, Objective, "train_batch", 5)
+    here().stop.touch()
+    assert resume() == 0
+    assert summarise(here().path).state == "finished"
+
+
 def test_a_run_that_lives_is_refused(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -216,8 +228,24 @@ def test_a_run_that_lives_is_refused(
     assert f"process {os.getpid()}" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    ("owner", "name", "at", "every_s"),
+    [
+        (Session, "start", 1, 1000),
+        (Session, "progress", 15, 0.0001),
+        (Session, "save_last", 2, 1000),
+        (Session, "end_epoch", 2, 1000),
+        (Session, "end_test", 1, 1000),
+        (Session, "end", 1, 1000),
+    ],
+)
 def test_a_start_that_another_one_takes_over_writes_nothing_more(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    owner: type,
+    name: str,
+    at: int,
+    every_s: float,
 ) -> None:
     states: list[dict[str, bytes]] = []
 
@@ -226,8 +254,9 @@ def test_a_start_that_another_one_takes_over_writes_nothing_more(
         states.append(contents())
 
     with monkeypatch.context() as patch:
-        call_before(patch, Objective, "train_batch", 15, take_over)
-        assert engine.cli.train.main(BY_HAND) == 1
+        call_before(patch, owner, name, at, take_over)
+        words = [*BY_HAND, f"logging.progress_every_s={every_s}"]
+        assert engine.cli.train.main(words) == 1
     assert "a newer start of this run has taken it over" in capsys.readouterr().err
     assert states == [contents()]
 
@@ -235,7 +264,8 @@ def test_a_start_that_another_one_takes_over_writes_nothing_more(
 def contents() -> dict[str, bytes]:
     """What belongs to the run: all but its log and its attempts."""
     run = here()
-    return {p.name: p.read_bytes() for p in (run.events, run.scalars, run.best, run.last)}
+    paths = (run.events, run.scalars, run.best, run.last)
+    return {path.name: path.read_bytes() for path in paths if path.exists()}
 
 
 @pytest.mark.parametrize(

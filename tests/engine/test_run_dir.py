@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import errno
+import functools
 import os
 import subprocess
 import sys
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import IO
@@ -104,7 +106,7 @@ def test_every_file_of_a_run_lies_in_its_directory(tmp_path: Path) -> None:
     paths = [
         getattr(run_dir, name)
         for name, value in vars(RunDir).items()
-        if isinstance(value, property) and name != "run_id"
+        if isinstance(value, functools.cached_property) and name != "run_id"
     ]
     assert len(set(paths)) == len(paths) >= 9
     assert all(path.is_relative_to(run_dir.path) for path in paths)
@@ -200,6 +202,28 @@ def test_a_rename_that_fails_leaves_the_old_file(
     assert "space" in caught.value.hint
     assert path.read_bytes() == b"old"
     assert listing(folder) == {"file"}
+
+
+def test_two_writers_at_once_leave_one_whole_file(folder: Path) -> None:
+    path = folder / "file"
+
+    def outer(handle: IO[bytes]) -> None:
+        handle.write(b"first")
+        replace_file(path, lambda inner: inner.write(b"second"))
+
+    replace_file(path, outer)
+    assert path.read_bytes() == b"first"
+    assert listing(folder) == {"file"}
+
+
+def test_what_a_killed_writer_left_is_removed_once_it_is_old(folder: Path) -> None:
+    path, young, old = folder / "file", folder / ".file.a.tmp", folder / ".file.b.tmp"
+    other = folder / ".file2.b.tmp"
+    for left, age in ((young, 100), (old, 1000), (other, 1000)):
+        left.write_text("half")
+        os.utime(left, (time.time() - age, time.time() - age))
+    replace_file(path, lambda handle: handle.write(b"new"))
+    assert listing(folder) == {"file", young.name, other.name}
 
 
 def test_the_folder_of_a_replaced_file_is_made(tmp_path: Path) -> None:

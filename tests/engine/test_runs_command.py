@@ -21,7 +21,7 @@ from engine.errors import ConfigError, FactsError
 from engine.facts import RunDir
 from engine.facts.labels import Labels, write_labels
 from engine.facts.text import plain
-from tests.bench.tree import BEGUN, make_tree
+from tests.bench.tree import BEGUN, make_run, make_tree
 
 ROOT = Path(__file__).resolve().parents[2]
 Engine = Callable[..., str]
@@ -170,6 +170,88 @@ def test_a_narrow_terminal_cuts_names_in_the_middle_and_never_a_number(
     assert any(line.rstrip().split()[1].endswith("_job0") for line in lines)
 
 
+def test_eighty_columns_show_what_matters_and_shorten_the_names(
+    runs: list[Path], terminal: None, engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    lines = plain(engine("--columns", "+host"), keep_lines=True).splitlines()
+    assert {"state", "name", "lr", "progress", "val_loss", "test_loss"} <= set(lines[0].split())
+    assert [line.split()[1] for line in lines[1:]] == [
+        f"…09{35 - n}00_ae_job{5 - n}" for n in range(6)
+    ]
+    assert max(map(len, lines)) <= 80
+    monkeypatch.setenv("COLUMNS", "48")
+    titles = engine("--sort", "lr").splitlines()[0].split()
+    assert titles == ["state", "name", "lr", "progress", "val_loss"]
+    monkeypatch.setenv("COLUMNS", "30")
+    assert engine().splitlines()[0].split() == ["name", "progress", "val_loss"]
+    monkeypatch.setenv("COLUMNS", "58")
+    assert engine("--seeds").splitlines()[0].split() == [
+        *("lr", "runs", "state", "val_loss", "test_loss"),
+    ]
+
+
+def test_a_table_for_people_can_go_into_a_pipe(runs: list[Path], engine: Engine) -> None:
+    lines = engine("--table", "--sort", "seed").splitlines()
+    assert lines[1].split()[:5] == ["finished", runs[0].name, "0.01", "0", "3/3"]
+    assert not {"\t", "\x1b"} & set("".join(lines))
+    words = ["name"] + ["run_"] * 6
+    assert len({line.index(word) for line, word in zip(lines, words, strict=True)}) == 1
+
+
+def test_the_table_is_drawn_again_in_its_place_until_an_interrupt(
+    runs: list[Path], terminal: None, monkeypatch: pytest.MonkeyPatch, capsys: Capture
+) -> None:
+    monkeypatch.setenv("LINES", "8")
+    waits: list[float] = []
+
+    def wait(seconds: float) -> None:
+        waits.append(seconds)
+        if len(waits) == 2:
+            raise KeyboardInterrupt
+        later = BEGUN + timedelta(hours=1)
+        make_run(runs[0].with_name("run_new"), epochs=1, planned=4, end=None, begun=later)
+
+    monkeypatch.setattr("time.sleep", wait)
+    assert main(["runs", "--watch", "--columns", "name,progress"]) == 130
+    first, second = capsys.readouterr().out.split("\x1b[?2026l")[:2]
+    assert "run_new" not in first
+    assert plain(second, keep_lines=True).splitlines()[1].split() == ["run_new", "1/4"]
+    assert plain(second, keep_lines=True).count("\n") == 7
+    assert "6 finished, 1 lost" in second
+    assert second.startswith("\x1b[?2026h\r\x1b[7A")
+    assert min(waits) >= 2
+
+
+def test_runs_are_named_here_as_everywhere(
+    runs: list[Path], engine: Engine, capsys: Capture
+) -> None:
+    def names(*words: str) -> list[str]:
+        return sorted(column(engine(*words, "--columns", "name,lr"), "name"))
+
+    assert names("last") == [runs[5].name]
+    assert names("last", "last~5") == [runs[0].name, runs[5].name]
+    assert names("run_*_job[0-2]", "lr=0.01") == [runs[0].name]
+    assert names("all", "lr=0.01") == [runs[0].name, runs[3].name]
+    write_labels(RunDir(runs[5]), Labels(archived=True))
+    assert names("last") == [runs[4].name]
+    assert names("run_*_job[45]") == [runs[4].name]
+    assert names("last", "--all") == names(runs[5].name) == names("archived=yes") == [runs[5].name]
+    capsys.readouterr()
+    assert main(["runs", "nothing_*"]) == 0
+    assert "none of the" in capsys.readouterr().err
+
+
+def test_a_filter_that_matches_nothing_is_told_what_it_may_mean(
+    runs: list[Path], capsys: Capture
+) -> None:
+    for word, expected in (("state=finishd", "did you mean finished?"), ("vqq", "mean vq?")):
+        assert main(["runs", word]) == 0
+        out, err = capsys.readouterr()
+        assert out == ""
+        assert expected in err
+
+
 def test_colour_goes_by_state_and_only_where_it_is_wanted(
     runs: list[Path], terminal: None, engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -214,6 +296,11 @@ def test_a_broken_run_is_a_row_with_its_reason(
         (["--root", "gone"], "--root: gone is no directory"),
         (["--limit", "0"], "whole number from 1"),
         (["--seeds", "--group-by", "lr"], "not allowed with"),
+        (["--sort="], "--sort: the name of a key is missing"),
+        (["--group-by", " , "], "--group-by: the name of a key is missing"),
+        (["--columns", "+"], "--columns: the name of a key is missing"),
+        (["lr>abc"], "lr is a number"),
+        (["--watch"], "--watch needs a terminal"),
         (["--nonsense"], "unrecognized arguments"),
     ],
 )
@@ -229,12 +316,28 @@ def test_a_mistake_is_one_sentence_and_code_2(
 
 def test_no_runs_are_a_sentence_and_no_error(own_folder: Path, capsys: Capture) -> None:
     assert main(["runs"]) == 0
-    assert capsys.readouterr() == ("", "there are no runs in outputs\n")
+    said = "there are no runs in outputs yet; thesis-train starts one\n"
+    assert capsys.readouterr() == ("", said)
     assert main(["runs", "val_loss<1", "--json", "--columns", "val_loss"]) == 0
     assert capsys.readouterr().out == "[]\n"
     (own_folder / "outputs").mkdir()
     assert main(["runs", "--seeds"]) == 0
     assert "there are no runs" in capsys.readouterr().err
+
+
+def test_json_says_the_same_of_a_broken_run_in_every_command(
+    runs: list[Path], capsys: Capture
+) -> None:
+    RunDir(runs[0].with_name("damaged")).events.mkdir(parents=True)
+    told = {}
+    for words in (["runs", "damaged"], ["show", "damaged"], ["diff", "damaged", "job1"]):
+        assert main([*words, "--json"]) == 0
+        told[words[0]] = json.loads(capsys.readouterr().out)
+    (of_runs,), (of_show,), of_diff = told["runs"], told["show"], told["diff"]["runs"][0]
+    assert of_runs["state"] == "broken"
+    assert isinstance(of_runs.pop("age"), float | None)
+    assert of_runs == {key: of_show[key] for key in of_runs}
+    assert of_diff.items() <= of_runs.items()
 
 
 def test_listing_loads_nothing_heavy_and_help_is_quick(runs: list[Path]) -> None:
@@ -276,9 +379,43 @@ def test_a_name_that_the_output_cannot_show_is_no_failure(
     assert b"run_??" in out.buffer.getvalue()  # type: ignore[attr-defined]
 
 
-def test_an_unknown_command_is_told_with_a_guess(capsys: Capture) -> None:
-    assert main(["rums"]) == 2
-    assert capsys.readouterr().err == "engine: there is no command 'rums'; did you mean runs?\n"
+@pytest.mark.parametrize(
+    ("word", "meant"),
+    [
+        *(("rums", "runs"), ("ls", "runs"), ("status", "runs"), ("rm", "remove")),
+        *(("delete", "remove"), ("help", "--help"), ("version", "--version")),
+    ],
+)
+def test_an_unknown_command_is_told_with_a_guess(word: str, meant: str, capsys: Capture) -> None:
+    assert main([word]) == 2
+    said = f"error: there is no command '{word}'\n  Did you mean engine {meant}?\n"
+    assert capsys.readouterr().err == said
+
+
+@pytest.mark.parametrize("words", [["--help"], ["--shell-completion", "install=fish"]])
+def test_nobody_reads_what_needs_no_command(words: list[str]) -> None:
+    read, written = os.pipe()
+    os.close(read)
+    answer = subprocess.run(
+        [sys.executable, "-m", "engine", *words],
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
+        stdout=written,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    os.close(written)
+    assert (answer.returncode, answer.stderr) == (141, "")
+
+
+def test_an_interrupt_while_a_command_is_looked_up_is_silent(
+    monkeypatch: pytest.MonkeyPatch, capsys: Capture
+) -> None:
+    def interrupted(name: str) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("importlib.import_module", interrupted)
+    assert main(["runs"]) == 130
+    assert capsys.readouterr() == ("", "")
 
 
 @pytest.mark.parametrize(
@@ -298,7 +435,7 @@ def test_every_way_to_end_has_its_code(
     def fail(args: argparse.Namespace) -> None:
         raise error
 
-    monkeypatch.setattr("engine.cli.output._nobody_reads", lambda: 141)
+    monkeypatch.setattr("engine.cli.console.nobody_reads", lambda: 141)
     command = Command("do", "Does it.", lambda parser: None, fail)
     assert command([]) == code
     assert capsys.readouterr().err == told

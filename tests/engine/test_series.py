@@ -14,11 +14,10 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from engine.errors import ConfigError, FactsError
-from engine.facts import RunDir, append_jsonl_event, build_event_payload, curves, series
+from engine.facts import RunDir, alike, append_jsonl_event, build_event_payload, series
 from engine.facts.curves import CurvesFollower, load_curves, preview
 from engine.facts.parse import parse_event
 from engine.facts.series import KINDS, Curves, Restart, Series
-from engine.facts.shape import Shape
 from engine.facts.thin import smooth, thin
 
 finite = st.floats(-1e6, 1e6)
@@ -266,11 +265,9 @@ lines_made_of = st.tuples(
 )
 def test_many_lines_at_once_give_what_they_give_one_by_one(
     tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
     events: list[Any],
     wanted: list[str] | None,
 ) -> None:
-    monkeypatch.setattr(curves, "_LINES_BEFORE_SHAPE", 1)
     lines = []
     for moment, fields, metrics, damage in events:
         payload = build_event_payload(moment, "run", metrics=metrics, **fields)
@@ -292,71 +289,35 @@ def test_many_lines_at_once_give_what_they_give_one_by_one(
     assert (growth.n_events, follower.skipped) == (len(lines) - skipped, skipped)
 
 
-@pytest.mark.parametrize(
-    ("old", "new"),
-    [
-        (b'"step":7', b'"step":07'),
-        (b'"step":7', b'"step":7.'),
-        (b'"step":7', b'"step":.7'),
-        (b'"step":7', b'"step":+7'),
-        (b'"step":7', b'"step":7e'),
-        (b'"step":7', b'"step":NaN'),
-        (b'"step":7', b'"step":7e400'),
-        (b'"step":7', b'"step":' + b"9" * 5000),
-        (b'"step":7', b'"step":true'),
-        (b'"epoch":3', b'"Epoch":3'),
-        (b'"epoch":3', b'"epoch":3,"epoch":4'),
-        (b"on_epoch_end", b"on_other"),
-        (b'"timestamp":"', b'"timestamp":"\\u0041'),
-        (b'"timestamp":"', b'"timestamp":"\t'),
-        (b"}}", b"}"),
-        (b"}}", b"}}\r"),
-    ],
-)
-def test_a_shape_matches_nothing_that_it_would_read_otherwise(
-    old: bytes, new: bytes, tmp_path: Path
+def test_the_lines_of_a_long_run_are_read_together(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    line = written(tmp_path, epoch=3, step=7, val_loss=0.5, metrics={"a": 1.0})
-    shape = Shape.of(line)
-    assert shape is not None
-    assert shape.match(line.replace(b"0.5", b"-1.25e-05").replace(b'"step":7', b'"step":null'))
-    assert old in line
-    assert shape.match(line.replace(old, new)) is None
-
-
-def test_a_long_run_is_read_by_its_shapes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     line = written(tmp_path, epoch=3, step=7, val_loss=0.5, total_time_s=9.0)
     beat = written(tmp_path, "on_progress", epoch=3, step=7, train_loss=0.5)
     steps = range(2000)
     many = [one.replace(b'"step":7', b'"step":%d' % n) for n in steps for one in (beat, line)]
     write_lines(tmp_path, many)
     parsed: list[bytes] = []
-    monkeypatch.setattr(curves, "parse_event", lambda one: parsed.append(one) or parse_event(one))
+    monkeypatch.setattr(alike, "parse_event", lambda one: parsed.append(one) or parse_event(one))
     made = load_curves(tmp_path)
     assert [list(made.series("val_loss").steps), list(made.series("train_loss").steps)] == [
         [*steps],
         [*steps],
     ]
-    assert len(parsed) < 700
+    assert len(parsed) < 20
 
 
-def test_lines_of_two_shapes_in_one_table_keep_their_order(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(curves, "_LINES_BEFORE_SHAPE", 1)
+def test_lines_of_two_forms_in_one_table_keep_their_order(tmp_path: Path) -> None:
     short = written(tmp_path, step=7, val_loss=0.5)
     long = written(tmp_path, step=7, val_loss=0.25, metrics={"a": 1.0})
-    order = [(short, 1), (long, 2), (short, 3), (long, 4), (short, 4), (long, 3), (short, 5)]
+    order = [(short, 0), (long, 0)] * 9
+    order += [(short, 1), (long, 2), (short, 3), (long, 4), (short, 4), (long, 3), (short, 5)]
     write_lines(tmp_path, [line.replace(b'"step":7', b'"step":%d' % n) for line, n in order])
-    expected = [(1, 0.5), (2, 0.25), (3, 0.25), (4, 0.5), (5, 0.5)]
+    expected = [(0, 0.25), (1, 0.5), (2, 0.25), (3, 0.25), (4, 0.5), (5, 0.5)]
     assert points(load_curves(tmp_path).series("val_loss")) == expected
 
 
-def test_times_count_from_the_first_event_that_has_one(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(curves, "_LINES_BEFORE_SHAPE", 1)
-
+def test_times_count_from_the_first_event_that_has_one(tmp_path: Path) -> None:
     def line(moment: str, second: int) -> bytes:
         meta = {"timestamp": f"2026-11-03T14:00:{second:02}+00:00"}
         return json.dumps(
@@ -368,6 +329,12 @@ def test_times_count_from_the_first_event_that_has_one(
     made = load_curves(tmp_path)
     assert list(made.series("val_loss", "progress").times) == [0]
     assert list(made.series("val_loss", "epochs").times) == [10]
+    follower = CurvesFollower(tmp_path)
+    write_lines(tmp_path, [line("on_progress", second) for second in range(20, 40)])
+    follower.poll()
+    write_lines(tmp_path, [line("on_progress", second) for second in range(7, 17)])
+    assert follower.poll().restarted
+    assert list(follower.curves.series("val_loss").times) == list(range(10))
 
 
 def test_growing_curves_are_those_of_the_whole_file(tmp_path: Path) -> None:

@@ -10,6 +10,8 @@ import re
 import shlex
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict
 from pathlib import Path
 
 import pytest
@@ -17,8 +19,9 @@ import pytest
 from engine.cli import main
 from engine.cli.formats import Field, latex_lines, latex_text
 from engine.facts import RunDir, read_events
+from engine.facts.attempts import begin_attempt
 from engine.library.index import summarise
-from tests.bench.tree import OVERRIDES, make_run, make_tree
+from tests.bench.tree import METRICS, OVERRIDES, make_run, make_tree
 
 HEAVY = {"torch", "numpy", "pandas", "matplotlib", "h5py", "hydra", "omegaconf", "rich"}
 
@@ -52,7 +55,7 @@ def facts(text: str) -> dict[str, list[str]]:
     return found
 
 
-def test_show_says_the_state_first_and_then_everything(
+def test_show_says_the_state_first_and_then_what_matters(
     runs: list[Path], capsys: pytest.CaptureFixture[str]
 ) -> None:
     run = summarise(runs[0])
@@ -60,6 +63,7 @@ def test_show_says_the_state_first_and_then_everything(
     assert main(["note", "job0", "best so far"]) == 0
     text = printed(capsys, "show", "job0")
     assert text.splitlines()[:2] == [run.name, "finished 3 epochs"]
+    assert len(text.splitlines()) <= 20
     said = facts(text)
     parts = "loop ae, encoder mlp, decoder mlp, latent space vq, seed 0, 44,652 parameters"
     assert said["what"] == [parts]
@@ -68,15 +72,48 @@ def test_show_says_the_state_first_and_then_everything(
     assert said["where"][1].startswith("attempt 1, on node, process 4711")
     assert said["tags"] == ["paper"]
     assert said["note"] == ["best so far"]
-    assert len(said["numbers"]) == len(run.numbers)
-    best = run.numbers["val_loss"]
-    line = next(line for line in said["numbers"] if line.startswith("val_loss"))
+    best, test = run.numbers["val_loss"], run.results["test_loss"]
+    (line,) = (line for line in said["numbers"] if line.startswith("val_loss"))
     assert f"best {best.best:.4g} in epoch {best.best_epoch}" in line
-    assert any(
-        line.split() == ["test_loss", f"{run.results['test_loss']:.4g}"] for line in said["results"]
-    )
-    assert any(line.endswith("facts/events.jsonl") for line in said["files"])
-    assert "problem" not in said
+    assert f"last {best.last:.4g}" in line
+    assert f"test {test:.4g}" in line
+    assert {line.split()[0] for line in said["numbers"]} == {"train_loss", "val_loss", *METRICS}
+    assert said["files"][0].startswith("10 files, ")
+    assert not said.keys() & {"problem", "results", "overrides"}
+
+
+def test_show_has_all_of_it_on_request(
+    runs: list[Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = summarise(runs[0])
+    (runs[0] / "figures").mkdir()
+    (runs[0] / "figures" / "curves.png").write_bytes(b"x" * 100_000)
+    begin_attempt(RunDir(runs[0]))
+    said = facts(printed(capsys, "show", "job0", "--all"))
+    assert {line.split()[0] for line in said["numbers"]} == set(run.numbers)
+    (rate,) = (line for line in said["numbers"] if line.startswith("lr"))
+    assert rate.split() == ["lr", "last", "0.001"]
+    assert {line.split()[0] for line in said["results"]} == set(run.results)
+    assert [line.split(",")[0] for line in said["where"][1:]] == ["attempt 1", "attempt 2"]
+    assert said["overrides"] == list(run.overrides)
+    assert said["files"][0].split() == ["100", "kB", "figures/curves.png"]
+    assert said["files"][-1].endswith("in all")
+    in_short = facts(printed(capsys, "show", "job0"))
+    assert "(1 figure)" in in_short["files"][0]
+    assert len(in_short["where"]) == 2
+
+
+def test_a_lost_run_names_its_cause(own_folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = make_run(own_folder / "outputs" / "gone", epochs=1, planned=5, end=None)
+    with subprocess.Popen([sys.executable, "-c", ""]) as process:
+        process.wait()
+    record = json.loads((path / "attempts" / "1.json").read_text())
+    record |= asdict(begin_attempt(RunDir(own_folder / "other"))) | {"pid": process.pid}
+    del record["path"], record["number"]
+    (path / "attempts" / "1.json").write_text(json.dumps(record | {"events_size": 0}))
+    assert printed(capsys, "show", "gone").splitlines()[1].endswith("is gone; probably killed")
+    assert main(["follow", "gone"]) == 1
+    assert capsys.readouterr().out.splitlines()[-1].endswith("is gone; probably killed")
 
 
 def test_the_command_to_train_it_again_survives_the_shell(
@@ -132,6 +169,49 @@ def test_show_has_the_config_the_events_and_the_log(
     assert said["events"] == read_events(runs[0]).records
     assert said["log"] == ["first", "bar 2%", "last"]
     assert said["config"]["phase1.trainer.seed"] == 0
+
+
+def test_events_are_written_one_by_one(
+    runs: list[Path], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pieces: list[str] = []
+    monkeypatch.setattr("engine.cli.output.write", pieces.append)
+    assert main(["show", "job0", "job1", "--json", "--events"]) == 0
+    said = json.loads("".join(pieces))
+    assert [one["events"] for one in said] == [read_events(path).records for path in runs[:2]]
+    longest = max(len(json.dumps(event, indent=2)) for one in said for event in one["events"])
+    assert max(map(len, pieces)) < 2 * longest
+    RunDir(runs[0]).events.unlink()
+    RunDir(runs[0]).events.mkdir()
+    assert main(["show", "job0", "--json", "--events"]) == 1
+    assert capsys.readouterr().out == ""
+
+
+@pytest.mark.parametrize("state", ["finished", "queued", "broken"])
+def test_every_command_says_the_same_of_a_run_in_json(
+    own_folder: Path, capsys: pytest.CaptureFixture[str], state: str
+) -> None:
+    run = RunDir(own_folder / "outputs" / "run")
+    if state == "finished":
+        make_run(run.path, epochs=1)
+    elif state == "queued":
+        run.path.mkdir(parents=True)
+        run.launch.write_text('{"run_id": "run", "state": "queued"}')
+    else:
+        run.events.mkdir(parents=True)
+        os.utime(run.events, (0, 0))
+        run.hydra.mkdir()
+        (run.hydra / "config.yaml").write_text("loop: ae\n")
+    commands = [["runs"], ["show", "run"]]
+    if state != "queued":
+        commands += [["remove", "run", "--dry-run", "--broken"]]
+    said = [json.loads(printed(capsys, *words, "--json"))[0] for words in commands]
+    for one in said:
+        assert (one["name"], one["path"], one["state"]) == ("run", str(run.path), state)
+        assert one["size"] == said[0]["size"]
+    assert {key: said[1][key] for key in said[0] if key != "age"} == {
+        key: value for key, value in said[0].items() if key != "age"
+    }
 
 
 def test_a_broken_run_is_shown_with_what_is_wrong(
@@ -230,6 +310,53 @@ def test_curves_are_every_value_of_the_events(
     assert "--curves has columns of its own" in capsys.readouterr().err
 
 
+def test_curves_of_runs_without_events_or_broken_ones_are_left_out(
+    runs: list[Path], own_folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    queued, broken = RunDir(own_folder / "outputs" / "run_q"), own_folder / "outputs" / "run_b"
+    queued.path.mkdir()
+    queued.launch.write_text('{"run_id": "q", "state": "queued"}')
+    RunDir(broken).events.mkdir(parents=True)
+    expected = printed(capsys, "export", "job0", "job1", "job3", "--curves")
+    assert main(["export", "run_*", "--curves"]) == 0
+    out, err = capsys.readouterr()
+    assert sorted(out.splitlines()) == sorted(expected.splitlines())
+    assert "run_q has no events" in err
+    assert "run_b is left out: cannot read" in err
+    assert main(["export", "run_q", "--curves"]) == 0
+    assert len(capsys.readouterr().out.splitlines()) == 1
+    assert main(["export", "run_b", "--curves"]) == 1
+
+
+def test_a_special_file_is_written_into_and_a_link_leads_to_the_file(
+    runs: list[Path], own_folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    expected = printed(capsys, "export", "job0")
+    os.mkfifo("pipe")
+    with ThreadPoolExecutor(1) as pool:
+        reading = pool.submit(Path("pipe").read_text)
+        assert main(["export", "job0", "-o", "pipe"]) == 0
+        assert reading.result() == expected
+    assert Path("pipe").is_fifo()
+    Path("link.csv").symlink_to("target.csv")
+    assert main(["export", "job0", "-o", "link.csv"]) == 0
+    assert Path("link.csv").is_symlink()
+    assert Path("target.csv").read_text() == expected
+    assert main(["export", "job0", "-o", "/dev/null"]) == 0
+    assert Path("/dev/null").is_char_device()
+
+
+@pytest.mark.parametrize("name", ["runs.xlsx", "folder", "not/there.csv"])
+def test_an_output_that_cannot_be_meant_is_refused(
+    runs: list[Path], own_folder: Path, capsys: pytest.CaptureFixture[str], name: str
+) -> None:
+    Path("folder").mkdir()
+    before = sorted(os.listdir(own_folder))
+    assert main(["export", "job0", "-o", name]) == 2
+    assert name in capsys.readouterr().err
+    assert sorted(os.listdir(own_folder)) == before
+
+
 def test_a_file_is_written_in_the_format_of_its_ending(
     runs: list[Path], own_folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -239,9 +366,8 @@ def test_a_file_is_written_in_the_format_of_its_ending(
     assert json.loads(Path("runs.json").read_text())[0]["name"] == runs[0].name
     assert Path("runs.csv").read_text() == printed(capsys, "export", "job0", "--csv")
     assert Path("runs.tex").read_text() == printed(capsys, "export", "job0", "--latex")
-    before = sorted(os.listdir(own_folder))
-    assert main(["export", "job0", "-o", "not/there.csv"]) == 2
-    assert sorted(os.listdir(own_folder)) == before
+    assert main(["export", "job0", "--csv", "-o", "runs.txt"]) == 0
+    assert Path("runs.txt").read_text() == Path("runs.csv").read_text()
 
 
 def test_latex_has_no_character_that_means_more_than_itself(
@@ -266,14 +392,15 @@ def test_latex_writes_powers_of_ten() -> None:
     assert text.splitlines()[5:8] == [r"$-$1.5$\times10^{-7}$ \\", r"0.25 \\", r" \\"]
 
 
+@pytest.mark.parametrize("note", ["=cmd()", "+1", "-1+1", "@SUM(A1)"])
 def test_a_spreadsheet_is_given_no_formula(
-    runs: list[Path], capsys: pytest.CaptureFixture[str]
+    runs: list[Path], capsys: pytest.CaptureFixture[str], note: str
 ) -> None:
-    assert main(["note", "job0", "=cmd()"]) == 0
+    assert main(["note", "job0", "--", note]) == 0
     (row,) = csv.DictReader(
         io.StringIO(printed(capsys, "export", "job0", "--columns", "note,val_loss"))
     )
-    assert row["note"] == "'=cmd()"
+    assert row["note"] == f"'{note}"
 
 
 @pytest.mark.parametrize(

@@ -22,6 +22,7 @@ from engine.facts import RunDir, machine
 from engine.facts.attempts import Attempt, begin_attempt, newest_attempt
 from engine.facts.evidence import Evidence, JobReport, LastSeen
 from engine.facts.state import STATES, RunState, judge, run_state
+from engine.facts.text import plain
 from engine.facts.words import in_words
 
 NOW = 2_000_000_000.0
@@ -160,17 +161,18 @@ SITUATIONS: dict[str, Situation] = {
     ),
     "killed": when([attempt(14 * MINUTE, pid="gone"), events(14 * MINUTE)], EPOCH).gives(
         "lost",
-        "no event for 14 min, usually every 40 s; process {gone} on this host is gone",
+        "no event for 14 min, usually every 40 s; process {gone} on this host is gone; "
+        "probably killed",
         "killed",
     ),
     "killed a moment ago": when([attempt(2, pid="gone"), events(3)], EPOCH).gives(
-        "lost", "last event 3 s ago; process {gone} on this host is gone", "killed"
+        "lost", "last event 3 s ago; process {gone} on this host is gone; probably killed", "killed"
     ),
     "killed while the system ended processes for lack of memory": when(
         [attempt(30, pid="gone", oom_kills=2), events(30), machine_says("oom_kills", 3)], EPOCH
     ).gives(
         "lost",
-        "last event 30 s ago; process {gone} on this host is gone, likely out of memory",
+        "last event 30 s ago; process {gone} on this host is gone; probably out of memory",
         "out of memory",
     ),
     "killed near its memory limit": when(
@@ -178,7 +180,7 @@ SITUATIONS: dict[str, Situation] = {
         dataclasses.replace(EPOCH, memory_mib=901.0),
     ).gives(
         "lost",
-        "last event 30 s ago; process {gone} on this host is gone, likely out of memory",
+        "last event 30 s ago; process {gone} on this host is gone; probably out of memory",
         "out of memory",
     ),
     "the machine was restarted": when(
@@ -193,7 +195,8 @@ SITUATIONS: dict[str, Situation] = {
     ).gives("running", "last event 12 s ago; {host} gave a sign of life 8 s ago"),
     "the process id is another's": when([attempt(30, pid_started=1), events(30)], EPOCH).gives(
         "lost",
-        "last event 30 s ago; process {pid} on this host is gone, and its id is another's",
+        "last event 30 s ago; process {pid} on this host is gone, and its id is another's; "
+        "probably killed",
         "killed",
     ),
     "in a container with ids of its own": when(
@@ -250,7 +253,7 @@ SITUATIONS: dict[str, Situation] = {
         "finished", "finished 20 epochs"
     ),
     "finished and tested, with a process that still lives": when(
-        [attempt(4), events(2)], LastSeen("on_test_end", epochs_done=1)
+        [attempt(4), events(2)], LastSeen("on_train_end", epochs_done=1)
     ).gives("finished", "finished 1 epoch"),
     "stopped": when([events(HOUR)], STOPPED).gives("stopped", "stopped after 5 of 20 epochs"),
     "failed": when(
@@ -353,11 +356,24 @@ SITUATIONS: dict[str, Situation] = {
     "job ended without a word": when(
         [on_other(8), events(12)], EPOCH, JobReport("ended", exit_code=0)
     ).gives("lost", "its job ended, and its training did not say so"),
+    "job ended without a word, near its memory limit": when(
+        [on_other(8, memory_limit_mib=1000), events(12)],
+        dataclasses.replace(EPOCH, memory_mib=990),
+        JobReport("ended"),
+    ).gives(
+        "lost",
+        "its job ended, and its training did not say so, probably out of memory",
+        "out of memory",
+    ),
     "gone on this host, says the launcher that it runs there": when(
         [attempt(30, pid="gone", host=machine.host_name()), events(30)],
         EPOCH,
         JobReport("running", host=machine.host_name()),
-    ).gives("lost", "last event 30 s ago; process {gone} on this host is gone", "killed"),
+    ).gives(
+        "lost",
+        "last event 30 s ago; process {gone} on this host is gone; probably killed",
+        "killed",
+    ),
     "begun again on another machine": when(
         [attempt(30, pid="gone"), events(30)], EPOCH, JobReport("running", host="stbc-9")
     ).gives("running", "last event 30 s ago; its job is running on stbc-9"),
@@ -437,7 +453,11 @@ def test_a_real_process_is_running_until_it_is_killed(
     )
     training.send_signal(signal.SIGKILL)
     os.waitid(os.P_PID, training.pid, os.WEXITED | os.WNOWAIT)  # it ended, nobody has reaped it
-    lost = RunState("lost", f"no event yet; process {training.pid} on this host is gone", "killed")
+    lost = RunState(
+        "lost",
+        f"no event yet; process {training.pid} on this host is gone; probably killed",
+        "killed",
+    )
     assert seen_of(run, None) == lost
     training.wait()
     assert seen_of(run, None) == lost
@@ -517,7 +537,7 @@ def test_no_content_of_a_record_makes_it_raise(
     run.launch.write_text(launch, errors="replace")
     told = run_state(run, LastSeen(moment, usual_gap_s=gap))
     assert told.state in STATES
-    assert told.sentence.isprintable()
+    assert told.sentence == plain(told.sentence)
 
 
 ages = st.none() | st.floats(-1e12, 1e12)

@@ -10,11 +10,14 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 import engine.cli
 from engine.facts import RunDir, read_events
+from engine.facts.attempts import begin_attempt
+from engine.launch import control
 from engine.library.index import summarise
 
 DEAF = """
@@ -23,10 +26,10 @@ from pathlib import Path
 from engine.facts import RunDir, append_jsonl_event, build_event_payload
 from engine.facts.attempts import begin_attempt
 run = RunDir(Path("outputs/runs/run"))
+signal.signal(signal.SIGTERM, signal.SIG_IGN)
 run.facts.mkdir(parents=True)
 begin_attempt(run)
 append_jsonl_event(run.path, build_event_payload("on_start", run.path))
-signal.signal(signal.SIGTERM, signal.SIG_IGN)
 while True:
     time.sleep(1)
 """
@@ -75,7 +78,7 @@ def test_stop_ends_a_run_cleanly_and_waits_for_it(
 ) -> None:
     assert summarise(run_dir().path).state == "running"
     assert engine.cli.main(["stop", "last", "--wait"]) == 0
-    assert "run: stopped: " in capsys.readouterr().out
+    assert "run: stopped" in capsys.readouterr().out
     assert training.wait(timeout=60) == 0
     assert read_events(run_dir().path).records[-1]["stopped"] is True
     assert run_dir().last.exists()
@@ -91,7 +94,21 @@ def test_kill_ends_what_does_not_listen(
     assert deaf.wait(timeout=60) == -signal.SIGKILL
     assert summarise(run_dir().path).state == "lost"
     assert engine.cli.main(["kill", "run"]) == 1
-    assert "has ended already" in capsys.readouterr().out
+    assert "run: lost" in capsys.readouterr().out
+
+
+def test_a_process_is_looked_at_again_before_it_is_signalled(
+    own_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its id may be somebody else's by then."""
+    sent: list[int] = []
+    answers = iter(["alive", "reused"])
+    run_dir().facts.mkdir(parents=True)
+    begin_attempt(run_dir())
+    monkeypatch.setattr(control, "os", SimpleNamespace(kill=lambda pid, signum: sent.append(pid)))
+    monkeypatch.setattr(control, "process_of", lambda attempt: next(answers, "reused"))
+    control.kill(run_dir(), grace_s=0)
+    assert sent == []
 
 
 def test_kill_leaves_a_process_alone_that_only_has_the_same_id(

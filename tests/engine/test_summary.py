@@ -16,14 +16,14 @@ from hypothesis import strategies as st
 from omegaconf import OmegaConf
 
 from engine.facts import append_jsonl_event, build_event_payload
+from engine.facts.alike import Reader, Stretch
 from engine.facts.parse import parse_event
 from engine.library.best import last_and_best
-from engine.library.bulk import BulkParser, Stretch
 from engine.library.examine import summarise
+from engine.library.flat import flatten
 from engine.library.fold import Fold
 from engine.library.overrides import read_overrides
 from engine.library.summary import Number, RunSummary, fill, higher_is_better
-from engine.library.values import flatten
 from tests.bench.tree import BEGUN, config_of, events_of, line_of, make_run
 
 Event = dict[str, Any]
@@ -86,7 +86,7 @@ def _write(folder: Path, lines: list[bytes]) -> Path:
 
 def _folded(lines: list[bytes], fold: Fold | None = None) -> Fold:
     fold = fold or Fold()
-    for event in BulkParser().parse(lines):
+    for event in Reader().read(lines):
         fold.add(event)
     return fold
 
@@ -152,7 +152,7 @@ def test_many_lines_at_once_come_to_the_same_as_one_by_one(
 
 
 def test_lines_cannot_hide_in_one_another() -> None:
-    plain = _lines([_event("on_epoch_end", epoch=1, step=e, val_loss=0.5) for e in range(4)])
+    plain = _lines([_event("on_epoch_end", epoch=1, step=e, val_loss=0.5) for e in range(9)])
     start, end = plain[0].index(b'"epoch":') + 8, plain[0].index(b',"histories"')
     middle = plain[0][start:end]
 
@@ -162,7 +162,7 @@ def test_lines_cannot_hide_in_one_another() -> None:
     doubled = with_middle(middle + b'},{"epoch":' + middle)
     opening = with_middle(b'1,"step":[{"epoch":2')
     closing = with_middle(b"5}]," + middle.partition(b",")[2])
-    assert isinstance(next(BulkParser().parse(plain)), Stretch)
+    assert any(isinstance(found, Stretch) for found in Reader().read(plain))
     for lines in ([doubled], [opening, closing], [opening, closing, doubled]):
         fold = _folded([*plain, *lines])
         assert (fold.events, fold.skipped) == (len(plain), len(lines))
@@ -270,6 +270,19 @@ def test_a_test_counts_until_the_training_goes_on(tmp_path: Path) -> None:
     events.append(_event("on_epoch_end", epoch=1, step=20, val_loss=0.5))
     run = summarise(_write(tmp_path, _lines(events)), now=NOW)
     assert run.results == {"baseline_val_loss": 2.0}
+
+
+def test_a_run_has_finished_once_its_training_has_ended_whenever_it_was_tested(
+    tmp_path: Path,
+) -> None:
+    begun = [_event("on_start"), _event("on_epoch_end", epoch=0, step=10, val_loss=1.0)]
+    tested = _event("on_test_end", epoch=0, step=10, metrics={"test_loss": 0.25})
+    ended = _event("on_train_end", epoch=0, step=10, stopped=False)
+    states = [
+        summarise(_write(tmp_path / str(number), _lines([*begun, *events])), now=NOW).state
+        for number, events in enumerate([[tested], [tested, ended], [ended, tested]])
+    ]
+    assert states == ["running", "finished", "finished"]
 
 
 def test_the_time_left_follows_from_the_last_epoch(tmp_path: Path) -> None:

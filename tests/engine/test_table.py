@@ -15,9 +15,11 @@ from hypothesis import strategies as st
 from engine.errors import ConfigError
 from engine.library.summary import Number, RunSummary
 from engine.tables import units
-from engine.tables.cells import Progress, Spread, as_number, machine, show
-from engine.tables.groups import PLACES, differing_keys, spread, telling_keys
+from engine.tables.cells import Progress, Spread, are_same, as_number, identity, machine, show
+from engine.tables.groups import PLACES, differing_keys, seed_groups, spread, telling_keys
 from engine.tables.keys import FIELDS, Vocabulary
+from engine.tables.measures import has_best
+from engine.tables.record import head, record
 from engine.tables.table import chosen, group_table, run_table, sort_runs
 
 NOW = 1_800_000_000.0
@@ -142,7 +144,9 @@ def test_the_first_sort_key_counts_most_and_text_comes_after_numbers() -> None:
         ("vq", 0.1, 4),
     ]
     mixed = [run(str(n), {"x": x}) for n, x in enumerate(["b", 2, "A", 1])]
-    assert [r.config["x"] for r in sort_runs(mixed, ["x"], Vocabulary(mixed))] == [1, 2, "A", "b"]
+    keys = Vocabulary(mixed)
+    assert [r.config["x"] for r in sort_runs(mixed, ["x"], keys)] == [1, 2, "A", "b"]
+    assert [r.config["x"] for r in sort_runs(mixed, ["-x"], keys)] == [2, 1, "b", "A"]
 
 
 def test_runs_that_differ_in_the_seed_alone_become_one_row() -> None:
@@ -159,13 +163,73 @@ def test_runs_that_differ_in_the_seed_alone_become_one_row() -> None:
     assert found.n == 3
 
 
+def test_a_run_without_a_config_stands_alone_among_seeds() -> None:
+    unknown = [run("broken", problem="damaged"), run("queued", state="queued")]
+    assert [len(group) for group in seed_groups([*GRID[:3], *unknown, GRID[3]])] == [3, 1, 1, 1]
+    table = group_table([*GRID[:3], *unknown], ["state"], now=NOW)
+    assert column(table, "runs") == [3, 1, 1]
+    assert [row.values[0] for row in group_table([*GRID[:3], *unknown]).rows] == [3, 1, 1]
+
+
+def test_rows_of_seeds_that_differ_in_epochs_say_so() -> None:
+    runs = [trained(seed, "vq", 0.1, 1.0) for seed in (1, 2, 3)]
+    for one, epochs in zip(runs, (5, 5, 9), strict=True):
+        one.epochs = one.config["phase1.trainer.epochs"] = epochs
+    assert column(group_table(runs), "epochs") == [5, 9]
+
+
+ALIKE = [[1, 1.0], [True], ["1"], [None], ["null"], ["true"], [[1, 2], [1.0, 2]], [[True, 2]]]
+"""Values that are the same, together."""
+
+
+def test_values_are_the_same_by_one_rule_for_groups_and_differences() -> None:
+    values = [(number, value) for number, same in enumerate(ALIKE) for value in same]
+    values += [(0, 1), (3, None), (len(ALIKE), {"a": 1}), (len(ALIKE) + 1, {"a": True})]
+    values += [(len(ALIKE) + 2, math.nan), (len(ALIKE) + 2, -math.nan)]
+    for (number, value), (other, another) in itertools.product(values, values):
+        assert are_same(value, another) == (number == other), (value, another)
+        assert (identity(value) == identity(another)) == (number == other)
+        runs = [run("a", {"x": value}), run("b", {"x": another})]
+        assert bool(differing_keys(runs)) == (number != other)
+        assert len(group_table(runs, ["x"]).rows) == 1 + (number != other)
+
+
+def test_components_are_those_of_a_loop_that_has_them() -> None:
+    own = trained(1, "none", 0.1, 1.0, loop="test_mlp", encoder="mlp")
+    own.config["test_mlp.hidden_dims"] = [64]
+    usual = trained(1, "none", 0.1, 1.0, loop="ae", encoder="mlp")
+    assert column(run_table([own, usual], ["latent_space"]), "latent_space") == [None, "none"]
+    assert telling_keys([own, usual], 1)[0] == ["loop"]
+    assert record(own)["encoder"] is None
+
+
+def test_a_record_has_every_key_and_says_broken_of_what_is() -> None:
+    broken = run("bad", problem="damaged", started=NOW - 60)
+    told = record(broken, NOW)
+    assert told.keys() == {*FIELDS, "age", "numbers", "results", "config"}
+    assert (told["state"], told["age"]) == ("broken", 60.0)
+    assert head(broken) == {key: told[key] for key in ("name", "path", "state")}
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        *(("train_loss", True), ("val_loss", True), ("test_id_accuracy", True)),
+        *(("lr", False), ("train_token_mse", False), ("baseline_val_loss", False)),
+        *(("best_epoch", False), ("throughput", False), ("lrp_score", True)),
+    ],
+)
+def test_some_numbers_have_no_best(name: str, expected: bool) -> None:
+    assert has_best(name) == expected
+
+
 def test_groups_share_their_keys_and_count_their_states() -> None:
     runs = [*GRID, trained(7, "vq", 0.1, None, state="failed")]
     table = group_table(runs, ["latent_space"], sort=["-val_loss"], now=NOW)
     assert table.titles == ("latent_space", "runs", "state", "val_loss", "duration")
     assert column(table, "latent_space") == ["vq", "none"]
     assert column(table, "runs") == [7, 6]
-    assert column(table, "state") == ["6 finished, 1 failed", "finished"]
+    assert column(table, "state") == ["6 of 7 done, 1 failed", "finished"]
     assert [value.n for value in column(table, "val_loss")] == [6, 6]
     wide = group_table(runs, ["latent_space", "lr"], ["lr", "seed", "val_loss.last"], ["lr"])
     assert column(wide, "lr") == [0.01, 0.01, 0.1, 0.1]

@@ -402,3 +402,21 @@ def test_a_date_can_be_a_seed(thesis_train: Train) -> None:
 def test_hydra_flags_that_are_not_there_are_refused(capsys: pytest.CaptureFixture[str]) -> None:
     assert main([*TINY, "--no-such-flag"]) == 2
     assert "--no-such-flag" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (
+            ["--epochs", "3"],
+            "--epochs: there is no such option (did you mean phase1.trainer.epochs?)",
+        ),
+        (["-m", "--lr=0.1"], "--lr=0.1: there is no such option (did you mean phase1.trainer.lr?)"),
+        (["-x"], "-x: there is no such option"),
+    ],
+)
+def test_a_flag_that_does_not_exist_is_told_with_the_key_that_is_meant(
+    words: list[str], told: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(words) == 2
+    assert told in capsys.readouterr().err

@@ -1,0 +1,82 @@
+"""How the words of a command line are read."""
+
+from __future__ import annotations
+
+import argparse
+import re
+import sys
+from collections.abc import Sequence
+from typing import Any, NoReturn
+
+from engine.facts.text import plain
+
+_MARK = "\0"
+"""Before a word behind `--`: no argument can begin so, and no option does."""
+
+_UNKNOWN = re.compile(r"unrecognized arguments: (\S+).*", re.DOTALL)
+
+
+class Parser(argparse.ArgumentParser):
+    """Reads options and other words in any order; what follows `--` is no option.
+
+    Parameters
+    ----------
+    signed
+        Options whose value may begin with a minus, such as `--sort -val_loss`.
+    """
+
+    def __init__(self, signed: Sequence[str] = (), **settings: Any) -> None:
+        super().__init__(**settings)
+        self._signed = signed
+
+    def parse_words(self, words: Sequence[str]) -> argparse.Namespace:
+        """The arguments that `words` are.
+
+        Raises
+        ------
+        SystemExit
+            After a sentence about what is wrong with them, or the help.
+        """
+        end = list(words).index("--") if "--" in words else len(words)
+        behind = [f"{_MARK}{word}" for word in words[end + 1 :]]
+        args = self.parse_intermixed_args([*_joined(words[:end], self._signed), *behind])
+        for name, value in vars(args).items():
+            if isinstance(value, list):
+                setattr(args, name, [_unmarked(entry) for entry in value])
+        return args
+
+    def error(self, message: str) -> NoReturn:
+        """Tell what is wrong, in the form of all errors, and leave with 2."""
+        message = message.replace(_MARK, "")
+        unknown = _UNKNOWN.fullmatch(message)
+        close = self._close(unknown[1]) if unknown else ""
+        hint = f"Did you mean {close}?" if close else f"{self.prog} --help tells more."
+        print(f"error: {plain(message)}\n  {hint}", file=sys.stderr)
+        sys.exit(2)
+
+    def _close(self, word: str) -> str:
+        """The option that is spelled much like a word."""
+        import difflib
+
+        close = difflib.get_close_matches(word.partition("=")[0], self._option_string_actions, 1)
+        return close[0] if close else ""
+
+
+def listed(given: Sequence[str]) -> list[str]:
+    """The words of an option that may be repeated; commas stand between several."""
+    return [word.strip() for text in given for word in text.split(",") if word.strip()]
+
+
+def _joined(words: Sequence[str], signed: Sequence[str]) -> list[str]:
+    """`--sort -val_loss` as `--sort=-val_loss`: argparse takes the value for an option else."""
+    joined: list[str] = []
+    for word in words:
+        if joined and joined[-1] in signed:
+            joined[-1] += f"={word}"
+        else:
+            joined.append(word)
+    return joined
+
+
+def _unmarked(entry: Any) -> Any:
+    return entry.removeprefix(_MARK) if isinstance(entry, str) else entry
