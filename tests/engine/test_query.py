@@ -380,7 +380,7 @@ def test_what_is_suggested_can_be_read(text: str) -> None:
         except ConfigError:
             continue  # the beginning is wrong already
         ends = suggestion.endswith((" ", "=", "~", "<", ">"))
-        assert parse(suggestion + "1" if ends else suggestion, NOW)
+        assert parse(suggestion + "null" if ends else suggestion, NOW)
 
 
 def test_every_suggested_value_matches_a_run() -> None:

@@ -7,6 +7,7 @@ import functools
 import itertools
 import os
 import pickle
+import shlex
 import signal
 import subprocess
 import sys
@@ -406,7 +407,7 @@ def test_a_full_disk_ends_a_run_in_a_sentence_and_it_goes_on_once_there_is_space
     own_folder: Path, whole: dict[str, Any]
 ) -> None:
     (own_folder / "disk").mkdir()
-    script = FULL_DISK.format(python=sys.executable, words=" ".join(BY_HAND))
+    script = FULL_DISK.format(python=shlex.quote(sys.executable), words=shlex.join(BY_HAND))
     command = ["unshare", "--map-root-user", "--mount", "sh", "-c", script]
     answer = subprocess.run(command, capture_output=True, text=True)
     if "mount" in answer.stderr or "unshare" in answer.stderr:
