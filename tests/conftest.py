@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -12,8 +13,14 @@ import pytest
 # Two processes share two cores; torch reads this when it is first imported, here and in children.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
+from engine.cli import COMMANDS
 from engine.cli.train import main
 from engine.facts import RunDir
+
+# A command takes names of other modules when it is first imported, which must not be while a test
+# has replaced one of them.
+for _module, _, _ in COMMANDS.values():
+    importlib.import_module(_module)
 
 TINY = [
     "data.limit_samples=256",
