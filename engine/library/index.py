@@ -10,11 +10,12 @@ from functools import partial
 from typing import Any, NamedTuple
 
 from engine.facts.evidence import JobReport
+from engine.facts.state import ENDED
 from engine.library.cache import Cache, Line
 from engine.library.examine import judge, read, summarise
 from engine.library.find import Found, find_runs, walk
 from engine.library.fold import Fold
-from engine.library.summary import ENDED, RunSummary, fill
+from engine.library.summary import RunSummary, fill
 
 __all__ = ["Index", "find_runs", "summarise"]
 

@@ -7,14 +7,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
+from engine.facts.state import ENDED
 from engine.facts.values import whole
 from engine.library.best import higher_is_better, last_and_best
 from engine.library.fold import Fold
 
 __all__ = ["Number", "RunSummary", "Unread", "higher_is_better"]
-
-ENDED = ("finished", "stopped", "failed")
-"""States that only a new start leaves."""
 
 COMPONENTS = ("encoder", "decoder", "latent_space")
 
