@@ -33,7 +33,7 @@ bench: $(VENV)/installed-dev ## measure against bare PyTorch, in one process, as
 	$(BIN)/python -m tests.bench
 
 torture: $(VENV)/installed-dev ## kill a training 200 times, and give the readers 10,000 damaged run directories
-	$(BIN)/python -m pytest -m slow -v tests/engine/test_torture.py tests/engine/test_fuzz.py $(ARGS)
+	$(BIN)/python -m pytest -m slow -v -n 2 tests/engine/test_torture.py tests/engine/test_fuzz.py $(ARGS)
 
 test-long: $(VENV)/installed-dev ## the long forms of the tests, and the wheel installed from nothing
 	$(BIN)/python -m pytest -m slow $(ARGS)

@@ -123,8 +123,9 @@ def _about(runs: Sequence[RunSummary]) -> list[list[Cell]]:
 
 def _settings(runs: Sequence[RunSummary], config: Mapping[str, list[Any]]) -> list[list[Cell]]:
     """The rows of the config: the components, what all runs have, and what belongs to some."""
+    from engine.library.summary import COMPONENTS
     from engine.tables.cells import show
-    from engine.tables.keys import COMPONENTS, FIELDS, Vocabulary
+    from engine.tables.keys import FIELDS, Vocabulary
 
     rows: dict[int, list[list[Cell]]] = {0: [], 1: [], 2: []}
     parts = {f"phase1.{name}._target_": name for name in COMPONENTS}

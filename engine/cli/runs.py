@@ -213,8 +213,6 @@ def _ordered(args: argparse.Namespace, runs: Sequence[RunSummary]) -> list[RunSu
 
 def _table(args: argparse.Namespace, runs: Sequence[RunSummary], limit: int | None) -> Table:
     """The table, of at most `limit` rows."""
-    from dataclasses import replace
-
     from engine.tables.keys import Vocabulary
     from engine.tables.table import NEWEST_FIRST, group_table, run_table, sort_runs
 
@@ -222,10 +220,8 @@ def _table(args: argparse.Namespace, runs: Sequence[RunSummary], limit: int | No
     columns, by = key_names("--columns", args.columns), key_names("--group-by", args.group_by)
     if args.seeds or by:
         newest = sort_runs(runs, NEWEST_FIRST, Vocabulary(runs))
-        table = group_table(newest, None if args.seeds else by, columns, sort)
-    else:
-        table = run_table(runs, columns, sort or NEWEST_FIRST)
-    return replace(table, rows=table.rows[:limit])
+        return group_table(newest, None if args.seeds else by, columns, sort, limit=limit)
+    return run_table(runs, columns, sort or NEWEST_FIRST, limit=limit)
 
 
 def one_filter(words: Sequence[str]) -> Query:

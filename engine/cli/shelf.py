@@ -59,11 +59,12 @@ class Shelf:
         self._archived = archived
         if runs is not None:
             self.runs = runs
-            self.dirs = [Path(run.path) for run in runs]
 
     @cached_property
     def dirs(self) -> list[Path]:
         """The directories of all runs."""
+        if "runs" in self.__dict__:
+            return [Path(run.path) for run in self.runs]
         from engine.library.index import find_runs
 
         return find_runs(self.root) if self.root.is_dir() else []
@@ -82,7 +83,7 @@ class Shelf:
 
     def is_name(self, word: str) -> bool:
         """Whether a word names runs, rather than asks for some that match it."""
-        if word in ("all", *(path.name for path in self.dirs)) or _LAST.fullmatch(word):
+        if word == "all" or any(path.name == word for path in self.dirs) or _LAST.fullmatch(word):
             return True
         return bool(_GLOB.search(word)) and not _OPERATOR.search(word) and " " not in word
 

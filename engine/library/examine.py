@@ -1,6 +1,6 @@
 """What a run directory says, read once and kept as a record that JSON knows.
 
-A record goes into the cache of the index; `summary.fill` makes a `RunSummary` of it.
+A record goes into the cache of the index; `summary_of` makes a `RunSummary` of it.
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ from engine.facts.state import RunState, run_state
 from engine.facts.state import judge as judge_evidence
 from engine.facts.tail import READ_BYTES, Tail
 from engine.facts.values import seconds_of, whole
-from engine.library.find import Found, look_at
+from engine.library.find import Found, is_closed, look_at
 from engine.library.fold import Fold
 from engine.library.overrides import read_overrides
-from engine.library.summary import RunSummary, fill
+from engine.library.summary import RunSummary, summary_of
 
 Record = dict[str, Any]
 
@@ -47,16 +47,17 @@ def summarise(
         Unix seconds; the present by default.
     """
     path = os.path.abspath(run_dir)
-    summary = RunSummary(path, os.path.basename(path))
     try:
-        found = look_at(path, os.stat(path))  # a link that somebody names is followed
+        status = os.stat(path)  # a link that somebody names is followed
+        found = look_at(path, status)
+        if found is None and is_closed(path):
+            found = Found(path, status, None)
     except (OSError, ValueError):
         found = None
     if found is None:
-        summary.problem = "there is no run directory here"
-    else:
-        fill(summary, judge(read(found), found, job, now))
-    return summary
+        problem = "there is no run directory here"
+        return RunSummary(path, os.path.basename(path), problem=problem)
+    return summary_of(path, judge(read(found), found, job, now))
 
 
 def read(found: Found, before: Record | None = None) -> Record:

@@ -15,7 +15,7 @@ from engine.library.cache import Cache, Line
 from engine.library.examine import judge, read, summarise
 from engine.library.find import Found, find_runs, walk
 from engine.library.fold import Fold
-from engine.library.summary import RunSummary, fill
+from engine.library.summary import RunSummary, summary_of
 
 __all__ = ["Index", "find_runs", "summarise"]
 
@@ -110,16 +110,14 @@ class Index:
             kept = judged if settled else record
             line = Line(mark, settled, self._cache.encode(kept))
             self._changed = self._changed or before is None or before.line != line
-        summary = RunSummary(found.path, os.path.basename(found.path))
-        fill(summary, judged)
-        return _Entry(line, summary)
+        return _Entry(line, summary_of(found.path, judged))
 
     def _load(self) -> dict[bytes, _Entry]:
         """The entries of the cache; their summaries are filled when somebody looks at them."""
         entries = {}
         for path, line in self._cache.load().items():
-            read_line = partial(_fill_from, self._cache, line.record)
             place = os.fsdecode(path)
+            read_line = partial(_summary_in, place, self._cache, line.record)
             summary = RunSummary.later(place, os.path.basename(place), read_line)
             entries[path] = _Entry(line, summary)
         return entries
@@ -132,8 +130,8 @@ class Index:
             self._changed, self._saved = False, time.monotonic()
 
 
-def _fill_from(cache: Cache, text: bytes, summary: RunSummary) -> None:
-    fill(summary, cache.decode(text))
+def _summary_in(path: str, cache: Cache, text: bytes) -> RunSummary:
+    return summary_of(path, cache.decode(text))
 
 
 def _signature(found: Found) -> bytes:

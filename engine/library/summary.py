@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -31,11 +32,15 @@ class Number(NamedTuple):
 
 
 class Unread:
-    """Base of a record whose fields are read when the first of them is asked for."""
+    """Base of a record whose fields are read when the first of them is asked for.
+
+    Two threads may ask at once: both read, and either sees what was read only.
+    """
 
     __slots__ = ("_read",)
 
-    _read: Callable[[Any], None]
+    _read: Callable[[], Any]
+    """Gives the whole record."""
 
     def __getattr__(self, name: str) -> Any:
         """The value of a field that is not set yet; Python comes here for no other."""
@@ -45,8 +50,9 @@ class Unread:
             read = self._read
         except AttributeError:
             raise AttributeError(f"{type(self).__name__} has no {name!r}") from None
-        del self._read
-        read(self)
+        whole = read()
+        for field_name in type(self).__slots__:
+            setattr(self, field_name, getattr(whole, field_name))
         return object.__getattribute__(self, name)
 
 
@@ -112,23 +118,24 @@ class RunSummary(Unread):
     """Damaged lines of the events."""
 
     @classmethod
-    def later(cls, path: str, name: str, read: Callable[[RunSummary], None]) -> RunSummary:
-        """A summary whose other fields `read` sets when one of them is asked for."""
+    def later(cls, path: str, name: str, read: Callable[[], RunSummary]) -> RunSummary:
+        """A summary whose other fields are those of what `read` gives, once one is asked for."""
         summary = cls.__new__(cls)
         summary.path, summary.name, summary._read = path, name, read
         return summary
 
 
-def fill(summary: RunSummary, record: Mapping[str, Any]) -> None:
-    """Set the fields of `summary` from what `examine.examine` found out about the run."""
+def summary_of(path: str, record: Mapping[str, Any]) -> RunSummary:
+    """The summary of the run at `path`, of what `examine.read` and `judge` found out about it."""
     fold, around = Fold(**record["fold"]), record["around"]
-    summary.__init__(summary.path, summary.name, **record["state"])  # type: ignore[misc]
+    summary = RunSummary(path, os.path.basename(path), **record["state"])
     _fill_course(summary, fold)
     _fill_origin(summary, fold)
     for name, value in around.items():
         if value is not None:
             setattr(summary, name, tuple(value) if isinstance(value, list) else value)
     summary.skipped = record["skipped"]
+    return summary
 
 
 def _fill_course(summary: RunSummary, fold: Fold) -> None:
@@ -156,8 +163,9 @@ def _fill_origin(summary: RunSummary, fold: Fold) -> None:
     summary.config = config
     loop = config.get("loop")
     summary.loop = loop if isinstance(loop, str) else None
-    for part in COMPONENTS:
-        setattr(summary, part, _module(config.get(f"phase1.{part}._target_")))
+    if f"{summary.loop}.hidden_dims" not in config:  # such a loop has a network of its own
+        for part in COMPONENTS:
+            setattr(summary, part, _module(config.get(f"phase1.{part}._target_")))
     seed = meta.get("seed")
     summary.seed = whole(config.get("phase1.trainer.seed")) if seed is None else seed
     summary.host, summary.git_commit = meta.get("hostname"), meta.get("git_commit")

@@ -7,9 +7,9 @@ from collections.abc import Iterator, Sequence
 
 from engine.facts.state import STATES
 from engine.facts.text import plain
-from engine.library.summary import RunSummary
+from engine.library.summary import COMPONENTS, RunSummary
 from engine.tables.conditions import And, Compare, Condition, Has, Not, Or, Word
-from engine.tables.keys import BROKEN, COMPONENTS, Key, Vocabulary, known_values
+from engine.tables.keys import BROKEN, Key, Vocabulary, known_values
 from engine.tables.query import Query
 from engine.tables.suggest import WITH_VALUES
 

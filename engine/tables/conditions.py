@@ -14,10 +14,10 @@ from typing import Any, Protocol
 
 from engine.errors import ConfigError
 from engine.facts.text import plain
-from engine.library.summary import RunSummary
+from engine.library.summary import COMPONENTS, RunSummary
 from engine.tables import units
 from engine.tables.cells import Progress, as_number, as_text, is_missing, show
-from engine.tables.keys import ALIASES, COMPONENTS, FIELD_KINDS, FIELDS, Key, Vocabulary
+from engine.tables.keys import ALIASES, FIELD_KINDS, FIELDS, Key, Vocabulary
 
 Test = Callable[[RunSummary], bool]
 

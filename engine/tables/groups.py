@@ -8,9 +8,9 @@ from collections.abc import Iterable, Sequence
 from itertools import chain
 from typing import Any
 
-from engine.library.summary import RunSummary
+from engine.library.summary import COMPONENTS, RunSummary
 from engine.tables.cells import Spread, are_same, as_number, identity, is_missing
-from engine.tables.keys import BROKEN, COMPONENTS, FIELDS, MEASURED, Key
+from engine.tables.keys import BROKEN, FIELDS, MEASURED, Key
 
 SEED = "phase1.trainer.seed"
 

@@ -22,7 +22,7 @@ from typing import Any
 
 from engine.errors import ConfigError
 from engine.facts.text import plain
-from engine.library.summary import Number, RunSummary
+from engine.library.summary import COMPONENTS, Number, RunSummary
 from engine.tables.cells import Progress, as_text, is_missing
 
 BROKEN = "broken"
@@ -30,8 +30,6 @@ BROKEN = "broken"
 
 MEASURED = ("metric", "duration", "size")
 """Kinds of keys that a training measures; several runs have a mean of them."""
-
-COMPONENTS = ("encoder", "decoder", "latent_space")
 
 TRAINER = "phase1.trainer."
 
@@ -54,20 +52,6 @@ def _field(kind: str, attribute: str) -> tuple[str, Callable[[RunSummary], Any]]
     return kind, operator.attrgetter(attribute)
 
 
-def _component(attribute: str) -> tuple[str, Callable[[RunSummary], Any]]:
-    """A part of the model, of a run whose loop puts it together from such parts.
-
-    The config of a loop with a network of its own describes that under the name of the loop; the
-    components in it are those of other loops.
-    """
-
-    def read(run: RunSummary) -> Any:
-        own = run.loop is not None and f"{run.loop}.hidden_dims" in run.config
-        return None if own else getattr(run, attribute)
-
-    return "text", read
-
-
 _READERS: dict[str, tuple[str, Callable[[RunSummary], Any]]] = {
     "state": ("text", lambda run: run.state or BROKEN),
     "name": _field("text", "name"),
@@ -76,7 +60,7 @@ _READERS: dict[str, tuple[str, Callable[[RunSummary], Any]]] = {
     "cause": _field("text", "cause"),
     "problem": _field("text", "problem"),
     "loop": _field("text", "loop"),
-    **{name: _component(name) for name in COMPONENTS},
+    **{name: _field("text", name) for name in COMPONENTS},
     "seed": _field("number", "seed"),
     "epochs": _field("number", "epochs"),
     "epochs_done": _field("number", "epochs_done"),

@@ -55,6 +55,7 @@ def run_table(
     columns: Sequence[str] = (),
     sort: Sequence[str] = NEWEST_FIRST,
     now: float | None = None,
+    limit: int | None = None,
 ) -> Table:
     """A row for each run.
 
@@ -68,6 +69,8 @@ def run_table(
         Names of keys; `-key` sorts descending. The first counts most.
     now
         Unix seconds; None takes the clock.
+    limit
+        At most so many rows, the first ones; the columns are those of all runs.
 
     Raises
     ------
@@ -77,7 +80,7 @@ def run_table(
     vocabulary = Vocabulary(runs, now)
     telling, left_out = ([], []) if _stand_alone(columns) else _telling(runs, vocabulary)
     names = chosen(columns, _default(runs, telling, vocabulary))
-    table = _table(names, [(run,) for run in runs], sort, vocabulary)
+    table = _table(names, [(run,) for run in runs], sort, vocabulary, limit)
     table = replace(table, telling=tuple(telling))
     return table if columns else replace(table, left_out=tuple(left_out))
 
@@ -88,6 +91,7 @@ def group_table(
     columns: Sequence[str] = (),
     sort: Sequence[str] = (),
     now: float | None = None,
+    limit: int | None = None,
 ) -> Table:
     """A row for each group of runs, with the mean and spread of what was measured.
 
@@ -96,7 +100,7 @@ def group_table(
     by
         Names of keys whose values the runs of a group share; None groups runs that differ in
         nothing but the seed.
-    runs, columns, sort, now
+    runs, columns, sort, now, limit
         As in `run_table`. Without `sort` the groups come in the order of the runs.
 
     Raises
@@ -112,7 +116,7 @@ def group_table(
     else:
         groups, left_out = group(runs, [vocabulary.find(name) for name in by]), []
     names = chosen(columns, [*by, "runs", "state", *_measured(vocabulary), "duration"])
-    table = _table(names, groups, sort, vocabulary)
+    table = _table(names, groups, sort, vocabulary, limit)
     return table if columns else replace(table, left_out=tuple(left_out))
 
 
@@ -173,9 +177,10 @@ def _table(
     groups: Sequence[Group],
     sort: Sequence[str],
     vocabulary: Vocabulary,
+    limit: int | None,
 ) -> Table:
     keys = tuple(_find(name, vocabulary) for name in names)
-    ordered = _sorted(groups, sort, vocabulary)
+    ordered = _sorted(groups, sort, vocabulary)[:limit]
     rows = (Row(runs, tuple(value_of(key, runs) for key in keys)) for runs in ordered)
     return Table(keys, tuple(names), tuple(rows))
 

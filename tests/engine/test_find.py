@@ -9,6 +9,7 @@ import pytest
 
 from engine.cli.select import select_dirs
 from engine.library.find import find_runs, is_closed, look_at
+from engine.library.index import Index, summarise
 from tests.bench.tree import make_run
 
 
@@ -46,5 +47,8 @@ def test_a_run_that_lets_nobody_in_is_found_where_runs_are(own_folder: Path, clo
     assert find_runs(root) == found
     assert is_closed(str(found[0]))
     assert look_at(str(found[0])) is None
+    listed = {Path(run.path): run.problem for run in Index(root, own_folder / "cache").refresh()}
+    for place in found[:2]:
+        assert summarise(place).problem == listed[place]
     assert not is_closed(str(run))
     assert select_dirs(["run_closed", "outputs/runs/closed"], None) == found[:2]

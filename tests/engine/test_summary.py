@@ -6,6 +6,8 @@ import copy
 import json
 import math
 import os
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -23,7 +25,7 @@ from engine.library.examine import summarise
 from engine.library.flat import flatten
 from engine.library.fold import Fold
 from engine.library.overrides import read_overrides
-from engine.library.summary import Number, RunSummary, fill, higher_is_better
+from engine.library.summary import COMPONENTS, Number, RunSummary, higher_is_better, summary_of
 from tests.bench.tree import BEGUN, config_of, events_of, line_of, make_run
 
 Event = dict[str, Any]
@@ -376,11 +378,11 @@ def test_a_file_that_holds_no_overrides_gives_none(tmp_path: Path) -> None:
 
 
 def test_a_summary_that_is_filled_later_is_like_any_other() -> None:
-    def read(summary: RunSummary) -> None:
-        asked.append(summary.name)
+    def read() -> RunSummary:
+        asked.append("run")
         state = {"state": "finished", "sentence": "finished", "cause": None, "problem": None}
         record = {"fold": Fold().state(), "around": {"tags": ["a"]}, "state": state, "skipped": 2}
-        fill(summary, record)
+        return summary_of("/x/run", record)
 
     asked: list[str] = []
     run = RunSummary.later("/x/run", "run", read)
@@ -409,3 +411,28 @@ def test_a_payload_of_the_writer_is_taken_in_whole(tmp_path: Path) -> None:
     run = summarise(tmp_path, now=NOW)
     assert (run.loop, run.epochs_done, run.skipped) == ("x", 1, 0)
     assert run.numbers["val_loss"].best == 0.5
+
+
+def test_two_threads_that_ask_at_once_both_see_the_whole_summary() -> None:
+    meet = threading.Barrier(2, timeout=10)
+    whole = RunSummary("/x/run", "run", state="finished", tags=("a",))
+
+    def read() -> RunSummary:
+        meet.wait()
+        return whole
+
+    run = RunSummary.later("/x/run", "run", read)
+    with ThreadPoolExecutor(2) as pool:
+        asked = [pool.submit(getattr, run, name) for name in ("state", "tags")]
+        assert [answer.result() for answer in asked] == ["finished", ("a",)]
+    assert run == whole
+
+
+def test_components_are_those_of_a_loop_that_has_them(tmp_path: Path) -> None:
+    targets = {name: {"_target_": f"engine.{name}s.mlp.Part"} for name in COMPONENTS}
+    for loop, expected in (("ae", "mlp"), ("test_mlp", None)):
+        cfg = {"loop": loop, "phase1": targets, "test_mlp": {"hidden_dims": [64]}}
+        path = tmp_path / loop
+        append_jsonl_event(path, build_event_payload("on_start", path, step=0, cfg=cfg))
+        run = summarise(path, now=NOW)
+        assert [getattr(run, name) for name in COMPONENTS] == [expected] * 3

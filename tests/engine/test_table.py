@@ -194,15 +194,6 @@ def test_values_are_the_same_by_one_rule_for_groups_and_differences() -> None:
         assert len(group_table(runs, ["x"]).rows) == 1 + (number != other)
 
 
-def test_components_are_those_of_a_loop_that_has_them() -> None:
-    own = trained(1, "none", 0.1, 1.0, loop="test_mlp", encoder="mlp")
-    own.config["test_mlp.hidden_dims"] = [64]
-    usual = trained(1, "none", 0.1, 1.0, loop="ae", encoder="mlp")
-    assert column(run_table([own, usual], ["latent_space"]), "latent_space") == [None, "none"]
-    assert telling_keys([own, usual], 1)[0] == ["loop"]
-    assert record(own)["encoder"] is None
-
-
 def test_a_record_has_every_key_and_says_broken_of_what_is() -> None:
     broken = run("bad", problem="damaged", started=NOW - 60)
     told = record(broken, NOW)
