@@ -67,7 +67,7 @@ class Command:
         """The parser of its arguments."""
         parser = Parser(
             self.signed,
-            prog=f"{program} {self.name}",
+            prog=f"{program} {self.name}".strip(),
             description=self.summary,
             epilog=self.details,
             formatter_class=argparse.RawDescriptionHelpFormatter,

@@ -15,6 +15,7 @@ from engine.library.cache import Cache, Line
 from engine.library.examine import judge, read, summarise
 from engine.library.find import Found, find_runs, walk
 from engine.library.fold import Fold
+from engine.library.sharing import read_all
 from engine.library.summary import RunSummary, summary_of
 
 __all__ = ["Index", "find_runs", "summarise"]
@@ -82,28 +83,42 @@ class Index:
         if self._entries is None:
             self._entries = self._load()
         before, entries = self._entries, {}
-        for found in walk(self.root):
-            key = os.fsencode(found.path)
+        runs = {os.fsencode(found.path): found for found in walk(self.root)}
+        unknown = [key for key in runs if key not in before]
+        news = dict(zip(unknown, read_all([runs[key] for key in unknown]), strict=True))
+        for key, found in runs.items():
             job = jobs.get(found.path) if jobs else None
-            entries[key] = self._entry(before.get(key), found, job, now)
+            entries[key] = self._entry(before.get(key), news.pop(key, None), found, job, now)
         self._changed = self._changed or entries.keys() != before.keys()
         self._entries = entries
         self._save()
         return sorted((entry.summary for entry in entries.values()), key=lambda run: run.path)
 
     def _entry(
-        self, before: _Entry | None, found: Found, job: JobReport | None, now: float
+        self,
+        before: _Entry | None,
+        record: Record | None,
+        found: Found,
+        job: JobReport | None,
+        now: float,
     ) -> _Entry:
-        """What is known about a run, with as little reading as will do."""
+        """What is known about a run, with as little reading as will do.
+
+        Parameters
+        ----------
+        record
+            What was read of a run that was not known before.
+        """
         mark = _signature(found)
         line = before.line if before is not None else None
         if before is not None and before.line.signature == mark and before.line.settled:
             return before
-        record = self._cache.decode(line.record) if line is not None else None
-        known = line is not None and line.signature == mark and _is_old(found, now)
-        if record is None or record["problems"] or not known:
-            record = read(found, record)
-            line = None
+        if record is None:
+            known = self._cache.decode(line.record) if line is not None else None
+            as_it_was = line is not None and line.signature == mark and _is_old(found, now)
+            record = known if as_it_was else None
+            if record is None or record["problems"]:
+                record, line = read(found, known), None
         judged = judge(record, found, job, now)
         settled = _is_settled(judged, found, now)
         if line is None or settled:

@@ -16,7 +16,7 @@ from engine.errors import FactsError
 from engine.facts import RunDir
 from engine.facts.evidence import JobReport
 from engine.facts.labels import Labels, write_labels
-from engine.library import index
+from engine.library import index, sharing
 from engine.library.cache import Cache
 from engine.library.find import Found
 from engine.library.index import Index, find_runs, summarise
@@ -37,15 +37,15 @@ def root(tmp_path: Path) -> Path:
 def readings(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The names of the runs whose files were read, or that were judged, in the order of it."""
     names: list[str] = []
-    for name in ("read", "judge"):
-        real = getattr(index, name)
+    for module, name in ((sharing, "read"), (index, "read"), (index, "judge")):
+        real = getattr(module, name)
 
         def counted(*arguments: object, name: str = name, real: object = real) -> object:
             (found,) = (argument for argument in arguments if isinstance(argument, Found))
             names.append(f"{name} {os.path.basename(found.path)}")
             return real(*arguments)  # type: ignore[operator]
 
-        monkeypatch.setattr(index, name, counted)
+        monkeypatch.setattr(module, name, counted)
     return names
 
 
