@@ -87,7 +87,10 @@ def test_every_package_that_is_imported_is_declared() -> None:
     declared = {
         re.split(r"[ >=<;\[]", line)[0].replace("-", "_") for line in project["dependencies"]
     }
-    declared |= {{"hydra_core": "hydra", "pyyaml": "yaml"}.get(name, name) for name in declared}
+    declared |= {
+        {"hydra_core": "hydra", "pyyaml": "yaml", "pillow": "PIL"}.get(name, name)
+        for name in declared
+    }
     used = set().union(*map(imported, sources("engine", "tui")))
     assert used - sys.stdlib_module_names - {"engine", "tui"} <= declared
 

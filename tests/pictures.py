@@ -1,0 +1,48 @@
+"""The pictures of the docs: `make pictures` draws them anew, of runs that `tests.demo` makes up.
+
+Each is a screen of the app at a size, after some keys.
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from pathlib import Path
+
+from tests.demo import make_demo
+from tui.arguments import main as thesis_tui
+
+IMAGES = Path(__file__).parents[1] / "docs" / "images"
+
+SCREENS = {
+    "tui_runs": (["--size", "130x34"], []),
+    "tui_tree": (["--size", "130x30"], ["f"]),
+    "tui_filter": (["latent_space=vq", "--size", "130x24"], ["slash", *" and lr<0.002"]),
+    "tui_run": (["--run", "last", "--size", "130x38"], []),
+    "tui_log": (["--run", "last", "--size", "100x24"], ["2"]),
+    "tui_compare": (["tag=paper or sweep~gnn_none", "--size", "130x36"], ["a", "c"]),
+    "tui_differences": (["lr<0.1", "--size", "130x28"], ["a", "c", "2"]),
+    "tui_values": (["sweep~gnn", "--size", "130x28"], ["a", "c", "3"]),
+    "tui_scatter": (["finished", "--size", "130x34"], ["a", "c", "4"]),
+    "tui_small": (["--size", "60x16"], []),
+    "tui_light": (["--run", "last", "--size", "130x38", "--light"], []),
+}
+"""Name of the picture to arguments and keys."""
+
+
+def main() -> None:
+    """Draw all pictures."""
+    with tempfile.TemporaryDirectory() as folder:
+        os.environ["XDG_CACHE_HOME"] = f"{folder}/cache"
+        root = Path(folder) / "outputs"
+        make_demo(root)
+        for name, (words, keys) in SCREENS.items():
+            os.environ["XDG_STATE_HOME"] = f"{folder}/{name}"  # nothing of one is in another
+            file = IMAGES / f"{name}.svg"
+            press = ["--press", ",".join(keys)] if keys else []
+            code = thesis_tui([*words, *press, "--root", str(root), "--screenshot", str(file)])
+            print(file if code == 0 else f"{name}: exit code {code}", flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,177 @@
+"""Charts: what they show of any values, and how little is sent when they grow."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+import pytest
+from textual.geometry import Region
+
+from tests.tui.charted import BLUE, SIZES, Shown, falling, line, panels, run, seen
+from tests.tui.conftest import lines_of, text_of
+from tui.look import Look
+from tui.widgets.chart import Chart
+from tui.widgets.chart_title import shown_value
+from tui.widgets.chart_view import View
+
+
+@pytest.mark.parametrize(
+    ("size", "look"),
+    [(size, Look()) for size in [(1, 1), (20, 5), *SIZES, (300, 100)]]
+    + [((60, 16), Look(ascii=True)), ((60, 16), Look(colour=False))],
+)
+def test_charts_can_be_drawn_at_every_size(
+    tmp_path: Path, size: tuple[int, int], look: Look
+) -> None:
+    async def test() -> None:
+        what = panels(4) | {"two": [line(falling()), line(falling(seed=1), run="s", label="m")]}
+        app = Shown(tmp_path, what, look)
+        async with seen(app, size=size) as pilot:
+            await pilot.press("s", "c", "left", "enter", "plus", "l")
+            assert len(lines_of(app)) == size[1]
+            assert look.ascii <= text_of(app).isascii()
+
+    run(test())
+
+
+@pytest.mark.parametrize(
+    "values",
+    [[], [1], [math.nan] * 3, [2] * 50, [-1e308, 1e308, 5e-324], [0, 0, 0], [1e-310, 1e-320],
+     [1, math.nan, 3], [math.inf, 1, -math.inf]],
+)  # fmt: skip
+@pytest.mark.parametrize("view", [View(), View(log_x=True, log_y=True, weight=0.9, trim=True)])
+def test_any_values_can_be_drawn(tmp_path: Path, values: list[float], view: View) -> None:
+    async def test() -> None:
+        app = Shown(tmp_path, {"loss": [line(values)]})
+        async with seen(app, size=(60, 16)) as pilot:
+            app.grid.charts.view = view
+            app.grid.draw()
+            await pilot.pause()
+            assert "loss" in text_of(app)
+
+    run(test())
+
+
+def test_a_chart_without_values_says_so_calmly(tmp_path: Path) -> None:
+    async def test() -> None:
+        app = Shown(tmp_path, {"loss": [], "other": [line([math.nan])]})
+        async with seen(app, size=(80, 20)):
+            assert text_of(app).count("no values yet") == 2
+
+    run(test())
+
+
+def test_the_title_tells_the_last_and_the_best_value(tmp_path: Path) -> None:
+    async def test() -> None:
+        app = Shown(tmp_path, {"val_loss": [line([0.5, 0.25, 0.3])]})
+        async with seen(app, size=(80, 20)):
+            assert "0.3000  best 0.2500" in lines_of(app)[0]
+
+    run(test())
+
+
+def test_runs_are_named_below_the_charts_and_told_apart_without_colours(tmp_path: Path) -> None:
+    async def test() -> None:
+        what = {"loss": [line(falling(), run="a", label="lr=1"), line(falling(seed=1), run="b",
+                label="lr=2", colour=BLUE)]}  # fmt: skip
+        app = Shown(tmp_path, what, Look(colour=False))
+        async with seen(app, size=(60, 16)):
+            assert "* lr=1  o lr=2" in lines_of(app)[-1]
+            assert "*" in "".join(lines_of(app)[1:12])
+
+    run(test())
+
+
+def test_a_restart_is_marked(tmp_path: Path) -> None:
+    async def test() -> None:
+        app = Shown(tmp_path, panels(1))
+        async with seen(app, size=(60, 16)):
+            assert text_of(app).count("┊") > 5
+
+    run(test())
+
+
+def test_hostile_names_are_drawn_without_their_escapes(tmp_path: Path) -> None:
+    async def test() -> None:
+        label = "\x1b[31mred\u202e[b]日本"
+        app = Shown(tmp_path, {"lo\x1b[2Jss": [line([1, 2], label=label), line([2, 3], run="b")]})
+        async with seen(app, size=(100, 16)):
+            text = text_of(app)
+            assert "\x1b" not in text
+            assert "loss" in text
+            assert "[b]日本" in text
+
+    run(test())
+
+
+def test_nothing_is_refreshed_when_nothing_changes(tmp_path: Path) -> None:
+    async def test() -> None:
+        app = Shown(tmp_path, panels(4))
+        async with seen(app, size=(120, 40)) as pilot:
+            await pilot.pause()
+            assert refreshed(app) == []
+
+    run(test())
+
+
+def test_a_point_more_changes_few_cells(tmp_path: Path) -> None:
+    async def test() -> None:
+        app = Shown(tmp_path, panels(4, 100))
+        async with seen(app, size=(120, 40)) as pilot:
+            app.what = panels(4, 101)  # the axis goes ahead
+            refreshed(app)
+            await pilot.pause()
+            app.what = panels(4, 102)
+            cells = sum(region.area for region in refreshed(app))
+            assert 0 < cells < 150
+
+    run(test())
+
+
+def refreshed(app: Shown) -> list[Region]:
+    """The regions of all charts that are refreshed by drawing again."""
+    regions: list[Region] = []
+    for chart in app.query(Chart):
+        chart.refresh = lambda *parts, **_: regions.extend(parts)  # type: ignore[method-assign]
+    app.grid.charts.take(app.what)
+    app.grid.draw()
+    for chart in app.query(Chart):
+        del chart.refresh
+    return regions
+
+
+def test_new_data_are_drawn_at_most_twice_a_second(tmp_path: Path) -> None:
+    async def test() -> None:
+        app = Shown(tmp_path, panels(1))
+        async with seen(app, size=(60, 16)):
+            before = app.query_one(Chart).plot
+            for length in range(101, 120):
+                app.grid.show(panels(1, length))
+            assert app.query_one(Chart).plot is before
+
+    run(test())
+
+
+def test_another_theme_changes_the_colours(tmp_path: Path) -> None:
+    async def test() -> None:
+        app = Shown(tmp_path, panels(1))
+        async with seen(app, size=(60, 16)) as pilot:
+            grounds = []
+            for theme in ("textual-dark", "textual-light"):
+                app.theme = theme
+                await pilot.pause()
+                strip = app.query_one(Chart).render_line(3)
+                grounds.append({s.style.bgcolor for s in strip if s.style})
+            assert grounds[0] != grounds[1]
+
+    run(test())
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [(0.1234, "0.1234"), (12_345, "12.35k"), (2.5e6, "2.500M"), (1e-5, "1.000e-5"),
+     (0, "0"), (math.nan, "-"), (1234.5, "1234")],
+)  # fmt: skip
+def test_values_are_shown_with_four_digits(value: float, text: str) -> None:
+    assert shown_value(value) == text

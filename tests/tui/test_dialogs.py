@@ -1,0 +1,60 @@
+"""The small questions: what they answer, and that Esc is no answer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from textual.app import App
+from textual.screen import ModalScreen
+
+from tests.tui.conftest import run, text_of, wait_for
+from tui.dialogs import ChoiceDialog, ConfirmDialog, SeveralDialog, TextDialog
+
+OPTIONS = [("a", "first [b]thing"), ("b", "second"), ("c", "third")]
+
+CASES: dict[str, tuple[Callable[[], ModalScreen[Any]], list[str], object]] = {
+    "a text": (lambda: TextDialog("Note", "old"), ["x", "enter"], "oldx"),
+    "no text": (lambda: TextDialog("Note", "old"), ["x", "escape"], None),
+    "an empty text": (lambda: TextDialog("Note"), ["enter"], ""),
+    "yes": (lambda: ConfirmDialog("Stop it?"), ["y"], True),
+    "no": (lambda: ConfirmDialog("Stop it?"), ["n"], False),
+    "neither": (lambda: ConfirmDialog("Stop it?"), ["escape"], False),
+    "enter is no yes": (lambda: ConfirmDialog("Stop it?"), ["enter", "n"], False),
+    "a choice": (lambda: ChoiceDialog("Axis", OPTIONS, "b"), ["down", "enter"], "c"),
+    "no choice": (lambda: ChoiceDialog("Axis", OPTIONS), ["escape"], None),
+    "several": (lambda: SeveralDialog("Keys", OPTIONS, ["c"]), ["space", "enter"], ["a", "c"]),
+    "none of several": (lambda: SeveralDialog("Keys", OPTIONS, ["a"]), ["space", "enter"], []),
+    "several given up": (lambda: SeveralDialog("Keys", OPTIONS), ["space", "escape"], None),
+}
+
+
+@pytest.mark.parametrize("case", CASES)
+@pytest.mark.parametrize("size", [(80, 24), (20, 5)], ids=str)
+def test_a_question_gives_its_answer(case: str, size: tuple[int, int]) -> None:
+    make, keys, expected = CASES[case]
+
+    async def test() -> None:
+        app: App[None] = App()
+        answers: list[object] = []
+        async with app.run_test(size=size) as pilot:
+            app.push_screen(make(), answers.append)
+            await pilot.pause()
+            await pilot.press(*keys)
+            await wait_for(pilot, lambda: answers)
+        assert answers == [expected]
+
+    run(test())
+
+
+def test_text_of_runs_is_shown_as_it_is() -> None:
+    async def test() -> None:
+        app: App[None] = App()
+        async with app.run_test(size=(80, 24)) as pilot:
+            app.push_screen(ChoiceDialog("a [red]title\x1b[0m", OPTIONS))
+            await pilot.pause()
+            assert "a [red]title" in text_of(app)
+            assert "first [b]thing" in text_of(app)
+
+    run(test())

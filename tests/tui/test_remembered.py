@@ -1,0 +1,102 @@
+"""What the app keeps of somebody's choices, and what it does with a file that is not its own."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tui.look import PALETTE, Colours, Look
+from tui.remembered import Remembered, state_folder
+
+CHOICES = st.dictionaries(
+    st.text(max_size=5),
+    st.one_of(st.text(max_size=5), st.booleans(), st.lists(st.text(max_size=3), max_size=3)),
+    max_size=4,
+)
+
+
+@settings(max_examples=30)
+@given(CHOICES)
+def test_choices_come_back_as_they_were(choices: dict[str, object]) -> None:
+    import tempfile
+
+    with tempfile.TemporaryDirectory() as folder:
+        kept = Remembered("/some/root", Path(folder))
+        for name, value in choices.items():
+            kept.keep(name, value)
+        kept.save()
+        again = Remembered("/some/root", Path(folder))
+        for name, value in choices.items():
+            if isinstance(value, list):
+                assert again.texts(name) == value
+            elif isinstance(value, bool):
+                assert again.switch(name, not value) == value
+            else:
+                assert again.text(name, "other") == value
+
+
+def test_another_root_has_choices_of_its_own(tmp_path: Path) -> None:
+    one, other = Remembered("/a/outputs", tmp_path), Remembered("/b/outputs", tmp_path)
+    one.keep("filter", "vq")
+    one.save()
+    assert Remembered("/b/outputs", tmp_path).text("filter") == ""
+    assert one.path != other.path
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"{", b"[]", b'{"format": 99}', b"\xff\xfe", b'{"choices": {"filter": "x"}}']
+)
+def test_a_damaged_file_is_as_good_as_none(tmp_path: Path, content: bytes) -> None:
+    kept = Remembered("/some/root", tmp_path)
+    assert kept.path is not None
+    kept.path.write_bytes(content)
+    assert Remembered("/some/root", tmp_path).text("filter", "none") == "none"
+
+
+def test_a_choice_of_another_kind_is_no_choice(tmp_path: Path) -> None:
+    kept = Remembered("/some/root", tmp_path)
+    kept.keep("columns", ["a", 1, None])
+    assert kept.texts("columns") == ["a"]
+    assert kept.text("columns", "x") == "x"
+    assert kept.number("columns", 2.5) == 2.5
+    assert kept.switch("columns") is False
+
+
+def test_where_nothing_can_be_written_choices_are_forgotten(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    kept = Remembered("/some/root", tmp_path / "file" / "below")
+    kept.keep("filter", "vq")
+    kept.save()
+    assert (tmp_path / "file").read_text() == ""
+
+
+def test_the_folder_is_the_users_own(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+    assert state_folder() == tmp_path / "thesis-ml"
+    monkeypatch.setenv("XDG_STATE_HOME", "relative")
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    assert state_folder() == tmp_path / "home" / ".local" / "state" / "thesis-ml"
+
+
+@settings(max_examples=50)
+@given(st.lists(st.text(max_size=8), max_size=20, unique=True))
+def test_runs_that_are_seen_together_have_different_colours_as_long_as_there_are_enough(
+    paths: list[str],
+) -> None:
+    colours = Colours()
+    chosen = colours.choose(paths)
+    counts = [list(chosen.values()).count(n) for n in range(len(PALETTE))]
+    assert max(counts) - min(counts) <= 1
+    assert colours.choose(paths) == chosen
+    assert colours.choose(paths[1:]) == {path: chosen[path] for path in paths[1:]}
+
+
+def test_ascii_signs_are_ascii() -> None:
+    look = Look(ascii=True)
+    signs = [look.bars, look.full, look.empty, look.mark, look.pin, look.open, look.closed]
+    signs += [look.more, look.rule, *(look.state(s) for s in ("running", "lost", None))]
+    assert "".join(signs).isascii()
+    assert not Look().bars.isascii()

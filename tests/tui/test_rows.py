@@ -1,0 +1,266 @@
+"""From runs and a view to the rows of the table."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from engine.errors import ConfigError
+from engine.library.summary import Number, RunSummary
+from engine.tables.keys import Key
+from tui.columns import Spec, fit, gutter
+from tui.keys import MEAN, SEEN, SMOOTH, Words, smoothed
+from tui.look import Look
+from tui.row_cells import Scene, cell, common_beginning, cut, sparkline, value
+from tui.rows import Arranged, Arranger, View
+from tui.tree import Row
+
+NOW = 1_800_000_000.0
+
+
+def make(number: int, **fields: object) -> RunSummary:
+    """A run that has finished, of an encoder, a learning rate and a seed."""
+    seed = number % 3
+    run = RunSummary(f"/runs/run_{number:03}", f"run_{number:03}", state="finished")
+    run.encoder = "gnn" if number % 2 else "mlp"
+    run.config = {
+        "phase1.trainer.lr": 0.1 if number < 6 else 0.01,
+        "phase1.trainer.seed": seed,
+        "phase1.encoder.hidden": 8 if number % 2 else 9,
+    }
+    run.seed, run.epochs, run.epochs_done = seed, 10, 10
+    run.started, run.updated = NOW - 1000 + number, NOW - 500 + number
+    loss = 1 / (number + 1)
+    run.numbers = {"val_loss": Number(loss * 2, 10, 9, loss, 9, 8)}
+    for name, given_value in fields.items():
+        setattr(run, name, given_value)
+    return run
+
+
+RUNS = tuple(make(number) for number in range(12))
+
+
+def arranged(view: View, runs: tuple[RunSummary, ...] = RUNS) -> Arranged:
+    return Arranger().arrange(runs, view, NOW)
+
+
+def names(result: Arranged) -> list[str]:
+    return [row.run.name if row.kind == "run" else row.label for row in result.rows]
+
+
+def test_the_newest_run_stands_first() -> None:
+    assert names(arranged(View()))[:2] == ["run_011", "run_010"]
+
+
+def test_a_filter_leaves_the_runs_that_match_and_counts_all() -> None:
+    result = arranged(View(filter="encoder=gnn lr=0.1"))
+    assert names(result) == ["run_005", "run_003", "run_001"]
+    assert result.n_listed == 12
+
+
+def test_a_filter_that_matches_nothing_comes_with_advice() -> None:
+    result = arranged(View(filter="encoder=gnm"))
+    assert not result.rows
+    assert "gnn" in result.advice
+
+
+def test_a_filter_with_an_unknown_key_is_an_error() -> None:
+    with pytest.raises(ConfigError, match="no run here has a key"):
+        arranged(View(filter="nonsense=1"))
+
+
+def test_runs_are_sorted_by_any_key() -> None:
+    assert names(arranged(View(sort=("val_loss",))))[0] == "run_011"
+    assert names(arranged(View(sort=("-val_loss.last",))))[0] == "run_000"
+    assert names(arranged(View(sort=(SEEN,))))[0] == "run_011"
+
+
+def test_runs_are_sorted_by_their_smoothed_course() -> None:
+    courses = {run.path: [float(number)] for number, run in enumerate(RUNS)}
+    result = Arranger(courses.__getitem__).arrange(RUNS, View(sort=(f"-{SMOOTH}",)), NOW)
+    assert names(result)[0] == "run_011"
+
+
+def test_an_unknown_order_is_told_and_the_runs_are_shown_all_the_same() -> None:
+    result = arranged(View(sort=("nonsense",), columns=("name", "nothing"), by=("nowhere",)))
+    assert len(result.rows) == 12
+    assert "nonsense" in result.problem
+    assert result.names == ("name",)
+
+
+def test_columns_tell_what_the_runs_differ_in_and_nothing_else() -> None:
+    result = arranged(View())
+    assert result.telling == ("encoder", "lr", "seed", "hidden")
+    same = tuple(make(number) for number in (0, 6))
+    assert "encoder" not in arranged(View(), same).names
+
+
+def test_columns_stay_while_a_filter_is_typed() -> None:
+    arranger = Arranger()
+    before = arranger.arrange(RUNS, View(), NOW).names
+    typed = View(filter="encoder=gnn")
+    assert arranger.arrange(RUNS, typed, NOW, keep=True).names == before
+    assert "encoder" not in arranger.arrange(RUNS, typed, NOW).names
+
+
+def test_hidden_and_archived_runs_are_left_out_until_they_are_asked_for() -> None:
+    runs = (*RUNS[:10], make(10, archived=True), RUNS[11])
+    view = View(hidden=frozenset({RUNS[0].path}))
+    result = arranged(view, runs)
+    assert len(result.rows) == 10
+    assert result.n_left_out == 2
+    assert len(arranged(replace(view, everything=True), runs).rows) == 12
+    assert names(arranged(View(filter="archived=yes"), runs)) == ["run_010"]
+
+
+def test_pinned_runs_stand_on_top() -> None:
+    rows = arranged(View(pinned=frozenset({RUNS[3].path}))).rows
+    assert rows[0].run.name == "run_003"
+    assert rows[0].is_pinned
+    assert len(rows) == 12
+
+
+def test_groups_hold_groups_and_can_be_closed() -> None:
+    view = View(by=("encoder", "lr"))
+    result = arranged(view)
+    heads = [(row.depth, row.label, len(row.runs)) for row in result.rows if row.kind == "group"]
+    assert heads[:3] == [(0, "encoder=gnn", 6), (1, "lr=0.01", 3), (1, "lr=0.1", 3)]
+    closed = arranged(replace(view, turned=frozenset({"/encoder=gnn"})))
+    assert len(closed.rows) == len(result.rows) - 8
+    assert not closed.rows[0].is_open
+
+
+def test_seeds_of_one_setting_are_one_row_that_opens() -> None:
+    result = arranged(View(seeds=True))
+    assert [row.label for row in result.rows] == ["3 seeds"] * 4
+    opened = arranged(View(seeds=True, turned=frozenset({result.rows[0].id})))
+    assert [row.kind for row in opened.rows[:4]] == ["seeds", "run", "run", "run"]
+    assert "seed" not in result.names
+    assert MEAN in result.names
+
+
+def test_groups_are_sorted_by_their_mean() -> None:
+    result = arranged(View(by=("encoder",), sort=(MEAN,)))
+    heads = [row for row in result.rows if row.kind == "group"]
+    means = [value(key_of(MEAN), row).mean for row in heads]
+    assert means == sorted(means)
+
+
+def test_a_group_shows_its_best_loss() -> None:
+    head = arranged(View(by=("encoder",))).rows[0]
+    assert value(key_of("val_loss"), head) == 1 / 12
+
+
+def test_the_first_rows_need_no_run_but_the_newest() -> None:
+    def fail() -> RunSummary:
+        raise AssertionError("read")
+
+    later = tuple(RunSummary.later(f"/runs/a{n:04}", f"a{n:04}", fail) for n in range(500))
+    newest = tuple(make(n, name=f"b{n}") for n in range(100))
+    result = Arranger().first((*later, *newest), View(), ["lr"])
+    assert len(result.rows) == 600
+    assert not result.is_whole
+    assert "lr" in result.names
+
+
+@given(
+    st.sets(st.integers(0, 11)),
+    st.sampled_from([(), ("encoder",), ("lr", "encoder"), ("state",)]),
+    st.booleans(),
+    st.sampled_from(["", "encoder=gnn", "lr=0.1 or seed=2"]),
+)
+def test_every_run_that_matches_is_in_exactly_one_row(
+    pinned: set[int], by: tuple[str, ...], seeds: bool, text: str
+) -> None:
+    view = View(text, by=by, seeds=seeds, pinned=frozenset(RUNS[n].path for n in pinned))
+    result = arranged(view)
+    leaves = [row for row in result.rows if row.kind != "group"]
+    paths = [run.path for row in leaves for run in row.runs]
+    assert sorted(paths) == sorted(run.path for run in result.shown)
+    ids = [row.id for row in result.rows]
+    assert len(ids) == len(set(ids))
+
+
+def key_of(name: str) -> Key:
+    return Words(RUNS, NOW).find(name)
+
+
+NAMES = ("state", "name", "encoder", "lr", "progress", "curve", "val_loss", "eta", "seen", "tag")
+
+
+@given(st.lists(st.integers(0, 60), min_size=10, max_size=10), st.integers(1, 300))
+def test_columns_never_need_more_room_than_there_is(contents: list[int], room: int) -> None:
+    specs = [
+        Spec(name, name, content, name in ("lr", "val_loss"), number, content)
+        for number, (name, content) in enumerate(zip(NAMES, contents, strict=True))
+    ]
+    columns = fit(specs, room)
+    assert columns
+    assert all(column.width > 0 or specs[column.number].content == 0 for column in columns)
+    last = columns[-1]
+    assert last.left + last.width <= max(room, gutter(room) + 1)
+    for one, other in itertools.pairwise(columns):
+        assert one.left + one.width < other.left
+
+
+def test_a_narrow_table_keeps_state_name_progress_and_loss() -> None:
+    result = arranged(View())
+    specs = {"state": 10, "name": 30, "encoder": 3, "progress": 5, "val_loss": 6, "seen": 4}
+    from tui.columns import rank
+
+    listed = [
+        Spec(name, name, width, name == "val_loss", rank(name, result.telling, ()), width)
+        for name, width in specs.items()
+    ]
+    kept = [column.name for column in fit(listed, 44)]
+    assert kept[:2] == ["state", "name"]
+    assert {"progress", "val_loss"} <= set(kept)
+
+
+@given(st.text(max_size=40), st.integers(0, 40))
+def test_a_cut_text_is_no_wider_than_asked_for(text: str, width: int) -> None:
+    from rich.cells import cell_len
+
+    assert cell_len(cut(text, width, Look())) <= max(width, 0)
+
+
+@given(st.lists(st.floats(), max_size=60), st.integers(1, 30))
+def test_a_sparkline_is_as_long_as_there_are_values_and_room(
+    values: list[float], width: int
+) -> None:
+    line = sparkline(values, width, Look().bars)
+    assert len(line) == min(len(values), width)
+
+
+def test_a_sparkline_shows_a_rise_at_the_end_and_leaves_gaps() -> None:
+    assert sparkline([3, 2, 1, 3], 4, "123")[-1] == "3"
+    assert sparkline([3, math.nan, 1], 3, "123")[1] == " "
+
+
+@given(st.sampled_from(list(RUNS)), st.integers(1, 60), st.sampled_from(NAMES))
+def test_a_cell_is_exactly_as_wide_as_its_column(run: RunSummary, width: int, name: str) -> None:
+    from rich.cells import cell_len
+
+    from tui.columns import Column
+
+    key = key_of(name)
+    column = Column(0, name, name, 0, width, name in ("lr", "val_loss"), min(width, 5))
+    scene = Scene(Look(), NOW, lambda path: (1.0, 0.5, 0.4))
+    parts = cell(key, column, Row(run.path, (run,)), scene)
+    assert sum(cell_len(text) for text, _ in parts) == width
+
+
+def test_names_share_their_beginning_up_to_a_sign() -> None:
+    assert common_beginning(["run_2026-a", "run_2026-b", "run_2025"]) == len("run_")
+    assert common_beginning(["run_1"]) == 0
+
+
+def test_a_smoothed_value_has_no_pull_to_zero() -> None:
+    assert smoothed([2.0]) == pytest.approx(2.0)
+    assert smoothed([math.nan, 2.0, 2.0]) == pytest.approx(2.0)
+    assert smoothed([]) is None

@@ -1,0 +1,162 @@
+"""The app: it owns what is known, and the screens draw it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import ClassVar
+
+from textual.app import App
+from textual.binding import Binding, BindingType
+
+from engine.library.index import Index
+from engine.library.summary import RunSummary
+from tui.feeds import CurvesFeed, LibraryFeed, SparksFeed
+from tui.look import LIGHT_PALETTE, PALETTE, Colours, Look
+from tui.messages import CurvesGrown, RunsListed
+from tui.page import Page
+from tui.remembered import Remembered
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How the app is started."""
+
+    root: Path
+    look: Look = field(default_factory=Look)
+    read_only: bool = False
+    light: bool = False
+    filter: str = ""
+    cache: Path | None = None
+    """Folder of the index; the user's own if not given. Likewise `state`, of what is remembered."""
+    state: Path | None = None
+
+
+class ThesisApp(App[int]):
+    """Browse runs, watch them live, compare them."""
+
+    TITLE = "thesis"
+    CSS_PATH = "app.tcss"
+    ENABLE_COMMAND_PALETTE = True
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("question_mark", "help", "Help", key_display="?"),
+        Binding("ctrl+q", "quit", "Quit", show=False, priority=True),
+    ]
+
+    def __init__(self, settings: Settings, first_run: str = "") -> None:
+        super().__init__()
+        self._first_run = first_run
+        self.settings = settings
+        self.look = settings.look
+        self.root = settings.root
+        self.remembered = Remembered(settings.root, settings.state)
+        self.runs: tuple[RunSummary, ...] = ()
+        self.problem = ""
+        """Why there is no list of runs."""
+        self.listed = False
+        """Whether the runs have been listed once."""
+        self.library = LibraryFeed(Index(self.root, settings.cache), self.post_message)
+        self.curves = CurvesFeed(self.post_message)
+        self.sparks = SparksFeed(self.post_message)
+        self._colours = Colours()
+
+    @property
+    def palette(self) -> Sequence[str]:
+        """The colours of curves on the present ground."""
+        return PALETTE if self.current_theme.dark else LIGHT_PALETTE
+
+    def colours_of(self, paths: Sequence[str]) -> dict[str, str]:
+        """A colour for each of the runs that are seen together."""
+        chosen = self._colours.choose(paths)
+        return {path: self.palette[chosen[path]] for path in paths}
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether all that the screen has asked for is read."""
+        drawn = self._page is None or self._page.is_settled
+        return self.listed and drawn and self.curves.is_idle and self.sparks.is_idle
+
+    def run_at(self, path: str) -> RunSummary | None:
+        """What is known of the run at a path."""
+        return next((run for run in self.runs if run.path == path), None)
+
+    def get_default_screen(self) -> Page:
+        """The table of runs."""
+        from tui.screens.runs import RunsPage
+
+        return RunsPage(self.settings.filter)
+
+    def on_mount(self) -> None:
+        """Start to look at files."""
+        self.theme = "textual-light" if self.settings.light else "textual-dark"
+        self.animation_level = "full" if self.look.moving else "none"
+        for feed in (self.library, self.curves, self.sparks):
+            feed.start()
+        if self._first_run:
+            self.open_run(self._first_run)
+
+    def on_unmount(self) -> None:
+        """End the threads, and keep what was chosen."""
+        for feed in (self.library, self.curves, self.sparks):
+            feed.stop()
+        self.remembered.save()
+
+    @property
+    def _page(self) -> Page | None:
+        """The page that is seen; None while a question stands on it, or at the end of the app."""
+        screen = self.screen_stack[-1] if self.screen_stack else None
+        return screen if isinstance(screen, Page) else None
+
+    def on_runs_listed(self, message: RunsListed) -> None:
+        """Take a new list of runs."""
+        self.runs, self.problem, self.listed = message.runs, message.problem, True
+        page = self._page
+        if page is not None:
+            page.runs_changed()
+
+    def on_curves_grown(self, message: CurvesGrown) -> None:
+        """Draw curves that have grown."""
+        page = self._page
+        if page is not None:
+            page.curves_changed(message.paths)
+
+    def open_run(self, path: str) -> None:
+        """Show one run."""
+        from tui.screens.run import RunPage
+
+        self.push_screen(RunPage(path))
+
+    def compare(self, paths: Sequence[str]) -> None:
+        """Lay runs over each other."""
+        from tui.screens.compare import ComparePage
+
+        self.push_screen(ComparePage(paths))
+
+    def copy(self, text: str, what: str) -> None:
+        """Put a text into the terminal's clipboard (OSC 52), and say so."""
+        self.copy_to_clipboard(text)
+        self.notify(f"copied {what}", timeout=2)
+
+    def may_change(self) -> bool:
+        """Whether files may be changed; says so if not."""
+        if self.settings.read_only:
+            self.notify("started with --read-only: nothing is changed", severity="warning")
+        return not self.settings.read_only
+
+    def _fatal_error(self) -> None:
+        """End after an error that nobody thought of: where it was, without the data it had."""
+        from rich.segment import Segments
+        from rich.traceback import Traceback
+
+        trace = Traceback(show_locals=False, width=None, extra_lines=1, max_frames=8)
+        lines = self.console.render(trace, self.console.options)
+        self._exit_renderables.append(Segments(lines))
+        self._close_messages_no_wait()
+
+    def action_help(self) -> None:
+        """Show all keys."""
+        from tui.screens.help import HelpPage
+
+        if self._page is not None:
+            self.push_screen(HelpPage(self._page, self.focused))

@@ -1,0 +1,121 @@
+"""Keys that only the table of the app has, beside those of `engine.tables.keys`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from engine.errors import ConfigError
+from engine.library.summary import RunSummary, higher_is_better
+from engine.tables.cells import as_number
+from engine.tables.groups import spread
+from engine.tables.keys import Key, Vocabulary
+
+MAIN = "val_loss"
+"""The number of which the table draws the course."""
+
+CURVE, SEEN, WHERE, MEAN, SMOOTH = "curve", "seen", "where", f"{MAIN}.mean", f"{MAIN}.smooth"
+
+SMOOTHING = 0.9
+
+Values = Callable[[str], Sequence[float]]
+"""The course of a run, by its path."""
+
+
+class Words(Vocabulary):
+    """The keys of some runs, with those of the app's table; a key that was found stays known.
+
+    Parameters
+    ----------
+    runs, now
+        As for `Vocabulary`.
+    values
+        The course of a run's `val_loss`, by its path.
+    known
+        Keys that were found before, which are not looked for again.
+    """
+
+    def __init__(
+        self,
+        runs: Sequence[RunSummary],
+        now: float,
+        values: Values = lambda path: (),
+        known: dict[str, Key] | None = None,
+    ) -> None:
+        super().__init__(runs, now)
+        self._values = values
+        self._known = {} if known is None else known
+
+    def find(self, name: str) -> Key:
+        """The key of that name; see `Vocabulary.find`."""
+        if name in OWN:
+            return self._own(name)
+        if name == "age":
+            return super().find(name)
+        if name not in self._known:
+            self._known[name] = super().find(name)
+        return self._known[name]
+
+    def usable(self, names: Sequence[str]) -> tuple[list[str], str]:
+        """Those of the names that can be found, and what is wrong with the first other one."""
+        found, problem = [], ""
+        for name in names:
+            try:
+                self.find(name.removeprefix("-"))
+                found.append(name)
+            except ConfigError as error:
+                problem = problem or f"{error.message}. {error.hint or ''}".strip()
+        return found, problem
+
+    def _own(self, name: str) -> Key:
+        if name == SEEN:
+            return Key(name, "age", lambda run: _since(run.updated, self.now))
+        if name == WHERE:
+            return Key(name, "text", _where)
+        if name == MEAN:
+            return Key(name, "metric", super().find(MAIN).read)
+        if name == SMOOTH:
+            return Key(name, "metric", lambda run: smoothed(self._values(run.path)))
+        return Key(name, "curve", lambda run: None)
+
+
+OWN = {
+    CURVE: "the course of val_loss",
+    SEEN: "since the last event",
+    WHERE: "host, or job of a cluster",
+    MEAN: "mean and spread of val_loss in a group",
+    SMOOTH: "val_loss at the end, smoothed",
+}
+"""The keys of the app, and what they are."""
+
+
+def smoothed(values: Sequence[float], weight: float = SMOOTHING) -> float | None:
+    """The last of the values after an exponential mean without bias to zero; None of none."""
+    mean = share = 0.0
+    for value in values:
+        if as_number(value) is not None:
+            mean = weight * mean + (1 - weight) * value
+            share = weight * share + (1 - weight)
+    return mean / share if share else None
+
+
+def best_of(runs: Sequence[RunSummary]) -> RunSummary | None:
+    """The run with the best `val_loss`."""
+    having = [run for run in runs if MAIN in run.numbers]
+    if not having:
+        return None
+    choose = max if higher_is_better(MAIN) else min
+    return choose(having, key=lambda run: run.numbers[MAIN].best)
+
+
+def mean_of(runs: Sequence[RunSummary]) -> float | None:
+    """The mean of the runs' best `val_loss`."""
+    found = spread(run.numbers[MAIN].best for run in runs if MAIN in run.numbers)
+    return found.mean if found else None
+
+
+def _since(when: float | None, now: float) -> float | None:
+    return None if when is None else max(0.0, now - when)
+
+
+def _where(run: RunSummary) -> str | None:
+    return f"job {run.job_id}" if run.job_id else run.host

@@ -1,0 +1,98 @@
+"""What the app remembers of how somebody looked at a root: one small file per root.
+
+Columns, order, filter, marks: everything that a person chose, nothing that the runs say. The file
+is the user's own, in the folder for such state; a damaged one is as good as none.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import zlib
+from pathlib import Path
+from typing import Any
+
+from engine.errors import FactsError
+from engine.facts.files import replace_file
+from engine.facts.records import read_record
+
+FORMAT = 1
+"""Version of the file; one of another version is not read."""
+
+
+class Remembered:
+    """Choices by name, kept from one time to the next.
+
+    Parameters
+    ----------
+    root
+        The folder with the runs.
+    folder
+        Where the file lies; by default `thesis-ml` in the user's folder for state. None of it is
+        written where that cannot be.
+    """
+
+    def __init__(self, root: str | os.PathLike[str], folder: Path | None = None) -> None:
+        self.root = os.path.abspath(root)
+        name = f"{os.path.basename(self.root)[:40]}-{zlib.crc32(os.fsencode(self.root)):08x}.json"
+        folder = state_folder() if folder is None else folder
+        self.path = folder / name if folder else None
+        self._choices = self._read()
+        self._written = json.dumps(self._choices)
+
+    def texts(self, name: str) -> list[str]:
+        """A choice that is a list of texts; empty where there is none."""
+        value = self._choices.get(name)
+        return [text for text in value if isinstance(text, str)] if isinstance(value, list) else []
+
+    def text(self, name: str, default: str = "") -> str:
+        """A choice that is a text."""
+        value = self._choices.get(name)
+        return value if isinstance(value, str) else default
+
+    def number(self, name: str, default: float = 0.0) -> float:
+        """A choice that is a number."""
+        value = self._choices.get(name)
+        return value if isinstance(value, int | float) else default
+
+    def switch(self, name: str, default: bool = False) -> bool:
+        """A choice between yes and no."""
+        value = self._choices.get(name)
+        return value if isinstance(value, bool) else default
+
+    def keep(self, name: str, value: Any) -> None:
+        """Remember a choice; it is written by `save`."""
+        self._choices[name] = value
+
+    def save(self) -> None:
+        """Write the choices if they changed; where that cannot be done they are forgotten."""
+        text = json.dumps(self._choices)
+        if self.path is None or text == self._written:
+            return
+        record = {"format": FORMAT, "root": self.root, "choices": self._choices}
+        line = json.dumps(record, indent=1).encode()
+        with contextlib.suppress(OSError, FactsError):
+            self.path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            replace_file(self.path, lambda handle: handle.write(line))
+            self._written = text
+
+    def _read(self) -> dict[str, Any]:
+        if self.path is None:
+            return {}
+        try:
+            record = read_record(self.path) or {}
+        except FactsError:
+            return {}
+        known = record.get("format") == FORMAT and record.get("root") == self.root
+        choices = record.get("choices") if known else None
+        return choices if isinstance(choices, dict) else {}
+
+
+def state_folder() -> Path | None:
+    """The user's folder for such files; None where there is no home."""
+    place = os.environ.get("XDG_STATE_HOME", "")
+    if os.path.isabs(place):
+        return Path(place) / "thesis-ml"
+    home = os.path.expanduser("~")
+    return Path(home) / ".local" / "state" / "thesis-ml" if os.path.isabs(home) else None

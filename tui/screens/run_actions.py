@@ -1,0 +1,182 @@
+"""What can be done with the runs of the table: marked, labelled, compared, copied, stopped."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import ClassVar
+
+from textual import on, work
+from textual.binding import Binding, BindingType
+from textual.message import Message
+
+from engine.facts.words import count
+from engine.library.summary import RunSummary
+from engine.tables.commands import train_command
+from tui.dialogs import ConfirmDialog, TextDialog
+from tui.labelling import Change, apply, archiving, noting, shared_tags, stopping, tagging
+from tui.screens.shown_runs import ShownRuns
+from tui.widgets.run_table import RunTable
+
+
+class RunActions(ShownRuns):
+    """What acts on runs: the marked ones, or else those of the row."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("space", "mark", "Mark"),
+        Binding("a", "mark_all", "Mark all that are shown", show=False),
+        Binding("x", "unmark", "Mark none", show=False),
+        Binding("c", "compare", "Compare"),
+        Binding("p", "pin", "Keep on top, or not", show=False),
+        Binding("t", "tag", "Tags", show=False),
+        Binding("n", "note", "Note", show=False),
+        Binding("A", "archive", "Archive, or take out again", show=False),
+        Binding("H", "hide", "Hide, or show again", show=False),
+        Binding("y", "copy_path", "Copy the path", show=False),
+        Binding("Y", "copy_command", "Copy the command that trains the same", show=False),
+        Binding("X", "stop", "Ask to stop", show=False),
+    ]
+
+    class Changed(Message):
+        """Runs were changed, or could not be."""
+
+        def __init__(self, problem: str, done: str) -> None:
+            super().__init__()
+            self.problem, self.done = problem, done
+
+    def _row_runs(self) -> tuple[RunSummary, ...]:
+        return self.table.row.runs if self.table.row else ()
+
+    def _targets(self) -> tuple[RunSummary, ...]:
+        """The marked runs that are still there, or those of the row."""
+        marked = tuple(run for run in self.thesis.runs if run.path in self.marked)
+        return marked or self._row_runs()
+
+    def action_mark(self) -> None:
+        """Mark the run, or all of the group, or leave them; and go on to the next row."""
+        paths = [run.path for run in self._row_runs()]
+        if all(path in self.marked for path in paths):
+            self.set_marks(path for path in self.marked if path not in paths)
+        else:
+            self.set_marks([*self.marked, *paths])
+        self.table.action_move(1)
+
+    def action_mark_all(self) -> None:
+        """Mark all runs that are shown."""
+        shown = [run.path for row in self.table.arranged.rows for run in row.runs]
+        self.set_marks([*self.marked, *shown])
+
+    def action_unmark(self) -> None:
+        """Mark none."""
+        self.set_marks(())
+
+    @on(RunTable.Opened)
+    def _opened(self) -> None:
+        row = self.table.row
+        if row is not None and row.kind == "run":
+            self.thesis.open_run(row.run.path)
+        elif row is not None:
+            self.table.action_turn(not row.is_open)
+
+    def action_compare(self) -> None:
+        """Lay the marked runs over each other, or those of the group."""
+        runs = self._targets()
+        if len(runs) > 1:
+            self.thesis.compare([run.path for run in runs])
+        else:
+            self.notify("mark two runs or more with space, then compare them", timeout=4)
+
+    def action_pin(self) -> None:
+        """Keep the runs on top, or not."""
+        paths = frozenset(run.path for run in self._row_runs())
+        pinned = self.view.pinned
+        self.look_at(
+            replace(self.view, pinned=pinned - paths if paths <= pinned else pinned | paths)
+        )
+
+    def action_hide(self) -> None:
+        """Hide the runs, which U shows; or have them back."""
+        paths = frozenset(run.path for run in self._targets())
+        hidden = self.view.hidden
+        if paths <= hidden:
+            self.look_at(replace(self.view, hidden=hidden - paths))
+            return
+        self.set_marks(path for path in self.marked if path not in paths)
+        self.look_at(replace(self.view, hidden=hidden | paths))
+        self.notify(f"{count(len(paths), 'run')} hidden; U shows them", timeout=3)
+
+    @work
+    async def action_tag(self) -> None:
+        """Give the runs other tags."""
+        runs = self._targets()
+        if not runs or not self.thesis.may_change():
+            return
+        before = shared_tags(runs)
+        hint = "words with blanks between; what is taken away here is taken from the runs"
+        title = f"tags of {_named(runs)}"
+        text = await self.app.push_screen_wait(TextDialog(title, " ".join(before), hint))
+        if text is not None:
+            self._change(tagging(before, text), [run.path for run in runs], "")
+
+    @work
+    async def action_note(self) -> None:
+        """Give the run another note."""
+        runs = self._row_runs()
+        if len(runs) != 1 or not self.thesis.may_change():
+            return
+        title = f"note on {_named(runs)}"
+        text = await self.app.push_screen_wait(TextDialog(title, runs[0].note))
+        if text is not None:
+            self._change(noting(text), [runs[0].path], "")
+
+    def action_archive(self) -> None:
+        """Put the runs away, or take them out again."""
+        runs = self._targets()
+        if runs and self.thesis.may_change():
+            archived = not all(run.archived for run in runs)
+            told = f"{count(len(runs), 'run')} {'archived' if archived else 'taken out again'}"
+            self._change(archiving(archived), [run.path for run in runs], told)
+
+    @work
+    async def action_stop(self) -> None:
+        """Ask the runs to save and end."""
+        runs = self._targets()
+        change, paths = stopping(runs)
+        if not paths:
+            self.notify("nothing to stop: no run under way", timeout=3)
+        elif self.thesis.may_change():
+            what = _named([run for run in runs if run.path in paths])
+            details = "Each finishes its present step, saves, and ends; it can be resumed."
+            if await self.app.push_screen_wait(ConfirmDialog(f"stop {what}?", details)):
+                self._change(change, paths, f"asked {what} to stop")
+
+    def action_copy_path(self) -> None:
+        """Copy the paths."""
+        paths = [run.path for run in self._targets()]
+        if paths:
+            self.thesis.copy("\n".join(paths), count(len(paths), "path"))
+
+    def action_copy_command(self) -> None:
+        """Copy the commands that train the same again."""
+        commands = [line for line in map(train_command, self._targets()) if line]
+        if commands:
+            self.thesis.copy("\n".join(commands), count(len(commands), "command"))
+        else:
+            self.notify("no command is known: the run tells no config", timeout=3)
+
+    @work(thread=True, group="change", description="change")
+    def _change(self, change: Change, paths: Sequence[str], done: str) -> None:
+        self.post_message(self.Changed(apply(change, paths), done))
+
+    @on(Changed)
+    def _changed(self, message: Changed) -> None:
+        message.stop()
+        if message.problem:
+            self.notify(message.problem, severity="error", markup=False)
+        elif message.done:
+            self.notify(message.done, timeout=3, markup=False)
+        self.thesis.library.hurry()
+
+
+def _named(runs: Sequence[RunSummary]) -> str:
+    return runs[0].name if len(runs) == 1 else count(len(runs), "run")

@@ -1,0 +1,120 @@
+"""The line below the charts: which colour is which run, and how the charts are looked at."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from rich.cells import cell_len
+from textual.strip import Strip
+from textual.widget import Widget
+
+from tui.cells import Cells, Inks
+from tui.look import Look
+from tui.widgets.chart import tones_of
+from tui.widgets.chart_title import Part, Tones, shown_place, sign_of
+from tui.widgets.chart_view import Stroke, View
+
+
+class ChartStatus(Widget):
+    """One line of parts at the left, and of parts at the right."""
+
+    DEFAULT_CSS = """
+    ChartStatus { height: 1; width: 1fr; dock: bottom; }
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._sides: tuple[Sequence[Part], Sequence[Part]] = ((), ())
+        self._cells: Cells | None = None
+        self._tones: Tones | None = None
+        self._inks = Inks("#000000")
+
+    def show(self, left: Sequence[Part], right: Sequence[Part]) -> None:
+        """Show other parts."""
+        self._sides = (left, right)
+        self._draw()
+
+    def notify_style_update(self) -> None:
+        """Take the colours of another theme."""
+        super().notify_style_update()
+        if self.is_attached and self._tones not in (None, tones_of(self)):
+            self._cells = self._tones = None
+            self._draw()
+
+    def on_resize(self) -> None:
+        """Draw for another width."""
+        self._draw()
+
+    def render_line(self, y: int) -> Strip:
+        """The line."""
+        if self._cells is None or y or self._cells.width != self.size.width:
+            return Strip.blank(self.size.width, self.rich_style)
+        return self._cells.strip(y, self._inks)
+
+    def _draw(self) -> None:
+        width = self.size.width
+        if not self.is_attached or not width:
+            return
+        if self._tones is None:
+            self._tones = tones_of(self)
+            self._inks = Inks(self._tones.ground)
+        before, self._cells = self._cells, self._line(width, self._tones)
+        if before is None or before.width != width:
+            self.refresh()
+        elif regions := self._cells.changed(before):
+            self.refresh(*regions)
+
+    def _line(self, width: int, tones: Tones) -> Cells:
+        cells = Cells(width, 1, self._inks.of(tones.text))
+        left, right = self._sides
+        start = max(1, width - 1 - sum(cell_len(part.text) for part in right))
+        x = 1
+        for part in left:
+            x = cells.write(x, 0, part.text, self._ink(part, tones), end=start - 2)
+        x = start
+        for part in right:
+            x = cells.write(x, 0, part.text, self._ink(part, tones))
+        return cells
+
+    def _ink(self, part: Part, tones: Tones) -> int:
+        return self._inks.of(tones.of(part.colour), part.bold)
+
+
+def legend(strokes: Sequence[Stroke], look: Look, width: int) -> list[Part]:
+    """The name of each of the curves, as many as there is room for."""
+    named = {(stroke.label, stroke.colour): stroke for stroke in reversed(strokes)}
+    parts: list[Part] = []
+    used = 0
+    rest = list(reversed(named.values()))
+    for number, stroke in enumerate(rest):
+        text = f"{sign_of(number, look)} {stroke.label}  "
+        more = f"+{len(rest) - number}"
+        if used + cell_len(text) + (len(more) if number + 1 < len(rest) else 0) > width:
+            return [*parts, Part(more, "muted")]
+        parts.append(Part(text, stroke.colour))
+        used += cell_len(text)
+    return parts
+
+
+def choices(view: View, page: int, n_pages: int, look: Look) -> list[Part]:
+    """How the charts are looked at."""
+    between = Part("  " if look.ascii else " · ", "faint")
+    texts = []
+    if view.cursor is not None:
+        texts.append(Part(f"{view.axis} {shown_place(view.cursor, view.axis)}", "accent", True))
+    else:
+        texts.append(Part(view.axis, "muted"))
+    chosen = {
+        "log x": view.log_x,
+        "log y": view.log_y,
+        f"smooth {view.weight:g}": view.weight > 0,
+        "1-99 %": view.trim,
+        "zoom": view.window is not None,
+    }
+    texts += [Part(name, "muted") for name, is_on in chosen.items() if is_on]
+    if n_pages > 1:
+        texts.append(Part(f"[ {page + 1}/{n_pages} ]", "muted"))
+    parts: list[Part] = []
+    for text in texts:
+        parts += [between, text] if parts else [text]
+    return parts
