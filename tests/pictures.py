@@ -33,7 +33,7 @@ SCREENS = {
 def main() -> None:
     """Draw all pictures."""
     with tempfile.TemporaryDirectory() as folder:
-        os.environ["XDG_CACHE_HOME"] = f"{folder}/cache"
+        os.environ |= {"XDG_CACHE_HOME": f"{folder}/cache", "HOME": folder}
         root = Path(folder) / "outputs"
         make_demo(root)
         for name, (words, keys) in SCREENS.items():

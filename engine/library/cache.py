@@ -1,8 +1,9 @@
 """The file in which an index keeps what it has read of the runs below one root.
 
-One line per run: its path, its signature, whether the run is settled, and its
-record as JSON. Lines are taken apart one by one, when they are asked for. A checksum over all of
-them tells damage; a file that is not as it was written counts as none. Nothing in it is executed.
+One line per run: its path, its signature, whether the run is settled, and as JSON what is known: of
+a settled run its summary, of any other the record with which reading goes on. Lines are taken apart
+one by one, when they are asked for. A checksum over all of them tells damage; a file that is not as
+it was written counts as none. Nothing in it is executed.
 
 Most runs share most of their config, so a line holds only what differs from that of one run.
 """
@@ -15,15 +16,21 @@ import os
 import threading
 import zlib
 from collections.abc import Iterable
+from dataclasses import fields
 from pathlib import Path
 from typing import Any, NamedTuple
 
-FORMAT = 1
+from engine.library.summary import Number, RunSummary
+
+FORMAT = 2
 """Version of the file; a file of another one is not read."""
 
 Record = dict[str, Any]
 
 _EXACT = (str, int, bool)
+
+_FIELDS = tuple(one.name for one in fields(RunSummary) if one.name not in ("path", "name"))
+_TUPLES = ("nonfinite", "overrides", "tags")
 
 _encode = json.JSONEncoder(separators=(",", ":")).encode
 _decode = json.JSONDecoder().decode
@@ -47,14 +54,15 @@ class Cache:
     folder
         Where the file lies; None for the user's folder for such files.
     layout
-        Names what the records hold; a file with records of another layout is not read.
+        Names what the records hold, beside the fields of a summary; a file of another layout is
+        not read.
     """
 
     def __init__(
         self, root: str, folder: str | os.PathLike[str] | None = None, layout: Iterable[str] = ()
     ) -> None:
         self.root = root
-        self._layout = zlib.crc32(" ".join(layout).encode())
+        self._layout = zlib.crc32(" ".join([*layout, *_FIELDS]).encode())
         self.path = _file_of(root, folder)
         self._base: dict[str, Any] = {}
 
@@ -104,7 +112,6 @@ class Cache:
         """A record as it stands in a line."""
         fold = dict(record["fold"])
         config = fold.pop("config")
-        self._base = self._base or config
         return _encode(record | {"fold": fold, "config": self._difference(config)}).encode()
 
     def decode(self, text: bytes) -> Record:
@@ -114,10 +121,26 @@ class Cache:
         record["fold"]["config"] = self._changed(change) if change is not None else {}
         return record
 
+    def encode_summary(self, summary: RunSummary) -> bytes:
+        """A summary as it stands in the line of a settled run."""
+        known = {name: getattr(summary, name) for name in _FIELDS}
+        return _encode([*(known | {"config": self._difference(summary.config)}).values()]).encode()
+
+    def decode_summary(self, path: str, text: bytes) -> RunSummary:
+        """A summary again."""
+        known = dict(zip(_FIELDS, _decode(text.decode()), strict=True))
+        change, numbers = known["config"], known["numbers"].items()
+        known["config"] = self._changed(change) if change is not None else {}
+        known["numbers"] = {name: Number._make(number) for name, number in numbers}
+        for name in _TUPLES:
+            known[name] = tuple(known[name])
+        return RunSummary(path, os.path.basename(path), **known)
+
     def _difference(self, config: dict[str, Any]) -> list[Any] | None:
         """The entries that the first config has not, or has otherwise; and those only it has."""
         if not config:
             return None
+        self._base = self._base or config
         base = self._base
         changed = {k: v for k, v in config.items() if k not in base or not _same(v, base[k])}
         return [changed, [key for key in base if key not in config]]

@@ -114,25 +114,28 @@ class Index:
         if before is not None and before.line.signature == mark and before.line.settled:
             return before
         if record is None:
-            known = self._cache.decode(line.record) if line is not None else None
+            unsettled = line is not None and not line.settled
+            known = self._cache.decode(line.record) if line is not None and unsettled else None
             as_it_was = line is not None and line.signature == mark and _is_old(found, now)
             record = known if as_it_was else None
             if record is None or record["problems"]:
                 record, line = read(found, known), None
         judged = judge(record, found, job, now)
         settled = _is_settled(judged, found, now)
-        if line is None or settled:
-            kept = judged if settled else record
-            line = Line(mark, settled, self._cache.encode(kept))
-            self._changed = self._changed or before is None or before.line != line
-        return _Entry(line, summary_of(found.path, judged))
+        summary = summary_of(found.path, judged)
+        if settled:
+            line = Line(mark, settled, self._cache.encode_summary(summary))
+        elif line is None:
+            line = Line(mark, settled, self._cache.encode(record))
+        self._changed = self._changed or before is None or before.line != line
+        return _Entry(line, summary)
 
     def _load(self) -> dict[bytes, _Entry]:
         """The entries of the cache; their summaries are filled when somebody looks at them."""
         entries = {}
         for path, line in self._cache.load().items():
             place = os.fsdecode(path)
-            read_line = partial(_summary_in, place, self._cache, line.record)
+            read_line = partial(_summary_in, place, self._cache, line)
             summary = RunSummary.later(place, os.path.basename(place), read_line)
             entries[path] = _Entry(line, summary)
         return entries
@@ -145,8 +148,10 @@ class Index:
             self._changed, self._saved = False, time.monotonic()
 
 
-def _summary_in(path: str, cache: Cache, text: bytes) -> RunSummary:
-    return summary_of(path, cache.decode(text))
+def _summary_in(path: str, cache: Cache, line: Line) -> RunSummary:
+    if line.settled:
+        return cache.decode_summary(path, line.record)
+    return summary_of(path, cache.decode(line.record))
 
 
 def _signature(found: Found) -> bytes:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import contextlib
 import fcntl
 import os
@@ -20,7 +21,9 @@ _ANSWERS = {
     b"\x1b[c": b"\x1b[?62;22c",  # what kind of terminal this is
     b"\x1b[?2026$p": b"\x1b[?2026;2$y",  # whether it can hold back a frame
 }
-_ESCAPE = re.compile(rb"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[@-Z\\-_])")
+_PIECE = re.compile(
+    r"\x1b\[([0-?]*)[ -/]*([@-~])|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)|\x1b.|([^\x1b]+)"
+)
 _TICKS = os.sysconf("SC_CLK_TCK")
 
 
@@ -43,7 +46,7 @@ class Terminal:
         self._resize(size)
         self.bytes = 0
         """Bytes so far."""
-        self._heard = b""
+        self.screen = Screen(*size)
 
     def _become(self, command: Sequence[str], size: tuple[int, int]) -> None:
         env = os.environ | {"TERM": "xterm-256color", "COLORTERM": "truecolor"}
@@ -72,36 +75,32 @@ class Terminal:
         except OSError:  # the command has ended
             return b""
         self.bytes += len(data)
+        self.screen.write(data)
         for question, answer in _ANSWERS.items():
             if question in data:
                 os.write(self._handle, answer)
         return data
 
     def until(self, text: str, timeout: float = 30.0) -> float:
-        """Seconds since the command began, when this text has come; what came before is forgotten.
+        """Seconds since the command began, when this text is on the screen.
 
         Raises
         ------
         TimeoutError
             If it does not come.
         """
-        wanted, end = text.encode(), time.perf_counter() + timeout
-        while True:
-            place = _plain(self._heard).find(wanted)
-            if place >= 0:
-                self._heard = b""
-                return time.perf_counter() - self.began
+        end = time.perf_counter() + timeout
+        while text not in self.screen.text():
             if time.perf_counter() > end:
-                shown = _plain(self._heard)[-1500:].decode("utf-8", "replace")
-                raise TimeoutError(f"{text!r} does not come; the last was\n{shown}")
-            self._heard = (self._heard + self.listen(0.05))[-400_000:]
+                raise TimeoutError(f"{text!r} does not come; there is\n{self.screen.text()}")
+            self.listen(0.05)
+        return time.perf_counter() - self.began
 
     def bytes_in(self, seconds: float) -> int:
         """How many bytes come in this time."""
         before, end = self.bytes, time.perf_counter() + seconds
         while (left := end - time.perf_counter()) > 0:
             self.listen(left)
-        self._heard = b""
         return self.bytes - before
 
     def quiet(self, seconds: float = 1.0, timeout: float = 60.0) -> None:
@@ -109,8 +108,7 @@ class Terminal:
         end = time.perf_counter() + timeout
         while self.listen(seconds):
             if time.perf_counter() > end:
-                raise TimeoutError("the screen does not come to rest")
-        self._heard = b""
+                raise TimeoutError(f"the screen does not come to rest:\n{self.screen.text()}")
 
     def cpu_s(self) -> float:
         """Seconds of processor time so far."""
@@ -148,6 +146,53 @@ def terminal(command: Sequence[str], size: tuple[int, int] = (160, 48)) -> Itera
         opened.close()
 
 
-def _plain(data: bytes) -> bytes:
-    """The text without escape sequences."""
-    return _ESCAPE.sub(b"", data)
+class Screen:
+    """What stands on a terminal of which only text, places and erased cells count."""
+
+    def __init__(self, width: int, height: int) -> None:
+        self._cells = [[" "] * width for _ in range(height)]
+        self._x = self._y = 0
+        self._rest = ""
+        self._decode = codecs.getincrementaldecoder("utf-8")("replace").decode
+
+    def text(self) -> str:
+        """The lines."""
+        return "\n".join("".join(line).rstrip() for line in self._cells)
+
+    def write(self, data: bytes) -> None:
+        """Take what a program sends."""
+        text = self._rest + self._decode(data)
+        cut = text.rfind("\x1b")
+        whole = cut < 0 or _PIECE.fullmatch(text[cut:]) or len(text) - cut > 64
+        text, self._rest = (text, "") if whole else (text[:cut], text[cut:])
+        for numbers, letter, plain in _PIECE.findall(text):
+            if plain:
+                self._put(plain)
+            elif letter:
+                self._move(numbers, letter)
+
+    def _move(self, numbers: str, letter: str) -> None:
+        first, _, second = numbers.partition(";")
+        n = int(first) if first.isdecimal() else 1
+        if letter == "H":
+            self._y, self._x = n - 1, int(second or 1) - 1
+        elif letter == "C":
+            self._x += n
+        elif letter == "X":
+            self._fill(self._x, n)
+        elif letter == "J":
+            self._cells = [[" "] * len(line) for line in self._cells]
+
+    def _fill(self, start: int, n: int) -> None:
+        line = self._cells[self._y]
+        line[start : start + n] = " " * (min(len(line), start + n) - start)
+
+    def _put(self, text: str) -> None:
+        for character in text:
+            if character == "\n":
+                self._y = min(self._y + 1, len(self._cells) - 1)
+            elif character == "\r":
+                self._x = 0
+            elif self._y < len(self._cells) and self._x < len(self._cells[0]):
+                self._cells[self._y][self._x] = character
+                self._x += 1

@@ -12,6 +12,7 @@ from textual.binding import Binding, BindingType
 from textual.containers import Container
 from textual.widgets import Static
 
+from engine.facts.text import plain
 from engine.library.summary import RunSummary
 from tui.comparison import Entry, entries_of, headline, paths_with_colour, remarks
 from tui.export_dialog import export
@@ -68,7 +69,7 @@ class ComparePage(Page):
         Binding("b", "seeds", "Seeds", tooltip="Single runs, or mean and band over seeds"),
         Binding("e", "export", "Export"),
         Binding("y", "copy", "Copy", tooltip="Copy the command that shows the same"),
-        Binding("escape", "back", "Back"),
+        Binding("escape,q", "back", "Back", key_display="esc"),
     ]
 
     def __init__(self, paths: Sequence[str]) -> None:
@@ -114,9 +115,10 @@ class ComparePage(Page):
 
     @property
     def is_settled(self) -> bool:
-        """Whether all curves are read."""
-        whole = self.thesis.curves.is_whole
-        return self.thesis.listed and all(whole(run.path) for run in self._runs)
+        """Whether all curves are read that can be."""
+        curves, paths = self.thesis.curves, [run.path for run in self._runs]
+        read = all(curves.is_whole(path) or curves.problem(path) for path in paths)
+        return self.thesis.listed and read
 
     def runs_changed(self) -> None:
         """Take what is new about the runs."""
@@ -162,7 +164,7 @@ class ComparePage(Page):
         is_shown = self.tab == CURVES or (self.tab == SCATTER and not self.has_class("-narrow"))
         legend.display = is_shown and not reason
         if reason:
-            message.update(reason)
+            message.update(plain(reason, keep_lines=True))
             return
         self.pane.draw(self.scene)
         if legend.display:

@@ -77,7 +77,7 @@ class RunPage(OneRunActions):
         Binding("shift+tab", "next_tab(-1)", "Previous tab", show=False),
         Binding("greater_than_sign", "next_run(1)", "Next run", key_display=">"),
         Binding("less_than_sign", "next_run(-1)", "Previous run", key_display="<", show=False),
-        Binding("escape", "back", "Back"),
+        Binding("escape,q", "back", "Back", key_display="esc"),
     ]
 
     def __init__(self, path: str) -> None:

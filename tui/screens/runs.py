@@ -39,6 +39,7 @@ class RunsPage(RunActions):
         Binding("C", "columns", "Columns"),
         Binding("U", "everything", "Show hidden and archived runs, or not", show=False),
         Binding("escape", "back", "Clear the filter, then the marks", show=False),
+        Binding("q", "app.quit", "Quit", show=False),
     ]
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:

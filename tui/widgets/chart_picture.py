@@ -23,6 +23,7 @@ _RULE_FROM = 9  # lines of a chart that has room for a rule below the curves
 _BAND, _RAW, _SHOWN = 1, 2, 3
 _MOST_RAW = 8  # raw curves behind smoothed ones: of more than these nothing could be told
 _FAINT_BAND = 0.22
+_LEAST = 1e-300
 
 
 @dataclass(frozen=True)
@@ -181,9 +182,10 @@ class _Picture:
         """Shade what lies between two curves."""
         if stroke.band is None:
             return
-        part = braille.between(
-            self._spans(stroke.band.high, 1, 2), self._spans(stroke.band.low, 1, 2)
-        )
+        low = stroke.band.low
+        if self.plot.up is not None and self.plot.up.log:
+            low = low._replace(ys=np.maximum(low.ys, _LEAST))  # zero is below all
+        part = braille.between(self._spans(stroke.band.high, 1, 2), self._spans(low, 1, 2))
         halves = braille.mask(part, 2 * self.height)
         upper, lower = halves[0::2], halves[1::2]
         codes, inks = self.cells.codes[self.area], self.cells.inks[self.area]

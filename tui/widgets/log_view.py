@@ -13,6 +13,7 @@ from textual.events import MouseScrollUp, Resize
 from textual.message import Message
 
 from engine.facts.run_dir import RunDir
+from engine.facts.text import plain
 from engine.tables.units import show_size
 from tui.log_reader import LogNews, LogReader
 from tui.log_text import readable
@@ -167,7 +168,7 @@ class LogView(Listing):
     def line(self, number: int) -> Text:
         """One line, readable."""
         if self.problem and not self._kept and not self._open:
-            return Text(f" {self.problem}", style=self.style_of("muted"))
+            return Text(f" {plain(self.problem)}", style=self.style_of("muted"))
         raw = self._kept[number] if number < len(self._kept) else self._open
         text = readable(raw, self.size.width < BRIEF_BELOW and not self.whole)
         return Text.assemble(" ", text, no_wrap=True, end="")

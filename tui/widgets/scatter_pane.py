@@ -74,6 +74,8 @@ class ScatterPane(Pane):
     @on(Scatter.LogTurned)
     def _turn_log(self, event: Scatter.LogTurned) -> None:
         event.stop()
+        if self.reason(self.scene):
+            return
         name = f"compare.scatter.log_{event.axis}"
         self.thesis.remembered.keep(name, not self.thesis.remembered.switch(name))
         self.draw(self.scene)
@@ -81,6 +83,8 @@ class ScatterPane(Pane):
     @on(Scatter.Asked)
     def _asked(self, event: Scatter.Asked) -> None:
         event.stop()
+        if self.reason(self.scene):
+            return
         if event.step:
             choices = self.choices(event.axis)
             here = choices.index(self.chosen(event.axis))
