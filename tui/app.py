@@ -2,21 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import asyncio
+import signal
+import threading
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import ClassVar
 
-from textual.app import App
+from textual import work
+from textual.app import App, SystemCommand
 from textual.binding import Binding, BindingType
+from textual.screen import Screen
 
 from engine.library.index import Index
 from engine.library.summary import RunSummary
 from tui.feeds import CurvesFeed, LibraryFeed, SparksFeed
 from tui.look import LIGHT_PALETTE, PALETTE, Colours, Look
-from tui.messages import CurvesGrown, RunsListed
+from tui.messages import CurvesGrown, FeedFailed, RunsListed
 from tui.page import Page
 from tui.remembered import Remembered
+
+SAVE_EVERY_S = 10.0
+"""Between two writings of what is remembered, if it changed."""
 
 
 @dataclass(frozen=True)
@@ -91,10 +100,23 @@ class ThesisApp(App[int]):
         """Start to look at files."""
         self.theme = "textual-light" if self.settings.light else "textual-dark"
         self.animation_level = "full" if self.look.moving else "none"
+        self._end_on_signals()
+        self.set_interval(SAVE_EVERY_S, self._save)
         for feed in (self.library, self.curves, self.sparks):
             feed.start()
         if self._first_run:
             self.open_run(self._first_run)
+
+    def _end_on_signals(self) -> None:
+        """End as by `q` when the line is cut or somebody says so, with the terminal as it was."""
+        if threading.current_thread() is threading.main_thread():
+            loop = asyncio.get_running_loop()
+            for number in (signal.SIGHUP, signal.SIGTERM):
+                loop.add_signal_handler(number, self.exit, 128 + number)
+
+    @work(thread=True, group="save", exclusive=True)
+    def _save(self) -> None:
+        self.remembered.save()
 
     def on_unmount(self) -> None:
         """End the threads, and keep what was chosen."""
@@ -120,6 +142,28 @@ class ThesisApp(App[int]):
         page = self._page
         if page is not None:
             page.curves_changed(message.paths)
+
+    def on_feed_failed(self, message: FeedFailed) -> None:
+        """End as the app does after any error of its own: what it shows would no longer be true."""
+        raise message.error
+
+    def get_key_display(self, binding: Binding) -> str:
+        """How a key is written."""
+        shown = super().get_key_display(binding)
+        return binding.key if self.look.ascii and not shown.isascii() else shown
+
+    def get_system_commands(self, screen: Screen[object]) -> Iterator[SystemCommand]:
+        """What the command palette offers: everything that a key does now, and the themes."""
+        seen: set[str] = set()
+        for one in screen.active_bindings.values():
+            name, key = one.binding.description, self.get_key_display(one.binding)
+            if one.enabled and name and name not in seen and one.node is not self:
+                seen.add(name)
+                press = partial(self.simulate_key, one.binding.key)
+                yield SystemCommand(name, f"key {key}", press)
+        yield SystemCommand("Theme", "other colours", self.action_change_theme)
+        yield SystemCommand("Keys", "all keys of this screen, key ?", self.action_help)
+        yield SystemCommand("Quit", "key ctrl+q", self.action_quit)
 
     def open_run(self, path: str) -> None:
         """Show one run."""

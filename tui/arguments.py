@@ -91,7 +91,7 @@ def _settings(args: argparse.Namespace) -> Settings:
     drawn = args.screenshot is not None
     look = Look(
         ascii=args.ascii or not (drawn or encoding.startswith("utf")),
-        colour=not os.environ.get("NO_COLOR"),
+        colour="NO_COLOR" not in os.environ,
         moving=not ("SSH_CONNECTION" in os.environ or drawn),
     )
     return Settings(
@@ -100,6 +100,7 @@ def _settings(args: argparse.Namespace) -> Settings:
         read_only=args.read_only,
         light=args.light,
         filter=_filter(args.words),
+        state=Path(os.devnull) if drawn else None,  # a picture depends on nobody's habits
     )
 
 

@@ -70,6 +70,7 @@ class Cells:
         self.codes: Codes = np.full((height, width), SPACE, dtype=np.int32)
         self.inks: Codes = np.full((height, width), ink, dtype=np.int32)
         self._runs: tuple[str, Codes, Codes] | None = None
+        self._has_wide = False
 
     @property
     def width(self) -> int:
@@ -88,6 +89,7 @@ class Cells:
             return x
         if text.isascii() and text.isprintable() and x >= 0:
             text = text[: max(0, end - x)]
+            self._part((y, slice(x, x + len(text))))
             self.codes[y, x : x + len(text)] = np.frombuffer(text.encode(), dtype=np.uint8)
             self.inks[y, x : x + len(text)] = ink
             return x + len(text)
@@ -96,6 +98,8 @@ class Cells:
             if x + size > end or not size:
                 continue
             if x >= 0:
+                self._part((y, slice(x, x + size)))
+                self._has_wide = self._has_wide or size > 1
                 self.codes[y, x : x + size] = _WIDE
                 self.codes[y, x] = ord(sign)
                 self.inks[y, x : x + size] = ink
@@ -104,6 +108,7 @@ class Cells:
 
     def fill(self, place: tuple[int | slice, int | slice], sign: str, ink: int) -> None:
         """Write one sign into all cells of some lines and columns."""
+        self._part(place)
         self.codes[place] = ord(sign)
         self.inks[place] = ink
 
@@ -126,11 +131,18 @@ class Cells:
         return "\n".join(_text(row) for row in self.codes)
 
     def changed(self, before: Cells) -> list[Region]:
-        """The runs of cells that look different than before; both must be of one size."""
+        """The runs of cells that look different than before; both must be of one size.
+
+        A wide character is sent as a whole, also where one was or is half in such a run.
+        """
         blank = (self.codes == SPACE) & (before.codes == SPACE)
         same_ground = self.inks % _GROUNDS == before.inks % _GROUNDS
         inked = (self.inks != before.inks) & ~(blank & same_ground)
         differs = (self.codes != before.codes) | inked
+        if self._has_wide or before._has_wide:
+            seconds = (self.codes[:, 1:] == _WIDE) | (before.codes[:, 1:] == _WIDE)
+            differs[:, 1:] |= differs[:, :-1] & seconds
+            differs[:, :-1] |= differs[:, 1:] & seconds
         regions = []
         for y in np.flatnonzero(differs.any(axis=1)):
             columns = np.flatnonzero(differs[y])
@@ -140,6 +152,16 @@ class Cells:
             for first, last in zip(firsts, lasts, strict=True):
                 regions.append(Region(int(first), int(y), int(last - first + 1), 1))
         return regions
+
+    def _part(self, place: tuple[int | slice, int | slice]) -> None:
+        """Blank the other half of each wide character of which one half is written over."""
+        if not self._has_wide:
+            return
+        taken = np.zeros(self.codes.shape, dtype=np.bool_)
+        taken[place] = True
+        seconds = self.codes[:, 1:] == _WIDE
+        self.codes[:, 1:][seconds & taken[:, :-1]] = SPACE
+        self.codes[:, :-1][seconds & taken[:, 1:]] = SPACE
 
     def _make_runs(self) -> tuple[str, Codes, Codes]:
         """The text of all lines, where runs of one ink begin in it, and these inks.

@@ -12,7 +12,7 @@ from engine.library.best import higher_is_better
 from engine.library.summary import COMPONENTS, Number, RunSummary
 from engine.report.charts import in_order
 from engine.tables.cells import as_number, identity, show
-from engine.tables.groups import SEED, differing_keys, seed_groups, spread
+from engine.tables.groups import SEED, comparable, differing_keys, seed_groups, spread
 from engine.tables.keys import BROKEN, FIELDS, Vocabulary
 from engine.tables.legend import legend
 from engine.tables.measures import has_best
@@ -156,7 +156,8 @@ def last_of(entry: Entry, name: str) -> Any:
 
 def result_of(entry: Entry, name: str) -> Any:
     """The value of a result, likewise."""
-    return _together(entry, [run.results[name] for run in entry.runs if name in run.results])
+    values = [run.results[name] for run in comparable(entry.runs) if name in run.results]
+    return _together(entry, values)
 
 
 def best_epoch_of(entry: Entry, name: str) -> int | None:
@@ -224,7 +225,7 @@ def _class(value: Any) -> Any:
 
 
 def _numbers(entry: Entry, name: str) -> list[Number]:
-    return [run.numbers[name] for run in entry.runs if name in run.numbers]
+    return [run.numbers[name] for run in comparable(entry.runs) if name in run.numbers]
 
 
 def _together(entry: Entry, values: Sequence[float]) -> Any:

@@ -16,6 +16,7 @@ from textual.widgets.option_list import Option
 from textual.widgets.selection_list import Selection
 
 from engine.facts.text import plain
+from tui.widgets.prompt import Prompt
 
 _FRAME = """
 {name} {{
@@ -60,7 +61,7 @@ class TextDialog(ModalScreen[str | None]):
     title
         The question.
     value
-        What stands there to begin with.
+        What stands there to begin with: of several lines one is made, unless it is left as it is.
     hint
         What may be typed.
     """
@@ -74,14 +75,13 @@ class TextDialog(ModalScreen[str | None]):
     def __init__(self, title: str, value: str = "", hint: str = "") -> None:
         super().__init__()
         self._title, self._value, self._hint = title, value, hint
+        self._line = plain(value)
 
     def compose(self) -> ComposeResult:
         """Title, line, hint."""
         with Vertical():
             yield Static(plain(self._title), classes="title", markup=False)
-            line = Input(self._value, select_on_focus=False)
-            line.cursor_blink = False
-            yield line
+            yield Prompt(self._line, {"escape": self.action_dismiss_none})
             if self._hint:
                 yield Static(self._hint, classes="hint", markup=False)
         yield Footer()
@@ -89,11 +89,12 @@ class TextDialog(ModalScreen[str | None]):
     @on(Input.Submitted)
     def _answer(self, event: Input.Submitted) -> None:
         event.stop()
-        self.dismiss(event.value)
+        self.action_submit()
 
     def action_submit(self) -> None:
         """Answer with what stands there."""
-        self.dismiss(self.query_one(Input).value)
+        typed = self.query_one(Input).value
+        self.dismiss(self._value if typed == self._line else typed)
 
     def action_dismiss_none(self) -> None:
         """Give no answer."""

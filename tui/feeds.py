@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from textual.message import Message
@@ -20,7 +20,8 @@ from engine.facts.series import Restart, Series
 from engine.facts.state import UNDER_WAY
 from engine.library.index import Index
 from engine.library.summary import RunSummary
-from tui.messages import CurvesGrown, RunsListed
+from tui.messages import CurvesGrown, FeedFailed, RunsListed
+from tui.sparks import NO_SPARK, Spark
 
 Post = Callable[[Message], object]
 
@@ -31,6 +32,9 @@ SHARE = 10
 
 MOST_LOADED = 64
 """Runs whose curves are kept; those that nobody has looked at for longest are forgotten."""
+
+TELL_EVERY_S = 0.3
+"""Between two tellings of a long run that is being read."""
 
 BUDGET_MS = 8.0
 """How long curves are read before others get a turn: what a key press may have to wait."""
@@ -43,8 +47,9 @@ SPARKS_AT_ONCE = 100
 class Feed(threading.Thread):
     """A thread that looks, waits for as long as the look said, and looks again until `stop`."""
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, post: Post) -> None:
         super().__init__(name=name, daemon=True)
+        self._post = post
         self._wake = threading.Event()
         self._over = False
 
@@ -53,11 +58,13 @@ class Feed(threading.Thread):
         raise NotImplementedError
 
     def run(self) -> None:
-        """Look until `stop`."""
-        while not self._over:
-            wait = self.look()
-            self._wake.wait(wait)
-            self._wake.clear()
+        """Look until `stop`; an error that nobody thought of is told, and ends the feed."""
+        try:
+            while not self._over:
+                self._wake.wait(self.look())
+                self._wake.clear()
+        except Exception as error:  # noqa: BLE001 - a thread that dies in silence shows old news
+            self._post(FeedFailed(error))
 
     def hurry(self) -> None:
         """Look now."""
@@ -73,8 +80,8 @@ class LibraryFeed(Feed):
     """Lists the runs below a root, and tells the app when anything about them changes."""
 
     def __init__(self, index: Index, post: Post, clock: Callable[[], float] = time.time) -> None:
-        super().__init__("library")
-        self._index, self._post, self._clock = index, post, clock
+        super().__init__("library", post)
+        self._index, self._clock = index, clock
         self._told: tuple[tuple[RunSummary, ...], str] = ((), "not listed yet")
         self._pace = Pace(*LIST_EVERY_S, hot_for=10.0)
 
@@ -102,10 +109,17 @@ class _Followed:
     """A run whose curves are read."""
 
     follower: CurvesFollower
+    lock: threading.Lock = field(default_factory=threading.Lock)
+    """Held while the curves grow, or are copied."""
+    names: list[str] = field(default_factory=list)
+    restarts: list[Restart] = field(default_factory=list)
     pace: Pace = field(default_factory=Pace)
     due: float = 0.0
     version: int = 0
     whole: bool = False
+    is_news: bool = False
+    """Whether something was read that the app was not told of; and when it was told last."""
+    told: float = 0.0
     problem: str = ""
     series: dict[tuple[str, str | None], tuple[int, Series]] = field(default_factory=dict)
 
@@ -114,8 +128,7 @@ class CurvesFeed(Feed):
     """Reads the curves of the runs that are looked at, and follows them while they grow."""
 
     def __init__(self, post: Post) -> None:
-        super().__init__("curves")
-        self._post = post
+        super().__init__("curves", post)
         self._lock = threading.Lock()
         self._runs: dict[str, _Followed] = {}  # the last looked at stands last
         self._wanted: tuple[str, ...] = ()
@@ -136,27 +149,35 @@ class CurvesFeed(Feed):
 
     def names(self, path: str) -> list[str]:
         """The numbers of a run so far, in the order in which they appeared."""
-        with self._lock:
-            known = self._runs.get(path)
-            return known.follower.curves.names() if known else []
+        known = self._runs.get(path)
+        return list(known.names) if known else []
 
     def series(self, path: str, name: str, kind: str | None = None) -> Series | None:
-        """One number of a run: see `Curves.series`; None while nothing is read."""
-        with self._lock:
-            known = self._runs.get(path)
-            if known is None or not known.version:
-                return None
-            version, series = known.series.get((name, kind), (0, None))
-            if series is None or version != known.version:
-                series = known.follower.curves.series(name, kind)
-                known.series[name, kind] = (known.version, series)
+        """One number of a run: see `Curves.series`; None while nothing is read.
+
+        Whoever draws never waits for a file: while the run is being read it is the series of a
+        moment ago, or None, and `CurvesGrown` follows.
+        """
+        known = self._runs.get(path)
+        if known is None or not known.version:
+            return None
+        version, series = known.series.get((name, kind), (0, None))
+        if series is not None and version == known.version:
             return series
+        if not known.lock.acquire(blocking=False):
+            known.is_news = True
+            return series
+        try:
+            series = known.follower.curves.series(name, kind)
+            known.series[name, kind] = (known.version, series)
+        finally:
+            known.lock.release()
+        return series
 
     def restarts(self, path: str) -> list[Restart]:
         """The restarts of a run."""
-        with self._lock:
-            known = self._runs.get(path)
-            return list(known.follower.curves.restarts) if known else []
+        known = self._runs.get(path)
+        return list(known.restarts) if known else []
 
     @property
     def is_idle(self) -> bool:
@@ -178,7 +199,11 @@ class CurvesFeed(Feed):
         grown, now = set(), time.monotonic()
         for path in self._wanted:
             known = self._runs.get(path)
-            if known is not None and known.due <= now and self._read(known, now):
+            if known is None or known.due > now:
+                continue
+            known.is_news = self._read(known, now) or known.is_news
+            if known.is_news and (known.whole or known.problem or now - known.told >= TELL_EVERY_S):
+                known.is_news, known.told = False, now
                 grown.add(path)
         if grown:
             self._post(CurvesGrown(frozenset(grown)))
@@ -187,12 +212,14 @@ class CurvesFeed(Feed):
 
     def _read(self, known: _Followed, now: float) -> bool:
         """Read on in one run; whether there is anything new to draw."""
-        with self._lock:
+        with known.lock:
             try:
                 growth = known.follower.poll(BUDGET_MS)
                 problem = ""
             except FactsError as error:
                 growth, problem = None, error.message
+            curves = known.follower.curves
+            known.names, known.restarts = curves.names(), list(curves.restarts)
             changed = problem != known.problem or not known.version
             known.problem = problem
             if growth is not None:
@@ -210,11 +237,11 @@ class SparksFeed(Feed):
     """Reads one number of the runs that a table shows, for the small curves in it."""
 
     def __init__(self, post: Post, name: str = "val_loss") -> None:
-        super().__init__("sparks")
-        self._post, self._name = post, name
+        super().__init__("sparks", post)
+        self._name = name
         self._asked: dict[str, float | None] = {}
         self._readers: dict[str, CurvesFollower] = {}
-        self._known: dict[str, tuple[float | None, tuple[float, ...]]] = {}
+        self._known: dict[str, Spark] = {}
 
     def ask(self, updated: Mapping[str, float | None]) -> None:
         """The runs that are on the screen, each with the time of its last event."""
@@ -227,9 +254,13 @@ class SparksFeed(Feed):
         """Whether all runs that were asked for have been read."""
         return not any(self._is_old(path, when) for path, when in self._asked.items())
 
-    def values(self, path: str) -> tuple[float, ...]:
-        """The values of a run; none while they are not read, or where there are none."""
-        return self._known[path][1] if path in self._known else ()
+    def values(self, path: str) -> Sequence[float]:
+        """Some values of a run; none while they are not read, or where there are none."""
+        return self._known[path].values if path in self._known else ()
+
+    def smoothed(self, path: str) -> float | None:
+        """The last value, smoothed; None likewise."""
+        return self._known[path].end if path in self._known else None
 
     def look(self) -> float:
         """Read on in the runs that were asked for and have changed since."""
@@ -237,10 +268,10 @@ class SparksFeed(Feed):
         self._readers = {path: one for path, one in self._readers.items() if path in asked}
         for path, updated in asked.items():
             if self._is_old(path, updated):
-                values = self._read(path)
-                if self.values(path) != values:
+                spark = self._read(path, updated)
+                if not spark.looks_like(self._known.get(path, NO_SPARK)):
                     grown.add(path)
-                self._known[path] = (updated, values)
+                self._known[path] = spark
             if len(grown) == SPARKS_AT_ONCE:
                 self._post(CurvesGrown(frozenset(grown)))
                 grown.clear()
@@ -249,13 +280,17 @@ class SparksFeed(Feed):
         return 60.0
 
     def _is_old(self, path: str, updated: float | None) -> bool:
-        return path not in self._known or self._known[path][0] != updated
+        return path not in self._known or self._known[path].updated != updated
 
-    def _read(self, path: str) -> tuple[float, ...]:
-        reader = self._readers.setdefault(path, CurvesFollower(path, [self._name]))
+    def _read(self, path: str, updated: float | None) -> Spark:
+        """Read a run; a reader is kept of one that has grown since, as it may grow on."""
+        reader = self._readers.get(path) or CurvesFollower(path, [self._name])
+        if path in self._known:
+            self._readers[path] = reader
         try:
             while reader.poll(BUDGET_MS).more:
                 time.sleep(0)  # let the screen have its turn
         except FactsError:
-            return ()
-        return tuple(reader.curves.series(self._name, "epochs").values)
+            return Spark.of((), updated)
+        values = reader.curves.series(self._name, "epochs").values
+        return Spark.of(values, updated)

@@ -6,8 +6,7 @@ from collections.abc import Callable, Sequence
 
 from engine.errors import ConfigError
 from engine.library.summary import RunSummary, higher_is_better
-from engine.tables.cells import as_number
-from engine.tables.groups import spread
+from engine.tables.groups import comparable, spread
 from engine.tables.keys import Key, Vocabulary
 
 MAIN = "val_loss"
@@ -15,10 +14,11 @@ MAIN = "val_loss"
 
 CURVE, SEEN, WHERE, MEAN, SMOOTH = "curve", "seen", "where", f"{MAIN}.mean", f"{MAIN}.smooth"
 
-SMOOTHING = 0.9
-
 Values = Callable[[str], Sequence[float]]
 """The course of a run, by its path."""
+
+Ends = Callable[[str], float | None]
+"""The smoothed end of a course, by the path of its run; None of none."""
 
 
 class Words(Vocabulary):
@@ -28,8 +28,8 @@ class Words(Vocabulary):
     ----------
     runs, now
         As for `Vocabulary`.
-    values
-        The course of a run's `val_loss`, by its path.
+    ends
+        The smoothed end of a run's `val_loss`, by its path.
     known
         Keys that were found before, which are not looked for again.
     """
@@ -38,11 +38,11 @@ class Words(Vocabulary):
         self,
         runs: Sequence[RunSummary],
         now: float,
-        values: Values = lambda path: (),
+        ends: Ends = lambda path: None,
         known: dict[str, Key] | None = None,
     ) -> None:
         super().__init__(runs, now)
-        self._values = values
+        self._smoothed = ends
         self._known = {} if known is None else known
 
     def find(self, name: str) -> Key:
@@ -74,7 +74,7 @@ class Words(Vocabulary):
         if name == MEAN:
             return Key(name, "metric", super().find(MAIN).read)
         if name == SMOOTH:
-            return Key(name, "metric", lambda run: smoothed(self._values(run.path)))
+            return Key(name, "metric", lambda run: self._smoothed(run.path))
         return Key(name, "curve", lambda run: None)
 
 
@@ -88,16 +88,6 @@ OWN = {
 """The keys of the app, and what they are."""
 
 
-def smoothed(values: Sequence[float], weight: float = SMOOTHING) -> float | None:
-    """The last of the values after an exponential mean without bias to zero; None of none."""
-    mean = share = 0.0
-    for value in values:
-        if as_number(value) is not None:
-            mean = weight * mean + (1 - weight) * value
-            share = weight * share + (1 - weight)
-    return mean / share if share else None
-
-
 def best_of(runs: Sequence[RunSummary]) -> RunSummary | None:
     """The run with the best `val_loss`."""
     having = [run for run in runs if MAIN in run.numbers]
@@ -109,7 +99,7 @@ def best_of(runs: Sequence[RunSummary]) -> RunSummary | None:
 
 def mean_of(runs: Sequence[RunSummary]) -> float | None:
     """The mean of the runs' best `val_loss`."""
-    found = spread(run.numbers[MAIN].best for run in runs if MAIN in run.numbers)
+    found = spread(run.numbers[MAIN].best for run in comparable(runs) if MAIN in run.numbers)
     return found.mean if found else None
 
 

@@ -115,11 +115,10 @@ class Colours:
         return dict(self.numbers)
 
     def _free(self, wanted: int) -> int:
-        used = [self.numbers_used(n) for n in range(len(PALETTE))]
+        used = [self._n_used(n) for n in range(len(PALETTE))]
         fewest = min(used)
         order = [(wanted + i) % len(PALETTE) for i in range(len(PALETTE))]
         return next(n for n in order if used[n] == fewest)
 
-    def numbers_used(self, number: int) -> int:
-        """How many runs have this colour."""
+    def _n_used(self, number: int) -> int:
         return sum(1 for n in self.numbers.values() if n == number)

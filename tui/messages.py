@@ -24,8 +24,16 @@ class RunsListed(Message):
 
 
 class CurvesGrown(Message):
-    """There is more of the curves of some runs; `CurvesFeed.lines` gives them."""
+    """There is more of the curves of some runs; `CurvesFeed.series` gives them."""
 
     def __init__(self, paths: frozenset[str]) -> None:
         super().__init__()
         self.paths = paths
+
+
+class FeedFailed(Message):
+    """A feed has ended by an error that nobody thought of."""
+
+    def __init__(self, error: Exception) -> None:
+        super().__init__()
+        self.error = error

@@ -9,6 +9,7 @@ from textual.color import Color
 from engine.facts.series import Series
 from engine.library.summary import RunSummary
 from engine.report.charts import in_order
+from engine.tables.groups import comparable
 from tui.comparison import Comparison
 from tui.feeds import CurvesFeed
 from tui.series import Line
@@ -67,7 +68,7 @@ class Overlay:
             if is_picked and entry.path != picked:
                 colour = Color.parse(colour).blend(Color.parse(ground), FADED).hex
             group = entry.label if len(entry.runs) > 1 else ""
-            for run in entry.runs:
+            for run in comparable(entry.runs):
                 known = set(self._feed.names(run.path))
                 for name in names:
                     series = self._feed.series(run.path, name) if name in known else None

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import sys
 import zlib
 from pathlib import Path
 from typing import Any
@@ -52,9 +53,11 @@ class Remembered:
         return value if isinstance(value, str) else default
 
     def number(self, name: str, default: float = 0.0) -> float:
-        """A choice that is a number."""
+        """A choice that is a number, and a finite one."""
         value = self._choices.get(name)
-        return value if isinstance(value, int | float) else default
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            return default
+        return value if abs(value) <= sys.float_info.max else default
 
     def switch(self, name: str, default: bool = False) -> bool:
         """A choice between yes and no."""

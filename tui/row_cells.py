@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import math
 import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -22,6 +21,7 @@ from engine.tables.units import show_age
 from tui.columns import WORDS, Column
 from tui.keys import CURVE, MAIN, MEAN, SEEN, Values, best_of
 from tui.look import Look
+from tui.sparks import sparkline
 from tui.tree import Row
 
 Parts = tuple[tuple[str, str], ...]
@@ -35,8 +35,6 @@ _SHORTENED = 12
 _GIVEN_NAME = re.compile(r"(?:run_[0-9]{8}-[0-9]{6}_)?(.+?)(?:_job[0-9]+)?(?:_[0-9]+)?", re.ASCII)
 
 _NUMERIC = frozenset({"number", "metric", "duration", "size", "age"})
-_LOG_FROM = 5
-"""Where the highest value is so many times the lowest, a course is drawn logarithmically."""
 
 
 @dataclass(frozen=True)
@@ -152,31 +150,6 @@ def common_beginning(names: Sequence[str]) -> int:
     pairs = zip(first, last, strict=False)
     n_same = sum(1 for _ in itertools.takewhile(lambda pair: pair[0] == pair[1], pairs))
     return max(first.rfind("-", 0, n_same), first.rfind("_", 0, n_same)) + 1
-
-
-def sparkline(values: Sequence[float], width: int, bars: str) -> str:
-    """A course in one line, from the first to the last value; blanks where there is none.
-
-    The start, where a loss is far above all that follows, may stand higher than the line does.
-    """
-    n = len(values)
-    width = min(width, n)
-    ends = [(n * (column + 1)) // width for column in range(width)] if n else []
-    heights = [_height(values[end - 1]) for end in ends]
-    known = [height for height in heights if height is not None]
-    if not known:
-        return " " * width
-    low, high = min(known), max(known[1:] or known)
-    if low > 0 and high > _LOG_FROM * low:
-        heights = [None if h is None else math.log(h) for h in heights]
-        low, high = math.log(low), math.log(high)
-    scale = (len(bars) - 1) / (high - low) if high > low else 0.0
-    steps = (None if h is None else round((min(h, high) - low) * scale) for h in heights)
-    return "".join(" " if step is None else bars[step] for step in steps)
-
-
-def _height(number: float) -> float | None:
-    return number if math.isfinite(number) and abs(number) < 1e150 else None
 
 
 def _filled(parts: Parts, width: int) -> Parts:

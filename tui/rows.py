@@ -14,7 +14,7 @@ from engine.tables.groups import telling_keys
 from engine.tables.keys import BROKEN, Key
 from engine.tables.query import parse
 from engine.tables.table import NEWEST_FIRST, TELLING, chosen, sort_runs
-from tui.keys import CURVE, MAIN, MEAN, SEEN, WHERE, Values, Words, best_of
+from tui.keys import CURVE, MAIN, MEAN, SEEN, WHERE, Ends, Words, best_of
 from tui.tree import Row, Tree, order_of, seeds_of, tree_rows
 
 FIRST = 60
@@ -75,12 +75,12 @@ class Arranger:
 
     Parameters
     ----------
-    values
-        The course of a run's `val_loss`, by its path.
+    ends
+        The smoothed end of a run's `val_loss`, by its path.
     """
 
-    def __init__(self, values: Values = lambda path: ()) -> None:
-        self._values = values
+    def __init__(self, ends: Ends = lambda path: None) -> None:
+        self._ends = ends
         self._keys: dict[str, Key] = {}
         self._told_of: tuple[str, ...] = ()
         self._telling: tuple[str, ...] = ()
@@ -95,9 +95,8 @@ class Arranger:
         """
         ordered = sorted(runs, key=lambda run: run.name, reverse=True)
         listed = [run for run in ordered if run.path not in view.hidden]
-        words = Words(listed[:FIRST], time.time(), self._values)
-        names = chosen(view.columns, default_columns(listed[:FIRST], telling))
-        names, _ = words.usable(names)
+        words = Words(listed[:FIRST], time.time(), self._ends)
+        names, _ = _columns(view, default_columns(listed[:FIRST], telling), words)
         rows = tuple(Row(run.path, (run,)) for run in listed)
         keys = tuple(map(words.find, names))
         return Arranged(
@@ -130,12 +129,12 @@ class Arranger:
         listed = [run for run in runs if view.everything or not _is_left_out(run, view)]
         pool = runs if asks_for(query, "archived") else listed
         found = query.select(pool)
-        words = Words(runs, now, self._values, self._keys)
+        words = Words(runs, now, self._ends, self._keys)
         sort, problem = words.usable(view.sort)
         ordered = sort_runs(found, sort, words) if found else []
         by, other = words.usable(view.by)
         telling = self._differing(ordered or listed, words, keep=keep)
-        names, third = words.usable(_columns(view, ordered, telling))
+        names, third = _columns(view, _usual(view, ordered, telling), words)
         return Arranged(
             rows=tuple(_rows(ordered, replace(view, by=tuple(by)), sort, words)),
             names=tuple(names),
@@ -175,14 +174,20 @@ def default_columns(
     return names + (["tag"] if any(run.tags for run in runs) else [])
 
 
-def _columns(view: View, runs: Sequence[RunSummary], telling: Sequence[str]) -> list[str]:
+def _usual(view: View, runs: Sequence[RunSummary], telling: Sequence[str]) -> list[str]:
     grouped = bool(view.by) or view.seeds
     telling = [name for name in telling if name not in view.by]
     telling = [name for name in telling if not (view.seeds and name == "seed")]
+    return default_columns(runs, telling, grouped=grouped)
+
+
+def _columns(view: View, usual: Sequence[str], words: Words) -> tuple[list[str], str]:
+    """The columns that can be shown, the name at least; and what is wrong with the others."""
     try:
-        return chosen(view.columns, default_columns(runs, telling, grouped=grouped))
+        names, problem = words.usable(chosen(view.columns, usual))
     except ConfigError:  # none is left
-        return ["name"]
+        names, problem = [], ""
+    return names or ["name"], problem
 
 
 def _is_left_out(run: RunSummary, view: View) -> bool:

@@ -74,12 +74,14 @@ class Curve(NamedTuple):
 
 
 class Band(NamedTuple):
-    """The mean of curves and how far they lie apart; all three have the same places."""
+    """The mean of curves and how far they lie apart, all at the same places."""
 
     mean: Curve
     low: Curve
     """A sample standard deviation below the mean."""
     high: Curve
+    counts: npt.NDArray[np.intp]
+    """Curves that have a value at each of the places."""
 
 
 class Point(NamedTuple):
@@ -194,18 +196,41 @@ def mean_and_band(curves: Sequence[Curve]) -> Band:
     std = np.sqrt((off**2).sum(axis=0) / np.maximum(count - 1, 1)) * size
     with np.errstate(over="ignore"):
         low, high = (np.nan_to_num(mean + sign * std) for sign in (-1, 1))
-    return Band(*(Curve(places, ys, _NO_GAPS) for ys in (mean, low, high)))
+    middle, lowest, highest = (Curve(places, ys, _NO_GAPS) for ys in (mean, low, high))
+    return Band(middle, lowest, highest, seen.sum(axis=0))
+
+
+def within(curve: Curve, low: float, high: float) -> Curve:
+    """The points from one place to another, both included."""
+    first = int(np.searchsorted(curve.xs, low))
+    last = int(np.searchsorted(curve.xs, high, side="right"))
+    gaps = curve.gaps[(curve.gaps > first) & (curve.gaps < last)] - first
+    return Curve(curve.xs[first:last], curve.ys[first:last], gaps)
 
 
 def nearest(curve: Curve, x: float) -> Point | None:
-    """The point of a curve that is nearest to a place; None if it has none."""
-    if not len(curve.xs):
-        return None
+    """The point of a curve that is nearest to a place; None where it has none, see `row_at`."""
+    row = row_at(curve, x)
+    return None if row is None else Point(float(curve.xs[row]), float(curve.ys[row]))
+
+
+def row_at(curve: Curve, x: float) -> int | None:
+    """The number of the point of a curve that is nearest to a place.
+
+    Before the first point, after the last one and within a gap there is none, but for half the way
+    that lies between this point and the one on its other side.
+    """
     right = int(np.searchsorted(curve.xs, x))
-    left = max(right - 1, 0)
-    right = min(right, len(curve.xs) - 1)
-    row = left if x - curve.xs[left] <= curve.xs[right] - x else right
-    return Point(float(curve.xs[row]), float(curve.ys[row]))
+    if right < len(curve.xs) and curve.xs[right] == x:
+        return right
+    left = right - 1
+    if _is_joined(curve, right):
+        return left if x - curve.xs[left] <= curve.xs[right] - x else right
+    if left >= 0 and x - curve.xs[left] <= _half_way(curve, left):
+        return left
+    if right < len(curve.xs) and curve.xs[right] - x <= _half_way(curve, right + 1):
+        return right
+    return None
 
 
 def difference(curve: Curve, other: Curve) -> Curve:
@@ -226,6 +251,18 @@ def _gaps(kept: npt.NDArray[np.intp]) -> npt.NDArray[np.intp]:
     apart = np.diff(kept)
     usual = int(np.median(apart))
     return np.flatnonzero(apart > 2 * usual - 1) + 1
+
+
+def _is_joined(curve: Curve, row: int) -> bool:
+    """Whether a point is joined to the one before."""
+    return 0 < row < len(curve.xs) and not (curve.gaps == row).any()
+
+
+def _half_way(curve: Curve, row: int) -> float:
+    """Half the way from a point to the one before; 0 if they are not joined."""
+    if not _is_joined(curve, row):
+        return 0.0
+    return float(curve.xs[row] / 2 - curve.xs[row - 1] / 2)
 
 
 def _values_at(curve: Curve, places: Array) -> Array:

@@ -12,7 +12,7 @@ from rich.text import Text
 from engine.facts.text import plain
 from engine.facts.words import count
 from engine.tables.cells import show
-from engine.tables.groups import spread
+from engine.tables.groups import comparable, spread
 from engine.tables.keys import BROKEN
 from engine.tables.table import NEWEST_FIRST
 from tui.keys import MAIN, best_of
@@ -128,7 +128,7 @@ def _about_group(row: Row) -> str:
     best = best_of(row.runs)
     if best is not None:
         number = show("metric", best.numbers[MAIN].best)
-        mean = spread(run.numbers[MAIN].best for run in row.runs if MAIN in run.numbers)
+        mean = spread(run.numbers[MAIN].best for run in comparable(row.runs) if MAIN in run.numbers)
         told.append(f"best {MAIN} {number} of {plain(best.name)}")
         told.append(f"mean {mean}")
     return "; ".join(told)

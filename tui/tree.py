@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from engine.library.summary import RunSummary
 from engine.tables.cells import show
-from engine.tables.groups import group, seed_groups
+from engine.tables.groups import PLACES, SEED, group, seed_groups
 from engine.tables.keys import Key
 from tui.keys import MEAN, mean_of
 
@@ -54,7 +56,7 @@ def tree_rows(
 ) -> Iterator[Row]:
     """Groups by the first key, in each of them those by the next, and the runs at last."""
     if not keys:
-        yield from _leaves(runs, tree, depth)
+        yield from _leaves(runs, tree, depth, above)
         return
     (name, key), *others = keys
     groups = group(runs, [key])
@@ -68,7 +70,7 @@ def tree_rows(
             yield from tree_rows(members, others, tree, depth + 1, place)
 
 
-def _leaves(runs: Sequence[RunSummary], tree: Tree, depth: int) -> Iterator[Row]:
+def _leaves(runs: Sequence[RunSummary], tree: Tree, depth: int, above: str) -> Iterator[Row]:
     if not tree.seeds:
         yield from (Row(run.path, (run,), depth=depth) for run in runs)
         return
@@ -81,11 +83,30 @@ def _leaves(runs: Sequence[RunSummary], tree: Tree, depth: int) -> Iterator[Row]
         if len(members) == 1:
             yield Row(members[0].path, members, depth=depth)
             continue
-        place = f"seeds of {min(run.path for run in members)}"
+        place = f"{above}/seeds of {_setting(members[0])}"
         is_open = place in tree.turned
-        yield Row(place, members, "seeds", depth, f"{len(members)} seeds", is_open)
+        yield Row(place, members, "seeds", depth, _n_seeds(members), is_open)
         if is_open:
             yield from (Row(run.path, (run,), depth=depth + 1) for run in members)
+
+
+def _setting(run: RunSummary) -> str:
+    """What the runs of a setting share, whatever their seeds, in a few letters."""
+    keys = sorted(key for key in run.config if key != SEED and key not in PLACES)
+    told = "".join(f"{key}={_told(run.config[key])}\n" for key in keys)
+    return hashlib.blake2b(told.encode("utf-8", "replace"), digest_size=8).hexdigest()
+
+
+def _told(value: Any) -> str:
+    is_whole = isinstance(value, float) and value.is_integer()
+    return repr(int(value) if is_whole else value)  # 1.0 is 1
+
+
+def _n_seeds(members: Sequence[RunSummary]) -> str:
+    """How many seeds there are, or runs where several have the same seed."""
+    n_runs = len(members)
+    differ = len({run.seed for run in members}) == n_runs
+    return f"{n_runs} seeds" if differ else f"{n_runs} runs"
 
 
 def seeds_of(runs: Sequence[RunSummary]) -> dict[str, int]:

@@ -32,15 +32,22 @@ def recall(remembered: Remembered, filter: str = "") -> View:
     )
 
 
-def keep(remembered: Remembered, view: View) -> None:
-    """Remember a view."""
-    remembered.keep("runs.filter", view.filter)
+def keep(remembered: Remembered, view: View, given: str = "") -> None:
+    """Remember a view, though not the filter that was given with the command."""
+    if not given or view.filter != given:
+        remembered.keep("runs.filter", view.filter)
     for name in ("sort", "by", "columns"):
         remembered.keep(f"runs.{name}", list(getattr(view, name)))
     for name in ("pinned", "hidden", "turned"):
         remembered.keep(f"runs.{name}", sorted(getattr(view, name)))
     remembered.keep("runs.seeds", view.seeds)
     remembered.keep("runs.everything", view.everything)
+
+
+def forget(remembered: Remembered, filter: str) -> None:
+    """Do not remember a filter that cannot be used."""
+    if remembered.text("runs.filter") == filter:
+        remembered.keep("runs.filter", "")
 
 
 def order_by(name: str, words: Words, before: tuple[str, ...]) -> tuple[str, ...]:
@@ -91,9 +98,10 @@ def _about(name: str, words: Words, runs: tuple[RunSummary, ...]) -> str:
     return plain(f"{text[:30]:30} {path}".strip())
 
 
-def without(paths: Iterable[str], kept: Iterable[str]) -> frozenset[str]:
-    """Those of the paths that are still there."""
-    return frozenset(paths) & frozenset(kept)
+def still_there(paths: Iterable[str], runs: Iterable[RunSummary]) -> list[str]:
+    """Those of the paths at which there still is a run, in their order."""
+    there = {run.path for run in runs}
+    return [path for path in paths if path in there]
 
 
 SMOOTHED = (SMOOTH, f"-{SMOOTH}")

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 
 from engine.facts.follow import Pace
-from tui.feeds import Feed
+from tui.feeds import Feed, Post
 
 RESTS_S = 3600.0
 """Between two looks of one that is not on."""
@@ -20,6 +20,8 @@ class Watch(Feed):
     see
         Looks once, and posts what it found as a message; gives whether there was anything new,
         and whether there is more to be had at once.
+    post
+        Takes messages to the app.
     fastest, slowest
         Shortest and longest time between two looks, in seconds.
     """
@@ -28,10 +30,11 @@ class Watch(Feed):
         self,
         name: str,
         see: Callable[[], tuple[bool, bool]],
+        post: Post,
         fastest: float = 0.5,
         slowest: float = 10.0,
     ) -> None:
-        super().__init__(name)
+        super().__init__(name, post)
         self._see = see
         self._pace = Pace(fastest, slowest)
         self._on = False

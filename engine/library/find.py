@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 from collections.abc import Callable, Iterator
@@ -57,6 +58,11 @@ def walk(root: str | os.PathLike[str]) -> Iterator[Found]:
         status = None
     if status is None or not stat.S_ISDIR(status.st_mode):
         raise FactsError(f"there is no folder {top}", "Name the folder that runs are written to.")
+    try:
+        os.scandir(top).close()
+    except OSError as error:
+        hint = "You may need permission to read it." if error.errno == errno.EACCES else ""
+        raise FactsError(f"{top} cannot be listed: {error.strerror}", hint) from error
     found = look_at(top, status)
     if found:
         yield found

@@ -21,6 +21,7 @@ from engine.report.grid import (
 )
 from engine.report.settings import Setting
 from engine.tables.cells import Spread, show
+from engine.tables.groups import comparable as comparable_runs
 from engine.tables.groups import spread
 from engine.tables.legend import legend_names
 from engine.tables.measures import has_best
@@ -106,7 +107,7 @@ def ordered(groups: Groups) -> list[tuple[RunSummary, ...]]:
     loops = list(dict.fromkeys(members[0].loop for members in groups))
 
     def rank(members: tuple[RunSummary, ...]) -> tuple[int, float]:
-        mean = spread(_value(run, "val_loss") for run in members)
+        mean = spread(_value(run, "val_loss") for run in comparable_runs(members))
         return loops.index(members[0].loop), mean.mean if mean else math.inf
 
     return sorted(groups, key=rank)
@@ -125,7 +126,7 @@ def comparable(runs: Iterable[RunSummary]) -> bool:
 
 
 def _mean_row(name: str, groups: Groups) -> list[Entry]:
-    spreads = [spread(_value(run, name) for run in members) for members in groups]
+    spreads = [spread(_value(run, name) for run in comparable_runs(members)) for members in groups]
     means = [each.mean if each else None for each in spreads]
     members = [run for together in groups for run in together]
     entries = _marked_row(name, means, members)

@@ -78,19 +78,28 @@ def seed_groups(runs: Sequence[RunSummary]) -> list[tuple[RunSummary, ...]]:
 def value_of(key: Key, runs: Sequence[RunSummary]) -> Any:
     """The value of a row: of one run, or of several together.
 
-    Of several: mean and spread of what is measured, how many have finished and in which states
-    the others are, and for anything else the value that they share, or None.
+    Of several: mean and spread of what is measured in the `comparable` ones, how many have
+    finished and in which states the others are, and for anything else the value that they share,
+    or None.
     """
     if key is GROUP_SIZE:
         return len(runs)
     if len(runs) == 1:
         return key.read(runs[0])
     if key.kind in MEASURED:
-        return spread([key.read(run) for run in runs])
+        return spread([key.read(run) for run in comparable(runs)])
     values = [key.read(run) for run in runs]
     if not _differ(values):
         return values[0]
     return _states(runs) if key.name == "state" else None
+
+
+def comparable(runs: Sequence[RunSummary]) -> Sequence[RunSummary]:
+    """The runs that a mean is made of: the finished ones, and all where none has finished.
+
+    One that was lost in its tenth epoch says nothing about what its settings come to.
+    """
+    return [run for run in runs if run.state == _DONE] or runs
 
 
 def spread(values: Iterable[Any]) -> Spread | None:

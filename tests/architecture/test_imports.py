@@ -12,6 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.bench.tree import make_tree
+
 ROOT = Path(__file__).resolve().parents[2]
 HEAVY = {"torch", "numpy", "pandas", "matplotlib", "h5py", "hydra", "omegaconf", "rich", "textual"}
 
@@ -31,6 +33,8 @@ ALLOWED = {
     "engine.training_loops.session": {"torch", "numpy"},
     "engine.training_loops.autoencoder": {"torch", "numpy", "hydra", "omegaconf"},
     "tui": set(),
+    "tui.app": {"textual", "rich"},
+    "tui.screens.runs": {"textual", "rich"},
 }
 
 
@@ -58,6 +62,46 @@ def test_what_looks_at_runs_loads_nothing_but_the_standard_library() -> None:
         [sys.executable, "-c", code], capture_output=True, text=True, check=True
     )
     assert set(answer.stdout.split()) & HEAVY == set()
+
+
+LOOK = """
+import asyncio, sys
+from pathlib import Path
+from tui.app import Settings, ThesisApp
+
+async def look(root):
+    app = ThesisApp(Settings(Path(root), cache=Path("cache"), state=Path("state")))
+    async with app.run_test(size=(120, 40)) as pilot:
+        async def settled(page):
+            while type(app.screen).__name__ != page or not app.is_settled:
+                await pilot.pause(0.01)
+        await settled("RunsPage")
+        app.open_run(app.runs[0].path)
+        await settled("RunPage")
+        await pilot.press(*"23456")
+        await pilot.press("escape")
+        await settled("RunsPage")
+        app.compare([run.path for run in app.runs])
+        await settled("ComparePage")
+        await pilot.press(*"234")
+        await settled("ComparePage")
+        print(len(app.runs), *sys.modules)
+
+asyncio.run(look(sys.argv[1]))
+"""
+"""Opens the app out of sight on a root, one run, all its tabs, and a comparison."""
+
+
+def test_looking_at_runs_and_comparing_them_loads_nothing_to_train_or_plot_with(
+    own_folder: Path,
+) -> None:
+    make_tree(own_folder / "outputs", 2, epochs=2)
+    command = [sys.executable, "-c", LOOK, "outputs"]
+    answer = subprocess.run(command, capture_output=True, text=True)
+    assert answer.returncode == 0, answer.stderr
+    n_runs, *loaded = answer.stdout.split()
+    assert n_runs == "2"
+    assert set(loaded) & HEAVY == {"textual", "rich", "numpy"}
 
 
 def test_the_import_contracts_hold() -> None:

@@ -6,6 +6,7 @@ import itertools
 import math
 import random
 import statistics
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -16,7 +17,14 @@ from engine.errors import ConfigError
 from engine.library.summary import Number, RunSummary
 from engine.tables import units
 from engine.tables.cells import Progress, Spread, are_same, as_number, identity, machine, show
-from engine.tables.groups import PLACES, differing_keys, seed_groups, spread, telling_keys
+from engine.tables.groups import (
+    PLACES,
+    differing_keys,
+    seed_groups,
+    spread,
+    telling_keys,
+    value_of,
+)
 from engine.tables.keys import FIELDS, Vocabulary
 from engine.tables.measures import has_best
 from engine.tables.record import head, record
@@ -391,3 +399,11 @@ def test_what_is_no_span_size_or_number_is_refused(text: str) -> None:
     for read in (units.read_duration, units.read_size, units.read_number):
         with pytest.raises(ValueError, match="write a"):
             read(text)
+
+
+def test_a_mean_is_made_of_the_finished_runs_and_of_all_where_none_has_finished() -> None:
+    done = [trained(seed, "vq", 0.1, loss) for seed, loss in ((1, 1.0), (2, 3.0))]
+    lost = trained(3, "vq", 0.1, 90.0, state="lost")
+    runs, key = [*done, lost], Vocabulary([*done, lost]).find("val_loss")
+    assert value_of(key, runs) == Spread(2.0, math.sqrt(2), 2)
+    assert value_of(key, [lost, replace(lost, seed=4)]) == Spread(90.0, 0.0, 2)

@@ -128,6 +128,7 @@ def test_training_beats_predicting_the_mean(thesis_train: Train) -> None:
     assert log.of("on_epoch_end")[-1]["val_loss"] < 0.5 * baseline
 
 
+@pytest.mark.slow
 def test_a_codebook_on_the_sample_uses_most_of_its_codes(thesis_train: Train) -> None:
     words = ["phase1/latent_space=vq", "data.limit_samples=null", "phase1.trainer.epochs=5"]
     metrics = read_events(thesis_train(*words).run.path).of("on_epoch_end")[-1]["metrics"]
@@ -165,7 +166,11 @@ def test_a_sweep_names_its_runs_after_the_job(thesis_train: Train, own_folder: P
 
 @pytest.mark.parametrize(
     ("experiment", "runs"),
-    [("compare_vq_vs_none", 2), ("compare_latent_spaces", 3), ("compare_globals_heads", 2)],
+    [
+        ("compare_vq_vs_none", 2),
+        pytest.param("compare_latent_spaces", 3, marks=pytest.mark.slow),
+        pytest.param("compare_globals_heads", 2, marks=pytest.mark.slow),
+    ],
 )
 def test_an_experiment_is_the_same_in_both_forms(
     thesis_train: Train, experiment: str, runs: int

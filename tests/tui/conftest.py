@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from textual.geometry import Region
 from textual.pilot import Pilot
 
 from tui.app import Settings, ThesisApp
@@ -80,9 +81,12 @@ def text_of(app: Any) -> str:
     return "\n".join(lines_of(app))
 
 
-def check_snapshot(app: Any, name: str) -> None:
+def check_snapshot(app: Any, name: str, part: Region | None = None) -> None:
     """Compare the screen with `snapshots/NAME.txt`; UPDATE_SNAPSHOTS=1 writes it anew."""
-    path, text = SNAPSHOTS / f"{name}.txt", text_of(app) + "\n"
+    lines = lines_of(app)
+    if part is not None:
+        lines = [line[part.x : part.right].rstrip() for line in lines[part.y : part.bottom]]
+    path, text = SNAPSHOTS / f"{name}.txt", "\n".join(lines) + "\n"
     if os.environ.get("UPDATE_SNAPSHOTS"):
         path.parent.mkdir(exist_ok=True)
         path.write_text(text)

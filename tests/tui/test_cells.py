@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from rich.cells import cell_len
@@ -67,6 +68,33 @@ def test_changes_with_a_small_gap_are_sent_together() -> None:
         cells.write(second, 1, "x", RED)
     assert [tuple(region) for region in near.changed(one)] == [(3, 1, 8, 1)]
     assert [tuple(region) for region in far.changed(one)] == [(3, 1, 1, 1), (11, 1, 1, 1)]
+
+
+def test_a_wide_character_is_sent_as_a_whole() -> None:
+    before, after, plain = Cells(10, 1), Cells(10, 1), Cells(10, 1)
+    before.write(2, 0, "世", RED)
+    after.write(2, 0, "界", RED)
+    plain.write(3, 0, "x", RED)
+    assert [tuple(region) for region in after.changed(before)] == [(2, 0, 2, 1)]
+    assert [tuple(region) for region in plain.changed(before)] == [(2, 0, 2, 1)]
+    assert [tuple(region) for region in before.changed(plain)] == [(2, 0, 2, 1)]
+
+
+@pytest.mark.parametrize(("x", "text", "wanted"), [(1, "x", " x本"), (2, "x", "日x "),
+                         (1, "語", " 語 "), (0, "x", "x 本")])  # fmt: skip
+def test_half_a_wide_character_does_not_stay(x: int, text: str, wanted: str) -> None:
+    cells = Cells(4, 1)
+    cells.write(0, 0, "日本", RED)
+    cells.write(x, 0, text, RED)
+    assert cells.text() == wanted
+    assert cells.strip(0, INKS).text == wanted
+
+
+def test_half_a_wide_character_is_not_left_by_a_fill() -> None:
+    cells = Cells(4, 2)
+    cells.write(0, 1, "日本", RED)
+    cells.fill((slice(0, 2), slice(1, 4, 2)), "x", RED)
+    assert cells.text() == " x x\n x x"
 
 
 @given(st.lists(st.tuples(st.integers(0, 19), st.integers(0, 3), st.booleans()), max_size=20))

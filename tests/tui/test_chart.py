@@ -15,6 +15,8 @@ from tui.widgets.chart import Chart
 from tui.widgets.chart_title import shown_value
 from tui.widgets.chart_view import View
 
+DOTS = range(0x2801, 0x2900)
+
 
 @pytest.mark.parametrize(
     ("size", "look"),
@@ -67,6 +69,55 @@ def test_the_title_tells_the_last_and_the_best_value(tmp_path: Path) -> None:
         app = Shown(tmp_path, {"val_loss": [line([0.5, 0.25, 0.3])]})
         async with seen(app, size=(80, 20)):
             assert "0.3000  best 0.2500" in lines_of(app)[0]
+
+    run(test())
+
+
+def test_values_with_wide_names_end_where_the_chart_does(tmp_path: Path) -> None:
+    async def test() -> None:
+        lines = [line([0.5, 0.25], run=name, label=f"模型{name}") for name in "甲乙"]
+        app = Shown(tmp_path, {"val_loss": lines})
+        async with seen(app, size=(80, 20)):
+            title = lines_of(app)[0]
+            assert title.count("0.2500") == 4
+            assert "模型乙" in title
+
+    run(test())
+
+
+def test_no_value_is_read_where_a_run_has_none(tmp_path: Path) -> None:
+    async def test() -> None:
+        what = {"x": [line([1, 2], run="a", label="A"), line(range(50), run="b", label="B")]}
+        app = Shown(tmp_path, what)
+        async with seen(app, size=(80, 20)) as pilot:
+            await pilot.press("c")
+            assert "A -  ● B 49.00" in lines_of(app)[0]
+
+    run(test())
+
+
+def test_a_mean_at_the_cursor_says_of_how_many_seeds_it_is(tmp_path: Path) -> None:
+    async def test() -> None:
+        lines = [line([4.0] * n, run=f"r{n}", group="g") for n in (5, 9)]
+        app = Shown(tmp_path, {"x": lines})
+        async with seen(app, size=(80, 20)) as pilot:
+            await pilot.press("c")
+            assert "4.000 of 1" in lines_of(app)[0]
+            await pilot.press("home")
+            assert "of 1" not in lines_of(app)[0]
+
+    run(test())
+
+
+def test_a_mean_is_dim_where_a_seed_has_no_values(tmp_path: Path) -> None:
+    async def test() -> None:
+        lines = [line([4.0] * n, run=f"r{n}", group="g") for n in (50, 100)]
+        app = Shown(tmp_path, {"x": lines})
+        async with seen(app, size=(80, 20)):
+            chart = app.query_one(Chart)
+            strips = [chart.render_line(y) for y in range(1, 16)]
+            dots = [p for strip in strips for p in strip if set(p.text) & set(map(chr, DOTS))]
+            assert len({part.style.color for part in dots if part.style}) == 2
 
     run(test())
 

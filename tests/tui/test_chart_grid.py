@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +10,7 @@ import pytest
 
 from tests.tui.charted import RED, SIZES, Shown, falling, line, panels, run, seen
 from tests.tui.conftest import text_of
-from tui.series import Line
+from tui.series import Line, smooth
 from tui.widgets.chart import Chart
 from tui.widgets.chart_grid import ChartGrid
 from tui.widgets.chart_layout import LEAST_HEIGHT, LEAST_WIDTH, layout, shares
@@ -128,7 +129,7 @@ def test_zoom_and_pan_move_all_charts_and_stay_within_the_data(tmp_path: Path) -
             await pilot.press("plus")
             low, high = charts.view.window or (0, 0)
             assert 0 < low < high < 1000
-            await pilot.press(*["k"] * 9)
+            await pilot.press(*["full_stop"] * 9)
             assert (charts.view.window or (0, 0))[1] == pytest.approx(1000)
             plots = [chart.plot for chart in app.query(Chart) if chart.plot]
             assert len({plot.across for plot in plots}) == 1
@@ -174,6 +175,77 @@ def test_seeds_of_one_group_become_a_mean_with_a_band() -> None:
     assert stroke.shown.ys.tolist() == [1, 3]
     assert stroke.band is not None
     assert stroke.band.high.ys.tolist() == [2, 4]
+
+
+def test_the_values_of_a_group_are_those_before_smoothing() -> None:
+    ys = [5.0, 1, 5, 5, 5]
+    lines = [line(ys, run=f"r{n}", group="g") for n in range(2)]
+    (stroke,) = Strokes().of("val_loss", lines, View(weight=0.9))
+    assert stroke.best == 1
+    assert stroke.raw.ys.tolist() == ys
+    assert np.allclose(stroke.shown.ys, smooth(np.array(ys), 0.9))
+    assert stroke.band is not None
+    assert stroke.band.low.ys.tolist() == ys
+
+
+def test_a_mean_is_told_only_where_all_its_seeds_have_values() -> None:
+    lines = [line(range(10, 10 - n, -1), run=f"r{n}", group="g") for n in (8, 4, 3)]
+    lines.append(line([], run="none", group="g"))
+    (stroke,) = Strokes().of("val_loss", lines, View())
+    assert (stroke.label, stroke.last, stroke.best) == ("g (mean of 3)", 8, 8)
+    assert stroke.common == (10, 30)
+    assert stroke.n_at(30) == 3
+    assert stroke.n_at(40) == 2
+
+
+def test_seeds_that_never_meet_have_no_last_and_no_best_value() -> None:
+    late = line([1, 2], run="late", group="g")
+    late = replace(late, steps=late.steps + 100)
+    (stroke,) = Strokes().of("val_loss", [line([3, 4], group="g"), late], View())
+    assert stroke.common is None
+    assert np.isnan([stroke.last, stroke.best]).all()
+
+
+@pytest.mark.parametrize("n_lines", [1, 2])
+def test_a_log_axis_changes_no_values(n_lines: int) -> None:
+    lines = [line([3, 1, -2, -5], run=f"r{n}", group="g") for n in range(n_lines)]
+    linear, log = (
+        Strokes().of("val_loss", lines, View(weight=0.6, log_y=is_log))[0]
+        for is_log in (False, True)
+    )
+    assert (log.last, log.best) == (linear.last, linear.best) == (-5, -5)
+    assert log.shown.ys.tolist() == linear.shown.ys.tolist()
+
+
+def test_rows_on_a_log_axis_are_all_values() -> None:
+    charts = Charts()
+    charts.take({"loss": [line([3, -2, 1])]})
+    charts.view = View(log_y=True)
+    assert [row["y"] for row in charts.data()] == [3, -2, 1]
+
+
+def test_the_cursor_keeps_a_place_on_a_log_axis() -> None:
+    charts = Charts()
+    start = line(range(1, 9))
+    charts.take({"loss": [replace(start, steps=start.steps - 10)]})
+    charts.put_cursor(charts.end(-1))
+    assert charts.view.cursor == 0
+    charts.switch_log_x()
+    assert charts.view.cursor == 10
+    charts.step(1, 80)
+    assert charts.view.cursor == 20
+    for _ in range(3):
+        charts.step(-1, 80)
+    assert charts.view.cursor == 10
+
+
+def test_strokes_of_runs_that_are_not_shown_any_more_are_forgotten() -> None:
+    charts = Charts()
+    charts.take({"loss": [line(falling(), run=f"r{n}", group=f"g{n // 2}") for n in range(8)]})
+    charts.strokes("loss")
+    charts.take({"loss": [line(falling(), run="r0", group="g0")]})
+    assert list(charts._strokes._known) == [("loss", "r0", "l")]
+    assert not charts._strokes._means
 
 
 def test_strokes_are_made_anew_only_for_a_line_that_has_grown() -> None:
@@ -230,3 +302,26 @@ def test_the_axis_of_a_growing_run_lasts_for_some_seconds() -> None:
         charts.take({"loss": [line(falling(length))]})
         axes.append(charts.whole)
     assert len(set(axes)) <= 7
+
+
+def test_a_band_that_reaches_below_zero_is_drawn_to_the_end_of_a_logarithmic_axis(
+    tmp_path: Path,
+) -> None:
+    seeds = [line([1.0, level, 0.5], run=str(level), group="g") for level in (0.001, 5.0)]
+    app = Shown(tmp_path, {"loss": seeds})
+
+    async def test() -> None:
+        async with seen(app, (60, 16)) as pilot:
+            await pilot.press("l")
+            await pilot.pause()
+            (chart,) = app.query(Chart)
+            assert chart.plot is not None
+            assert chart.plot.up is not None
+            assert chart.plot.up.log
+            band = chart.plot.strokes[0].band
+            assert band is not None
+            assert band.low.ys.min() < 0
+            lines = [chart.render_line(y).text for y in range(chart.size.height)]
+            assert any("⣿" in text or "⠉" in text or "⡄" in text for text in lines)
+
+    run(test())

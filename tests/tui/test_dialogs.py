@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from textual.app import App
 from textual.screen import ModalScreen
+from textual.widgets import Input
 
 from tests.tui.conftest import run, text_of, wait_for
 from tui.dialogs import ChoiceDialog, ConfirmDialog, SeveralDialog, TextDialog
@@ -18,6 +19,8 @@ CASES: dict[str, tuple[Callable[[], ModalScreen[Any]], list[str], object]] = {
     "a text": (lambda: TextDialog("Note", "old"), ["x", "enter"], "oldx"),
     "no text": (lambda: TextDialog("Note", "old"), ["x", "escape"], None),
     "an empty text": (lambda: TextDialog("Note"), ["enter"], ""),
+    "many lines left as they are": (lambda: TextDialog("Note", "a\nb"), ["enter"], "a\nb"),
+    "many lines in one": (lambda: TextDialog("Note", "a\r\nb\x1b[2J"), ["x", "enter"], "a bx"),
     "yes": (lambda: ConfirmDialog("Stop it?"), ["y"], True),
     "no": (lambda: ConfirmDialog("Stop it?"), ["n"], False),
     "neither": (lambda: ConfirmDialog("Stop it?"), ["escape"], False),
@@ -56,5 +59,16 @@ def test_text_of_runs_is_shown_as_it_is() -> None:
             await pilot.pause()
             assert "a [red]title" in text_of(app)
             assert "first [b]thing" in text_of(app)
+
+    run(test())
+
+
+def test_a_text_of_many_lines_is_asked_for_in_one() -> None:
+    async def test() -> None:
+        app: App[None] = App()
+        async with app.run_test(size=(80, 24)) as pilot:
+            app.push_screen(TextDialog("Note", "one\ntwo"))
+            await wait_for(pilot, lambda: "one two" in text_of(app))
+            assert app.screen.query_one(Input).value == "one two"
 
     run(test())

@@ -9,11 +9,13 @@ import pytest
 from textual.message import Message
 
 from engine.facts import RunDir
+from engine.facts.curves import load_curves
 from engine.library.index import Index
 from tests.bench.tree import BEGUN, config_of, events_of, line_of, make_run, make_tree
 from tui import feeds
 from tui.feeds import CurvesFeed, Feed, LibraryFeed, SparksFeed
-from tui.messages import CurvesGrown, RunsListed
+from tui.messages import CurvesGrown, FeedFailed, RunsListed
+from tui.sparks import smoothed
 
 NOW = BEGUN.timestamp() + 1e7
 
@@ -165,6 +167,35 @@ def test_sparks_are_read_once_and_again_when_a_run_says_more(tmp_path: Path, inb
     assert feed.values("/missing") == ()
 
 
+def test_of_a_long_run_few_values_are_kept_and_its_smoothed_end(
+    tmp_path: Path, inbox: Inbox
+) -> None:
+    path = make_run(tmp_path / "run", epochs=300, planned=1000, end=None)
+    feed = SparksFeed(inbox.append)
+    feed.ask({str(path): 1.0})
+    feed.look()
+    values = load_curves(path, ["val_loss"]).series("val_loss", "epochs").values
+    assert len(values) == 300
+    assert len(feed.values(str(path))) == 64
+    assert {min(values), max(values)} <= set(feed.values(str(path)))
+    assert feed.smoothed(str(path)) == pytest.approx(smoothed(values))
+    assert feed.smoothed("/missing") is None
+
+
+def test_only_runs_that_grow_are_kept_open(tmp_path: Path, inbox: Inbox) -> None:
+    paths = [make_run(tmp_path / f"run_{n}", epochs=2, planned=9, end=None) for n in range(3)]
+    feed = SparksFeed(inbox.append)
+    feed.ask({str(path): 1.0 for path in paths})
+    feed.look()
+    assert not feed._readers
+    add_epochs(paths[0], 1)
+    asked = {str(paths[0]): 2.0} | {str(path): 1.0 for path in paths[1:]}
+    feed.ask(asked)
+    feed.look()
+    assert list(feed._readers) == [str(paths[0])]
+    assert len(feed.values(str(paths[0]))) == 3
+
+
 def test_a_feed_looks_until_it_is_stopped() -> None:
     looks = threading.Semaphore(0)
 
@@ -173,7 +204,7 @@ def test_a_feed_looks_until_it_is_stopped() -> None:
             looks.release()
             return 60.0
 
-    feed = Counting("counting")
+    feed = Counting("counting", print)
     feed.start()
     assert looks.acquire(timeout=10)
     feed.hurry()
@@ -181,3 +212,34 @@ def test_a_feed_looks_until_it_is_stopped() -> None:
     feed.stop()
     feed.join(timeout=10)
     assert not feed.is_alive()
+
+
+def test_a_feed_that_fails_says_so(inbox: Inbox) -> None:
+    class Failing(Feed):
+        def look(self) -> float:
+            raise OSError("gone")
+
+    feed = Failing("failing", inbox.append)
+    feed.start()
+    feed.join(timeout=10)
+    (told,) = inbox
+    assert isinstance(told, FeedFailed)
+    assert str(told.error) == "gone"
+
+
+def test_who_draws_does_not_wait_for_a_file(tmp_path: Path, inbox: Inbox) -> None:
+    path = str(make_run(tmp_path / "run", epochs=3))
+    feed = CurvesFeed(inbox.append)
+    feed.want([path])
+    while not feed.is_idle:
+        feed.look()
+    inbox.take()
+    with feed._runs[path].lock:  # as while it is being read
+        assert feed.names(path)
+        assert feed.series(path, "val_loss") is None
+    feed._runs[path].due = 0
+    feed.look()
+    assert len(inbox) == 1, "it is told again"
+    series = feed.series(path, "val_loss")
+    assert series is not None
+    assert len(series.values) == 3

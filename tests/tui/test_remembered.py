@@ -65,6 +65,16 @@ def test_a_choice_of_another_kind_is_no_choice(tmp_path: Path) -> None:
     assert kept.switch("columns") is False
 
 
+@pytest.mark.parametrize("text", ["NaN", "Infinity", "-Infinity", "1e999", "1" * 400, "true"])
+def test_a_number_that_is_none_is_no_choice(tmp_path: Path, text: str) -> None:
+    kept = Remembered("/some/root", tmp_path)
+    kept.keep("tab", 1)
+    kept.save()
+    assert kept.path is not None
+    kept.path.write_text(kept.path.read_text().replace('"tab": 1', f'"tab": {text}'))
+    assert Remembered("/some/root", tmp_path).number("tab", 2.5) == 2.5
+
+
 def test_where_nothing_can_be_written_choices_are_forgotten(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     kept = Remembered("/some/root", tmp_path / "file" / "below")

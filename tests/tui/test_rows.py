@@ -14,10 +14,11 @@ from engine.errors import ConfigError
 from engine.library.summary import Number, RunSummary
 from engine.tables.keys import Key
 from tui.columns import Spec, fit, gutter
-from tui.keys import MEAN, SEEN, SMOOTH, Words, smoothed
+from tui.keys import MEAN, SEEN, SMOOTH, Words
 from tui.look import Look
-from tui.row_cells import Scene, cell, common_beginning, cut, sparkline, value
+from tui.row_cells import Scene, cell, common_beginning, cut, value
 from tui.rows import Arranged, Arranger, View
+from tui.sparks import smoothed, sparkline, thinned
 from tui.tree import Row
 
 NOW = 1_800_000_000.0
@@ -81,8 +82,8 @@ def test_runs_are_sorted_by_any_key() -> None:
 
 
 def test_runs_are_sorted_by_their_smoothed_course() -> None:
-    courses = {run.path: [float(number)] for number, run in enumerate(RUNS)}
-    result = Arranger(courses.__getitem__).arrange(RUNS, View(sort=(f"-{SMOOTH}",)), NOW)
+    ends = {run.path: float(number) for number, run in enumerate(RUNS)}
+    result = Arranger(ends.__getitem__).arrange(RUNS, View(sort=(f"-{SMOOTH}",)), NOW)
     assert names(result)[0] == "run_011"
 
 
@@ -168,6 +169,35 @@ def test_the_first_rows_need_no_run_but_the_newest() -> None:
     assert "lr" in result.names
 
 
+@pytest.mark.parametrize("columns", [("-state", "-name", "-progress"), ("nothing",), ("-name",)])
+def test_a_table_has_a_column_whatever_is_asked_for(columns: tuple[str, ...]) -> None:
+    bare = tuple(RunSummary(f"/runs/{n}", f"{n}") for n in range(3))
+    gone = ("-seen", "-where", "-eta", "-tag", *columns)
+    view = View(columns=gone if columns[0].startswith("-") else columns)
+    for result in (Arranger().first(bare, view, []), arranged(view, bare)):
+        assert len(result.rows) == 3
+        assert result.names
+        assert len(result.names) == len(result.keys)
+
+
+def test_seeds_stay_open_when_a_run_with_another_path_joins_or_goes() -> None:
+    runs = tuple(make(number) for number in (3, 5, 7, 9))
+    (before,) = [row for row in arranged(View(seeds=True), runs).rows if row.kind == "seeds"][:1]
+    joined = make(1, path="/runs/a", name="a")
+    opened = View(seeds=True, turned=frozenset({before.id}))
+    for others in ((*runs, joined), (*runs[1:], joined)):
+        rows = arranged(opened, others).rows
+        assert any(row.id == before.id and row.is_open for row in rows)
+
+
+def test_seeds_of_one_setting_in_two_groups_are_two_rows() -> None:
+    runs = tuple(make(n, state="lost" if n > 9 else "finished") for n in range(6, 14))
+    rows = arranged(View(by=("state",), seeds=True), runs).rows
+    ids = [row.id for row in rows]
+    assert sum(row.kind == "seeds" for row in rows) == 4
+    assert len(ids) == len(set(ids))
+
+
 @given(
     st.sets(st.integers(0, 11)),
     st.sampled_from([(), ("encoder",), ("lr", "encoder"), ("state",)]),
@@ -235,6 +265,32 @@ def test_a_sparkline_is_as_long_as_there_are_values_and_room(
 ) -> None:
     line = sparkline(values, width, Look().bars)
     assert len(line) == min(len(values), width)
+
+
+def test_a_sparkline_shows_a_spike_of_a_single_value() -> None:
+    values = [1.0] * 100
+    values[42] = 3.0
+    line = sparkline(values, 10, "123456789")
+    assert line[4] == "9"
+    assert set(line) == {"1", "9"}
+
+
+def test_a_sparkline_of_a_loss_that_starts_far_above_is_not_flat() -> None:
+    falling = [1000.0, 900.0, 800.0, *(-n / 10 for n in range(60))]
+    assert len(set(sparkline(falling, 20, Look().bars))) >= 6
+    decaying = [math.exp(-n / 8) + 0.01 for n in range(100)]
+    assert len(set(sparkline(decaying, 20, Look().bars))) >= 6
+
+
+@given(st.lists(st.floats(), max_size=400))
+def test_thinned_values_are_few_and_lose_no_extreme(values: list[float]) -> None:
+    few = thinned(values)
+    assert len(few) <= 64
+    finite = [one for one in values if math.isfinite(one)]
+    kept = [one for one in few if math.isfinite(one)]
+    assert bool(kept) == bool(finite)
+    assert not finite or (min(kept), max(kept)) == (min(finite), max(finite))
+    assert len(values) > 64 or len(few) == len(values)
 
 
 def test_a_sparkline_shows_a_rise_at_the_end_and_leaves_gaps() -> None:

@@ -175,7 +175,7 @@ def test_a_watch_looks_only_while_it_is_on() -> None:
         looks.append(1)
         return False, False
 
-    watch = Watch("test", see, fastest=0.25)
+    watch = Watch("test", see, print, fastest=0.25)
     resting = watch.look()
     watch._on = True
     waits = watch.look()

@@ -12,6 +12,8 @@ from engine.facts.labels import read_labels
 from engine.facts.run_dir import RunDir
 from tests.bench.tree import make_run, make_tree
 from tests.tui.conftest import AppAt, lines_of, run, text_of, wait_for
+from tui.remembered import Remembered
+from tui.rows import Arranger
 from tui.screens import shown_runs
 from tui.screens.runs import RunsPage
 
@@ -361,5 +363,83 @@ def test_a_name_that_would_write_to_the_terminal_is_shown_plain(
         async with app_at(tmp_path / "bad") as pilot:
             await wait_for(pilot, lambda: "[red]x" in text_of(pilot.app))
             assert "\x1b" not in text_of(pilot.app)
+
+    run(test())
+
+
+def test_a_filter_is_decided_by_its_own_text_and_not_by_the_answer_to_an_older_one(
+    app_at: AppAt, root: Path
+) -> None:
+    async def test() -> None:
+        async with app_at(root) as pilot:
+            await wait_for(pilot, lambda: len(ids(pilot)) == 6)
+            bar = page_of(pilot).filter_bar
+            await pilot.press("slash", *"seed=3")
+            bar.tell("", "no run here has a key see", wrong="see")
+            await pilot.press("enter")
+            await wait_for(pilot, lambda: not bar.is_open)
+            await pilot.press("slash", *" (")
+            bar.tell("1 of 6")
+            await pilot.press("enter")
+            assert bar.is_open
+            assert "a condition is missing" in text_of(pilot.app)
+
+    run(test())
+
+
+def test_rows_of_an_older_list_are_not_shown(app_at: AppAt, root: Path) -> None:
+    async def test() -> None:
+        async with app_at(root) as pilot:
+            page = page_of(pilot)
+            await wait_for(pilot, lambda: len(ids(pilot)) == 6)
+            older = pilot.app.runs[:2]  # type: ignore[attr-defined]
+            page.post_message(page.Ready(older, page.view, Arranger().arrange(older, page.view)))
+            await pilot.pause(0.05)
+            assert len(ids(pilot)) == 6
+
+    run(test())
+
+
+def test_many_runs_start_with_a_column_though_none_was_left(
+    app_at: AppAt, root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def test() -> None:
+        monkeypatch.setattr(shown_runs, "AT_ONCE", 2)
+        names = "state name encoder decoder latent_space lr seed progress curve val_loss seen where"
+        kept = Remembered(root, root.parent / "state")
+        kept.keep("runs.columns", [f"-{name}" for name in names.split()])
+        kept.save()
+        async with app_at(root) as pilot:
+            await wait_for(pilot, lambda: len(ids(pilot)) == 6)
+            await wait_for(pilot, lambda: page_of(pilot).table.arranged.is_whole)
+            assert page_of(pilot).table.arranged.names == ("name",)
+
+    run(test())
+
+
+def test_a_filter_that_was_given_is_not_remembered_until_it_is_typed(
+    app_at: AppAt, root: Path
+) -> None:
+    async def test() -> None:
+        async with app_at(root, filter="seed<2") as pilot:
+            remembered = pilot.app.remembered  # type: ignore[attr-defined]
+            await wait_for(pilot, lambda: len(ids(pilot)) == 2)
+            await pilot.press("S")
+            assert remembered.texts("runs.sort")
+            assert remembered.text("runs.filter") == ""
+            await pilot.press("slash", *" seed=1", "enter")
+            await wait_for(pilot, lambda: remembered.text("runs.filter") == "seed<2 seed=1")
+
+    run(test())
+
+
+def test_a_remembered_filter_that_cannot_be_used_is_forgotten(app_at: AppAt, root: Path) -> None:
+    async def test() -> None:
+        kept = Remembered(root, root.parent / "state")
+        kept.keep("runs.filter", "nonsense=1")
+        kept.save()
+        async with app_at(root) as pilot:
+            await wait_for(pilot, lambda: len(ids(pilot)) == 6)
+        assert Remembered(root, root.parent / "state").text("runs.filter") == ""
 
     run(test())

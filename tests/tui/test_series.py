@@ -125,17 +125,32 @@ def test_a_curve_that_ended_early_leaves_the_mean_to_the_others() -> None:
     band = mean_and_band([curve([0, 1], [0, 0]), curve([0, 1, 2], [2, 2, 2])])
     assert band.mean.ys.tolist() == [1, 1, 2]
     assert band.low.ys[2] == 2
+    assert band.counts.tolist() == [2, 2, 1]
 
 
 def test_the_band_of_huge_values_is_finite() -> None:
     band = mean_and_band([curve([0], [1e308]), curve([0], [-1e308])])
-    assert all(np.isfinite(part.ys).all() for part in band)
+    assert all(np.isfinite(part.ys).all() for part in band[:3])
 
 
 def test_the_nearest_value_is_read_off() -> None:
     found = curve([0, 10, 20], [1, 2, 3])
-    assert [nearest(found, x) for x in (-5, 4, 6, 99)] == [(0, 1), (0, 1), (10, 2), (20, 3)]
+    assert [nearest(found, x) for x in (0, 4, 6, 20)] == [(0, 1), (0, 1), (10, 2), (20, 3)]
     assert nearest(curve([], []), 1) is None
+
+
+def test_a_value_stands_for_half_the_way_to_the_next_one_where_there_is_none() -> None:
+    found = curve([0, 10, 20], [1, 2, 3])
+    assert [nearest(found, x) for x in (-6, -5, 25, 26)] == [None, (0, 1), (20, 3), None]
+    assert nearest(curve([3], [1]), 3) == (3, 1)
+    assert nearest(curve([3], [1]), 4) is None
+
+
+def test_nothing_is_read_off_within_a_gap() -> None:
+    ys = [1.0, 2, NAN, NAN, NAN, NAN, 3, NAN, NAN, 4, 5, 6, 7, 8]
+    found = curve(list(range(14)), ys)
+    assert [nearest(found, x) for x in (1.4, 3.5, 5.9)] == [(1, 2), None, None]
+    assert [nearest(found, x) for x in (6, 6.2, 8.4, 8.6)] == [(6, 3), None, None, (9, 4)]
 
 
 def test_the_difference_is_taken_where_both_curves_are() -> None:

@@ -15,17 +15,14 @@ from engine.library.summary import RunSummary
 from engine.tables.commands import train_command
 from tui.dialogs import ConfirmDialog, TextDialog
 from tui.labelling import Change, apply, archiving, noting, shared_tags, stopping, tagging
-from tui.screens.shown_runs import ShownRuns
+from tui.screens.marked_runs import MarkedRuns
 from tui.widgets.run_table import RunTable
 
 
-class RunActions(ShownRuns):
+class RunActions(MarkedRuns):
     """What acts on runs: the marked ones, or else those of the row."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("space", "mark", "Mark"),
-        Binding("a", "mark_all", "Mark all that are shown", show=False),
-        Binding("x", "unmark", "Mark none", show=False),
         Binding("c", "compare", "Compare"),
         Binding("p", "pin", "Keep on top, or not", show=False),
         Binding("t", "tag", "Tags", show=False),
@@ -44,31 +41,13 @@ class RunActions(ShownRuns):
             super().__init__()
             self.problem, self.done = problem, done
 
-    def _row_runs(self) -> tuple[RunSummary, ...]:
-        return self.table.row.runs if self.table.row else ()
-
-    def _targets(self) -> tuple[RunSummary, ...]:
-        """The marked runs that are still there, or those of the row."""
-        marked = tuple(run for run in self.thesis.runs if run.path in self.marked)
-        return marked or self._row_runs()
-
-    def action_mark(self) -> None:
-        """Mark the run, or all of the group, or leave them; and go on to the next row."""
-        paths = [run.path for run in self._row_runs()]
-        if all(path in self.marked for path in paths):
-            self.set_marks(path for path in self.marked if path not in paths)
-        else:
-            self.set_marks([*self.marked, *paths])
-        self.table.action_move(1)
-
-    def action_mark_all(self) -> None:
-        """Mark all runs that are shown."""
-        shown = [run.path for row in self.table.arranged.rows for run in row.runs]
-        self.set_marks([*self.marked, *shown])
-
-    def action_unmark(self) -> None:
-        """Mark none."""
-        self.set_marks(())
+    async def _is_meant(self, doing: str, runs: Sequence[RunSummary]) -> bool:
+        """Whether runs are to be changed: somebody is asked if not all of them are shown."""
+        unseen = self.told_unseen(runs)
+        if not unseen:
+            return True
+        question = f"{doing} {_named(runs)}?"
+        return await self.app.push_screen_wait(ConfirmDialog(question, unseen))
 
     @on(RunTable.Opened)
     def _opened(self) -> None:
@@ -80,7 +59,7 @@ class RunActions(ShownRuns):
 
     def action_compare(self) -> None:
         """Lay the marked runs over each other, or those of the group."""
-        runs = self._targets()
+        runs = self.targets()
         if len(runs) > 1:
             self.thesis.compare([run.path for run in runs])
         else:
@@ -88,17 +67,22 @@ class RunActions(ShownRuns):
 
     def action_pin(self) -> None:
         """Keep the runs on top, or not."""
-        paths = frozenset(run.path for run in self._row_runs())
+        paths = frozenset(run.path for run in self.row_runs())
         pinned = self.view.pinned
         self.look_at(
             replace(self.view, pinned=pinned - paths if paths <= pinned else pinned | paths)
         )
 
-    def action_hide(self) -> None:
+    @work
+    async def action_hide(self) -> None:
         """Hide the runs, which U shows; or have them back."""
-        paths = frozenset(run.path for run in self._targets())
+        runs = self.targets()
+        paths = frozenset(run.path for run in runs)
+        are_hidden = paths <= self.view.hidden
+        if not runs or not await self._is_meant("show again" if are_hidden else "hide", runs):
+            return
         hidden = self.view.hidden
-        if paths <= hidden:
+        if are_hidden:
             self.look_at(replace(self.view, hidden=hidden - paths))
             return
         self.set_marks(path for path in self.marked if path not in paths)
@@ -108,12 +92,12 @@ class RunActions(ShownRuns):
     @work
     async def action_tag(self) -> None:
         """Give the runs other tags."""
-        runs = self._targets()
+        runs = self.targets()
         if not runs or not self.thesis.may_change():
             return
         before = shared_tags(runs)
         hint = "words with blanks between; what is taken away here is taken from the runs"
-        title = f"tags of {_named(runs)}"
+        title = ". ".join(filter(None, [f"tags of {_named(runs)}", self.told_unseen(runs)]))
         text = await self.app.push_screen_wait(TextDialog(title, " ".join(before), hint))
         if text is not None:
             self._change(tagging(before, text), [run.path for run in runs], "")
@@ -121,7 +105,7 @@ class RunActions(ShownRuns):
     @work
     async def action_note(self) -> None:
         """Give the run another note."""
-        runs = self._row_runs()
+        runs = self.row_runs()
         if len(runs) != 1 or not self.thesis.may_change():
             return
         title = f"note on {_named(runs)}"
@@ -129,36 +113,41 @@ class RunActions(ShownRuns):
         if text is not None:
             self._change(noting(text), [runs[0].path], "")
 
-    def action_archive(self) -> None:
+    @work
+    async def action_archive(self) -> None:
         """Put the runs away, or take them out again."""
-        runs = self._targets()
-        if runs and self.thesis.may_change():
-            archived = not all(run.archived for run in runs)
+        runs = self.targets()
+        if not runs or not self.thesis.may_change():
+            return
+        archived = not all(run.archived for run in runs)
+        if await self._is_meant("archive" if archived else "take out again", runs):
             told = f"{count(len(runs), 'run')} {'archived' if archived else 'taken out again'}"
             self._change(archiving(archived), [run.path for run in runs], told)
 
     @work
     async def action_stop(self) -> None:
         """Ask the runs to save and end."""
-        runs = self._targets()
+        runs = self.targets()
         change, paths = stopping(runs)
         if not paths:
             self.notify("nothing to stop: no run under way", timeout=3)
         elif self.thesis.may_change():
-            what = _named([run for run in runs if run.path in paths])
+            asked = [run for run in runs if run.path in paths]
+            what = _named(asked)
             details = "Each finishes its present step, saves, and ends; it can be resumed."
+            details = " ".join(filter(None, [details, self.told_unseen(asked, end=".")]))
             if await self.app.push_screen_wait(ConfirmDialog(f"stop {what}?", details)):
                 self._change(change, paths, f"asked {what} to stop")
 
     def action_copy_path(self) -> None:
         """Copy the paths."""
-        paths = [run.path for run in self._targets()]
+        paths = [run.path for run in self.targets()]
         if paths:
             self.thesis.copy("\n".join(paths), count(len(paths), "path"))
 
     def action_copy_command(self) -> None:
         """Copy the commands that train the same again."""
-        commands = [line for line in map(train_command, self._targets()) if line]
+        commands = [line for line in map(train_command, self.targets()) if line]
         if commands:
             self.thesis.copy("\n".join(commands), count(len(commands), "command"))
         else:

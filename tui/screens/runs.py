@@ -60,7 +60,7 @@ class RunsPage(RunActions):
     @on(FilterBar.Left)
     def _decided(self, message: Any) -> None:
         self.thesis.remembered.keep("runs.history", self.filter_bar.history)
-        self.table.focus()
+        self.set_focus(self.table)
         self.look_at(replace(self.view, filter=message.text))
 
     def action_back(self) -> None:
@@ -71,7 +71,7 @@ class RunsPage(RunActions):
             self.action_unmark()
 
     def _words(self) -> Words:
-        return Words(self.thesis.runs, time.time(), self.thesis.sparks.values)
+        return Words(self.thesis.runs, time.time(), self.thesis.sparks.smoothed)
 
     @work
     async def action_sort(self) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 
 from rich.text import Text
@@ -18,7 +18,7 @@ from tui.look import STATE_COLOURS
 from tui.page import Page
 from tui.rows import Arranged, Arranger, View
 from tui.summary_lines import head, info, notice
-from tui.views import SMOOTHED, keep, recall
+from tui.views import SMOOTHED, forget, keep, recall
 from tui.widgets.filter_bar import FilterBar
 from tui.widgets.key_line import KeyLine
 from tui.widgets.run_table import RunTable
@@ -58,9 +58,9 @@ class ShownRuns(Page):
     class Ready(Message):
         """Rows that a thread has made."""
 
-        def __init__(self, view: View, result: Arranged | str) -> None:
+        def __init__(self, runs: Sequence[RunSummary], view: View, result: Arranged | str) -> None:
             super().__init__()
-            self.view, self.result = view, result
+            self.runs, self.view, self.result = runs, view, result
 
     def __init__(self, filter: str = "") -> None:
         super().__init__()
@@ -69,7 +69,7 @@ class ShownRuns(Page):
         self.marked: dict[str, None] = {}
         """Paths of the marked runs, in the order in which they were marked."""
         self._result: Arranged | None = None
-        self._arranger = Arranger(lambda path: self.thesis.sparks.values(path))
+        self._arranger = Arranger(lambda path: self.thesis.sparks.smoothed(path))
         self._begun = False
         self._arranging = self._again = False
         self._seen: tuple[RunSummary, ...] | None = None
@@ -92,7 +92,6 @@ class ShownRuns(Page):
         """See the runs as they were seen last."""
         self.view = recall(self.thesis.remembered, self._filter)
         self._begun = True
-        self.set_marks(self.thesis.remembered.texts("runs.marked"))
         self.set_interval(AGES_S, self.table.update_lines)
         self._arrange()
 
@@ -142,16 +141,10 @@ class ShownRuns(Page):
         """
         self.view = view
         self._from_top = from_top
-        keep(self.thesis.remembered, view)
+        if view.filter != self._filter:
+            self._filter = ""
+        keep(self.thesis.remembered, view, self._filter)
         self._arrange()
-
-    def set_marks(self, paths: Iterable[str]) -> None:
-        """Mark these runs and no others; each has the colour of its curves."""
-        self.marked = dict.fromkeys(paths)
-        self.thesis.remembered.keep("runs.marked", list(self.marked))
-        self.table.marks = self.thesis.colours_of(list(self.marked))
-        self.table.update_lines()
-        self.tell_row()
 
     @property
     def filter_bar(self) -> FilterBar:
@@ -164,13 +157,15 @@ class ShownRuns(Page):
         if not self._is_ready:
             return
         self._seen = runs
+        if len(runs) > AT_ONCE and self._arranging:
+            self._again = True
+            return
+        self._again = False
         if not runs:
             self._result = None
             self._tell()
         elif len(runs) <= AT_ONCE:
             self._take(self.view, self._arranged(runs, self.view))
-        elif self._arranging:
-            self._again = True
         else:
             self._begin(runs)
             self._arranging = True
@@ -186,7 +181,7 @@ class ShownRuns(Page):
     # Without a description Textual would write out all arguments, which reads every run.
     @work(thread=True, group="arrange", description="arrange")
     def _arrange_behind(self, runs: Sequence[RunSummary], view: View) -> None:
-        self.post_message(self.Ready(view, self._arranged(runs, view)))
+        self.post_message(self.Ready(runs, view, self._arranged(runs, view)))
 
     @on(Ready)
     def _ready(self, message: Ready) -> None:
@@ -194,10 +189,12 @@ class ShownRuns(Page):
         self._arranging = False
         if not self._is_ready:
             return
-        if message.view == self.view:
+        # Of a list that goes on changing, rows a little older are better than none.
+        again = self._again
+        is_good = message.runs is self._seen or (again and isinstance(message.result, Arranged))
+        if message.view == self.view and is_good:
             self._take(message.view, message.result)
-        if self._again or message.view != self.view:
-            self._again = False
+        if again or message.view != self.view:
             self._arrange()
 
     def _arranged(self, runs: Sequence[RunSummary], view: View) -> Arranged | str:
@@ -216,9 +213,10 @@ class ShownRuns(Page):
             self.thesis.remembered.keep("runs.telling", list(result.telling))
             self._show(result)
         elif self.filter_bar.is_open:
-            self.filter_bar.tell("", result.removesuffix(". "), is_wrong=True)
+            self.filter_bar.tell("", result.removesuffix(". "), wrong=view.filter)
         else:
             self._say(result)
+            forget(self.thesis.remembered, view.filter)
             self.view = replace(view, filter="")
             self._arrange()
 
@@ -258,7 +256,7 @@ class ShownRuns(Page):
         if self.table.display != is_there:
             self.table.display, self.query_one("#notice").display = is_there, not is_there
         if is_there and self.focused is None:
-            self.table.focus()
+            self.set_focus(self.table)
 
     def tell_row(self) -> None:
         """What is said about the row under the cursor; and its curve is asked for."""

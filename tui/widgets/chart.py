@@ -1,21 +1,15 @@
-"""One chart: it keeps its cells, and sends again only those that have changed."""
+"""One chart, as a widget."""
 
 from __future__ import annotations
 
-import re
-
-from textual.strip import Strip
-from textual.widget import Widget
-
 from tui.cells import Cells, Inks
 from tui.look import Look
+from tui.widgets.chart_cells import CellWidget
 from tui.widgets.chart_picture import Plot, picture
 from tui.widgets.chart_title import Tones
 
-_COLOUR = re.compile(r"#[0-9A-Fa-f]{6}")
 
-
-class Chart(Widget):
+class Chart(CellWidget):
     """Draws one plot after the other."""
 
     DEFAULT_CSS = """
@@ -26,9 +20,6 @@ class Chart(Widget):
         super().__init__()
         self._look = look
         self._plot: Plot | None = None
-        self._cells: Cells | None = None
-        self._tones: Tones | None = None
-        self._inks = Inks("#000000")
 
     @property
     def plot(self) -> Plot | None:
@@ -52,49 +43,10 @@ class Chart(Widget):
     def show(self, plot: Plot | None) -> None:
         """Show a plot, or nothing."""
         self._plot = plot
-        self._draw()
+        self.draw()
 
-    def notify_style_update(self) -> None:
-        """Take the colours of another theme."""
-        super().notify_style_update()
-        if self.is_attached and self._tones not in (None, tones_of(self)):
-            self._cells = self._tones = None
-            self._draw()
-
-    def on_resize(self) -> None:
-        """Draw for another size."""
-        self._draw()
-
-    def render_line(self, y: int) -> Strip:
-        """One line of the cells."""
-        width = self.size.width
-        if self._cells is None or y >= self._cells.height or self._cells.width != width:
-            return Strip.blank(width, self.rich_style)
-        return self._cells.strip(y, self._inks)
-
-    def _draw(self) -> None:
-        width, height = self.size
-        if not self.is_attached or not width or not height:
-            return
-        if self._tones is None:
-            self._tones = tones_of(self)
-            self._inks = Inks(self._tones.ground)
-        before = self._cells
+    def make_cells(self, width: int, height: int, tones: Tones, inks: Inks) -> Cells:
+        """The plot."""
         if self._plot is None:
-            self._cells = Cells(width, height, self._inks.of(self._tones.text))
-        else:
-            self._cells = picture(self._plot, width, height, self._look, self._tones, self._inks)
-        if before is None or (before.width, before.height) != (width, height):
-            self.refresh()
-        elif regions := self._cells.changed(before):
-            self.refresh(*regions)
-
-
-def tones_of(widget: Widget) -> Tones:
-    """The colours of the theme, where a widget stands."""
-    ground, text = widget.background_colors[1], widget.colors[3]
-    variables = widget.app.theme_variables
-    dark = widget.app.current_theme.dark
-    accent = variables.get("text-accent", "")
-    accent = accent if _COLOUR.fullmatch(accent) else text.hex6
-    return Tones(ground.hex6, (ground + text).hex6, accent, dark)
+            return Cells(width, height, inks.of(tones.text))
+        return picture(self._plot, width, height, self._look, tones, inks)

@@ -107,7 +107,7 @@ class ChartKeys(Widget):
 
     def action_log_x(self) -> None:
         """Switch the horizontal axis between linear and logarithmic."""
-        self.charts.view = replace(self.charts.view, log_x=not self.charts.view.log_x, window=None)
+        self.charts.switch_log_x()
         self._chosen("log_x", self.charts.view.log_x)
 
     def action_log_y(self) -> None:

@@ -8,21 +8,23 @@ from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
+from rich.cells import cell_len
 
 from tui import braille
 from tui.axes import Axis, Tick, Unit, even_ticks, ticks
 from tui.braille import Spans
 from tui.cells import SPACE, Cells, Inks
 from tui.look import Look
-from tui.series import Curve
+from tui.series import Curve, positive, within
 from tui.widgets.chart_title import SIGNS, Tones, title_parts
 from tui.widgets.chart_view import Stroke, View
 
 LEAST_GUTTER = 5
 _RULE_FROM = 9  # lines of a chart that has room for a rule below the curves
-_BAND, _RAW, _SHOWN = 1, 2, 3
+_RAW, _REST, _SHOWN = 1, 2, 3
 _MOST_RAW = 8  # raw curves behind smoothed ones: of more than these nothing could be told
 _FAINT_BAND = 0.22
+_LESS = 0.65  # of the colour of a mean, where it is not of all
 _LEAST = 1e-300
 
 
@@ -96,12 +98,22 @@ class _Picture:
         if not self.signed and len(plot.strokes) <= _MOST_RAW:
             for stroke in plot.strokes:
                 self._raw(stroke)
+        for stroke in plot.strokes:
+            self._rest(stroke)
         for number, stroke in enumerate(plot.strokes):
             self._shown(number, stroke)
         return self.cells
 
     def _ink(self, tone: str) -> int:
         return self.inks.of(self.tones.of(tone))
+
+    @property
+    def _is_log(self) -> bool:
+        return self.plot.up is not None and self.plot.up.log
+
+    def _placed(self, curve: Curve) -> Curve:
+        """The points that have a place on the axis of values."""
+        return positive(curve) if self._is_log else curve
 
     @property
     def area(self) -> tuple[slice, slice]:
@@ -114,7 +126,7 @@ class _Picture:
         x = 1
         for text, tone, bold in left:
             x = self.cells.write(x, 0, text, self.inks.of(self.tones.of(tone), bold))
-        x = self.cells.width - 1 - sum(len(text) for text, _, _ in right)
+        x = self.cells.width - 1 - sum(cell_len(text) for text, _, _ in right)
         for text, tone, bold in right:
             x = self.cells.write(x, 0, text, self.inks.of(self.tones.of(tone), bold))
 
@@ -182,10 +194,10 @@ class _Picture:
         """Shade what lies between two curves."""
         if stroke.band is None:
             return
-        low = stroke.band.low
-        if self.plot.up is not None and self.plot.up.log:
-            low = low._replace(ys=np.maximum(low.ys, _LEAST))  # zero is below all
-        part = braille.between(self._spans(stroke.band.high, 1, 2), self._spans(low, 1, 2))
+        low, high = stroke.band.low, stroke.band.high
+        if self._is_log:  # zero is below all
+            low, high = (edge._replace(ys=np.maximum(edge.ys, _LEAST)) for edge in (low, high))
+        part = braille.between(self._spans(high, 1, 2), self._spans(low, 1, 2))
         halves = braille.mask(part, 2 * self.height)
         upper, lower = halves[0::2], halves[1::2]
         codes, inks = self.cells.codes[self.area], self.cells.inks[self.area]
@@ -208,17 +220,26 @@ class _Picture:
             colour = self.tones.tinted(stroke.colour, self.tones.behind)
             self._dots(stroke.raw, self.inks.of(colour), _RAW)
 
+    def _rest(self, stroke: Stroke) -> None:
+        """Draw dim where a mean is not of all that belong together."""
+        if not self.signed and stroke.band is not None and not _is_common(stroke):
+            colour = self.tones.tinted(stroke.colour, _LESS)
+            self._dots(stroke.shown, self.inks.of(colour), _REST)
+
     def _shown(self, number: int, stroke: Stroke) -> None:
         colour = self.inks.of(self.tones.of(stroke.colour))
         if self.signed:
-            bits = braille.mask(self._spans(stroke.shown, 1, 1), self.height)
+            bits = braille.mask(self._spans(self._placed(stroke.shown), 1, 1), self.height)
             self.cells.codes[self.area][bits] = ord(SIGNS[number % len(SIGNS)])
             self.cells.inks[self.area][bits] = colour
-        else:
+        elif stroke.band is None or _is_common(stroke):
             self._dots(stroke.shown, colour, _SHOWN)
+        elif stroke.common is not None:
+            self._dots(within(stroke.shown, *stroke.common), colour, _SHOWN)
 
     def _dots(self, curve: Curve, ink: int, layer: int) -> None:
         """Draw a curve over what lies on lower layers, and among what is on its own."""
+        curve = self._placed(curve)
         bits = self._ascii(curve) if self.look.ascii else self._braille(curve)
         set_ = bits > 0
         among = self.layers == layer
@@ -238,3 +259,9 @@ class _Picture:
         """1 for the upper half of a cell, 2 for the lower one, 3 for both."""
         halves = braille.mask(self._spans(curve, 1, 2), 2 * self.height)
         return halves[0::2].astype(np.uint8) + 2 * halves[1::2].astype(np.uint8)
+
+
+def _is_common(stroke: Stroke) -> bool:
+    """Whether a mean is of all that belong together, from its first to its last place."""
+    xs = stroke.shown.xs
+    return not len(xs) or stroke.common == (xs[0], xs[-1])

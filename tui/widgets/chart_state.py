@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from tui.axes import Axis, grown, kept
-from tui.series import AXES, Line
+from tui.series import AXES, Curve, Line, within
 from tui.widgets.chart_layout import Layout, layout
 from tui.widgets.chart_picture import LEAST_GUTTER, Plot, gutter_of, plot_height
 from tui.widgets.chart_view import (
@@ -58,7 +58,7 @@ class Charts:
     def take(self, panels: Mapping[str, Sequence[Line]]) -> None:
         """Take other lines."""
         self.panels = dict(panels)
-        self._strokes.forget(list(self.panels))
+        self._strokes.forget(self.panels)
 
     def arrange(self, width: int, height: int) -> None:
         """Share so much room among the charts."""
@@ -184,6 +184,13 @@ class Charts:
                 break
         self.view = replace(self.view, axis=axis, window=None, cursor=None)
 
+    def switch_log_x(self) -> None:
+        """Switch the horizontal axis; a cursor without a place on it goes to the first value."""
+        self.view = replace(self.view, log_x=not self.view.log_x, window=None)
+        cursor = self.view.cursor
+        if self.view.log_x and cursor is not None and cursor <= 0:
+            self.put_cursor(self.end(-1))
+
     def next_weight(self, towards: int) -> None:
         """Smooth more, or less."""
         at = WEIGHTS.index(self.view.weight) if self.view.weight in WEIGHTS else 0
@@ -226,8 +233,12 @@ class Charts:
         seen = self.seen
         return last_place(self._curves(), seen, towards < 0) if seen else None
 
-    def _curves(self) -> list[Any]:
-        return [stroke.raw for stroke in self.strokes(self.selected)]
+    def _curves(self) -> list[Curve]:
+        """What the cursor moves along: the points that have a place on the horizontal axis."""
+        curves = [stroke.raw for stroke in self.strokes(self.selected)]
+        if not self.view.log_x:
+            return curves
+        return [within(curve, np.nextafter(0.0, 1.0), np.inf) for curve in curves]
 
     def _lasting(self, known: Axis | None, low: float, high: float) -> Axis:
         """The axis, reaching so far ahead of a run that it need not be drawn anew at once."""

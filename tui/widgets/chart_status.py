@@ -5,17 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from rich.cells import cell_len
-from textual.strip import Strip
-from textual.widget import Widget
 
 from tui.cells import Cells, Inks
 from tui.look import Look
-from tui.widgets.chart import tones_of
+from tui.widgets.chart_cells import CellWidget
 from tui.widgets.chart_title import Part, Tones, shown_place, sign_of
 from tui.widgets.chart_view import Stroke, View
 
 
-class ChartStatus(Widget):
+class ChartStatus(CellWidget):
     """One line of parts at the left, and of parts at the right."""
 
     DEFAULT_CSS = """
@@ -25,59 +23,25 @@ class ChartStatus(Widget):
     def __init__(self) -> None:
         super().__init__()
         self._sides: tuple[Sequence[Part], Sequence[Part]] = ((), ())
-        self._cells: Cells | None = None
-        self._tones: Tones | None = None
-        self._inks = Inks("#000000")
 
     def show(self, left: Sequence[Part], right: Sequence[Part]) -> None:
         """Show other parts."""
         self._sides = (left, right)
-        self._draw()
+        self.draw()
 
-    def notify_style_update(self) -> None:
-        """Take the colours of another theme."""
-        super().notify_style_update()
-        if self.is_attached and self._tones not in (None, tones_of(self)):
-            self._cells = self._tones = None
-            self._draw()
-
-    def on_resize(self) -> None:
-        """Draw for another width."""
-        self._draw()
-
-    def render_line(self, y: int) -> Strip:
+    def make_cells(self, width: int, height: int, tones: Tones, inks: Inks) -> Cells:
         """The line."""
-        if self._cells is None or y or self._cells.width != self.size.width:
-            return Strip.blank(self.size.width, self.rich_style)
-        return self._cells.strip(y, self._inks)
-
-    def _draw(self) -> None:
-        width = self.size.width
-        if not self.is_attached or not width:
-            return
-        if self._tones is None:
-            self._tones = tones_of(self)
-            self._inks = Inks(self._tones.ground)
-        before, self._cells = self._cells, self._line(width, self._tones)
-        if before is None or before.width != width:
-            self.refresh()
-        elif regions := self._cells.changed(before):
-            self.refresh(*regions)
-
-    def _line(self, width: int, tones: Tones) -> Cells:
-        cells = Cells(width, 1, self._inks.of(tones.text))
+        cells = Cells(width, height, inks.of(tones.text))
         left, right = self._sides
         start = max(1, width - 1 - sum(cell_len(part.text) for part in right))
         x = 1
         for part in left:
-            x = cells.write(x, 0, part.text, self._ink(part, tones), end=start - 2)
+            ink = inks.of(tones.of(part.colour), part.bold)
+            x = cells.write(x, 0, part.text, ink, end=start - 2)
         x = start
         for part in right:
-            x = cells.write(x, 0, part.text, self._ink(part, tones))
+            x = cells.write(x, 0, part.text, inks.of(tones.of(part.colour), part.bold))
         return cells
-
-    def _ink(self, part: Part, tones: Tones) -> int:
-        return self._inks.of(tones.of(part.colour), part.bold)
 
 
 def legend(strokes: Sequence[Stroke], look: Look, width: int) -> list[Part]:

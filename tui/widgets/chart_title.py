@@ -104,50 +104,54 @@ def sign_of(number: int, look: Look) -> str:
 
 def _choices(strokes: Sequence[Stroke], view: View, look: Look) -> Iterator[list[Part]]:
     """What may stand at the right, from the longest to the shortest."""
+    signs = {id(stroke): sign_of(number, look) for number, stroke in enumerate(strokes)}
+    strokes = [stroke for stroke in strokes if len(stroke.raw.xs)]
+    if view.cursor is not None:
+        yield from _readings(strokes, [signs[id(stroke)] for stroke in strokes], view.cursor)
+        return
     strokes = [stroke for stroke in strokes if math.isfinite(stroke.last)]
     if not strokes:
-        return
-    if view.cursor is not None:
-        yield from _readings(strokes, view, look)
         return
     if len(strokes) == 1:
         yield [_last(strokes[0]), *_best(strokes[0], "  best ")]
         yield [_last(strokes[0])]
         return
     if len(strokes) <= _MOST_NAMED:
-        names = [Part(f"{sign_of(n, look)} {s.label} ", s.colour) for n, s in enumerate(strokes)]
+        names = [Part(f"{signs[id(stroke)]} {stroke.label} ", stroke.colour) for stroke in strokes]
         lasts = [[name, _last(s)] for name, s in zip(names, strokes, strict=True)]
         yield _spaced(
             [[*last, *_best(s, " best ")] for last, s in zip(lasts, strokes, strict=True)]
         )
         yield _spaced(lasts)
-        signs = ["" if look.colour else sign_of(n, look) for n in range(len(strokes))]
-        shorts = zip(signs, strokes, strict=True)
-        yield _spaced([[Part(sign, stroke.colour), _last(stroke)] for sign, stroke in shorts])
+        shorts = [(Part("" if look.colour else signs[id(s)], s.colour), s) for s in strokes]
+        yield _spaced([[sign, _last(stroke)] for sign, stroke in shorts])
     yield from _leader(strokes)
 
 
-def _readings(strokes: Sequence[Stroke], view: View, look: Look) -> Iterator[list[Part]]:
-    """The values at the cursor."""
-    points = [nearest(stroke.shown, view.cursor or 0.0) for stroke in strokes]
-    values = [
-        Part(shown_value(point.y) if point else "-", stroke.colour, True)
-        for stroke, point in zip(strokes, points, strict=True)
-    ]
-    named = [
-        [Part(f"{sign_of(n, look)} {stroke.label} ", stroke.colour), value]
-        for n, (stroke, value) in enumerate(zip(strokes, values, strict=True))
-    ]
+def _readings(strokes: Sequence[Stroke], signs: Sequence[str], x: float) -> Iterator[list[Part]]:
+    """The values at the cursor, each after the sign of its curve."""
+    values = [_reading(stroke, x) for stroke in strokes]
     if len(strokes) == 1:
-        raw = nearest(strokes[0].raw, view.cursor or 0.0)
+        raw = nearest(strokes[0].raw, x)
         if raw and strokes[0].raw is not strokes[0].shown:
-            yield [values[0], Part(f"  raw {shown_value(raw.y)}", "muted")]
-        yield values
+            yield [*values[0], Part(f"  raw {shown_value(raw.y)}", "muted")]
+        yield values[0]
     elif len(strokes) <= _MOST_NAMED:
-        yield _spaced(named)
-        yield _spaced([[value] for value in values])
-    yield _spaced([[value] for value in values])
-    yield values[:1]
+        names = [
+            Part(f"{sign} {stroke.label} ", stroke.colour)
+            for sign, stroke in zip(signs, strokes, strict=True)
+        ]
+        yield _spaced([[name, *value] for name, value in zip(names, values, strict=True)])
+    yield _spaced(values)
+    yield _spaced(values[:1])
+
+
+def _reading(stroke: Stroke, x: float) -> list[Part]:
+    """The value of a curve at a place, and of how many lines it is if not of all."""
+    point = nearest(stroke.shown, x)
+    value = Part(shown_value(point.y) if point else "-", stroke.colour, True)
+    n = stroke.n_at(x)
+    return [value, Part(f" of {n}", "muted")] if 0 < n < len(stroke.runs) else [value]
 
 
 def _leader(strokes: Sequence[Stroke]) -> Iterator[list[Part]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -12,7 +12,7 @@ from engine.facts.text import plain
 from engine.library.best import higher_is_better
 from engine.tables.measures import has_best
 from tui.axes import Axis, Unit, exact
-from tui.series import Array, Band, Curve, Line, curve_of, mean_and_band, positive, smooth, trimmed
+from tui.series import Array, Band, Curve, Line, curve_of, mean_and_band, row_at, smooth, trimmed
 
 WEIGHTS = (0.0, 0.6, 0.9, 0.99)
 """Smoothing: the weights of the past to choose from."""
@@ -48,70 +48,97 @@ class Stroke(NamedTuple):
     shown: Curve
     """The smoothed curve; `raw` itself where nothing is smoothed."""
     band: Band | None
+    """The spread of those that belong together, none of them smoothed."""
+    common: Limits | None
+    """Where all of those that belong together have values; None for one line, or for nowhere."""
     restarts: tuple[float, ...]
     last: float
+    """Of a mean where it is of all; NaN where there is none."""
     best: float
-    """NaN for a number of which no value is better than another."""
+    """The same; also NaN for a number of which no value is better than another."""
     limits: Limits | None
     """Lowest and highest value of all; None if there are none."""
     higher: bool
     """Whether a higher value is a better one."""
+
+    def n_at(self, x: float) -> int:
+        """How many lines the value at a place is made of."""
+        row = row_at(self.raw, x)
+        if row is None:
+            return 0
+        return 1 if self.band is None else int(self.band.counts[row])
+
+
+class _Made(NamedTuple):
+    """A stroke, and what it was made of."""
+
+    lines: Sequence[Line]
+    axis: str
+    weight: float
+    stroke: Stroke
+
+    def is_of(self, lines: Sequence[Line], axis: str) -> bool:
+        """Whether it was made of these, but for its smoothing."""
+        return (
+            self.axis == axis
+            and len(self.lines) == len(lines)
+            and all(map(_is_same, self.lines, lines))
+        )
+
+    def smoothed(self, weight: float) -> _Made:
+        """The same with another smoothing."""
+        if weight == self.weight:
+            return self
+        raw = self.stroke.raw
+        shown = raw._replace(ys=smooth(raw.ys, weight)) if weight else raw
+        return self._replace(weight=weight, stroke=self.stroke._replace(shown=shown))
 
 
 class Strokes:
     """Makes strokes of lines, and keeps what was made of a line until it grows."""
 
     def __init__(self) -> None:
-        self._known: dict[tuple[str, ...], tuple[Line, View, Stroke]] = {}
-        self._means: dict[tuple[str, ...], tuple[list[Stroke], Stroke]] = {}
+        self._known: dict[tuple[str, ...], _Made] = {}
+        self._means: dict[tuple[str, ...], _Made] = {}
 
     def of(self, title: str, lines: Sequence[Line], view: View) -> list[Stroke]:
         """The strokes of a chart."""
-        groups: dict[str, list[Stroke]] = {}
+        groups: dict[str, list[Line]] = {}
         for number, line in enumerate(lines):
-            name = line.group or f"\0{number}"
-            stroke = self._single((title, line.run, line.label), line, view)
-            groups.setdefault(name, []).append(stroke)
+            groups.setdefault(line.group or f"\0{number}", []).append(line)
         return [
-            strokes[0] if len(strokes) == 1 else self._mean((title, name), strokes)
-            for name, strokes in groups.items()
+            self._single(title, members[0], view.axis, view.weight)
+            if len(members) == 1
+            else self._mean((title, name), members, view)
+            for name, members in groups.items()
         ]
 
-    def forget(self, titles: Sequence[str]) -> None:
-        """Forget the charts that are not among these."""
-        for known in (self._known, self._means):
-            for key in [key for key in known if key[0] not in titles]:
-                del known[key]
+    def forget(self, panels: Mapping[str, Sequence[Line]]) -> None:
+        """Forget what is made of other lines than these."""
+        known = {_key(title, line) for title, lines in panels.items() for line in lines}
+        means = {(title, line.group) for title, lines in panels.items() for line in lines}
+        self._known = {key: made for key, made in self._known.items() if key in known}
+        self._means = {
+            key: made
+            for key, made in self._means.items()
+            if key in means and all(_key(key[0], line) in known for line in made.lines)
+        }
 
-    def _single(self, key: tuple[str, ...], line: Line, view: View) -> Stroke:
-        known = self._known.get(key)
-        if known is not None and _is_same(known[0], line) and _is_alike(known[1], view):
-            return known[2]
-        stroke = _stroke(key[0], line, view)
-        self._known[key] = (line, view, stroke)
-        return stroke
+    def _single(self, title: str, line: Line, axis: str, weight: float = 0.0) -> Stroke:
+        key = _key(title, line)
+        made = self._known.get(key)
+        if made is None or not made.is_of([line], axis):
+            made = _Made([line], axis, 0.0, _stroke(title, line, axis))
+        self._known[key] = made.smoothed(weight)
+        return self._known[key].stroke
 
-    def _mean(self, key: tuple[str, ...], strokes: list[Stroke]) -> Stroke:
-        known = self._means.get(key)
-        if known is not None and list(map(id, known[0])) == list(map(id, strokes)):
-            return known[1]
-        band = mean_and_band([stroke.shown for stroke in strokes])
-        ys = band.mean.ys
-        mean = Stroke(
-            f"{plain(key[1])} (mean of {len(strokes)})",
-            strokes[0].colour,
-            tuple(run for stroke in strokes for run in stroke.runs),
-            band.mean,
-            band.mean,
-            band,
-            (),
-            float(ys[-1]) if len(ys) else np.nan,
-            _best(key[0], _extremes(ys)),
-            _extremes(np.concatenate([band.low.ys, band.high.ys])),
-            higher_is_better(key[0]),
-        )
-        self._means[key] = (strokes, mean)
-        return mean
+    def _mean(self, key: tuple[str, str], lines: list[Line], view: View) -> Stroke:
+        made = self._means.get(key)
+        if made is None or not made.is_of(lines, view.axis):
+            strokes = [self._single(key[0], line, view.axis) for line in lines]
+            made = _Made(lines, view.axis, 0.0, _mean_stroke(*key, strokes))
+        self._means[key] = made.smoothed(view.weight)
+        return self._means[key].stroke
 
 
 def x_limits(strokes: Sequence[Stroke], log: bool) -> Limits | None:
@@ -166,25 +193,54 @@ def _extremes(values: Array) -> Limits | None:
     return (float(values.min()), float(values.max())) if len(values) else None
 
 
-def _stroke(title: str, line: Line, view: View) -> Stroke:
-    raw = curve_of(line.over(view.axis), line.values)
-    if view.log_y:
-        raw = positive(raw)
+def _key(title: str, line: Line) -> tuple[str, ...]:
+    return title, line.run, line.label
+
+
+def _stroke(title: str, line: Line, axis: str) -> Stroke:
+    """A line that is not smoothed."""
+    raw = curve_of(line.over(axis), line.values)
     limits = _extremes(raw.ys)
-    shown = raw._replace(ys=smooth(raw.ys, view.weight)) if view.weight else raw
     return Stroke(
         plain(line.label),
         line.colour,
         (line.run,),
         raw,
-        shown,
+        raw,
         None,
-        tuple(getattr(restart, view.axis) for restart in line.restarts),
+        None,
+        tuple(getattr(restart, axis) for restart in line.restarts),
         float(raw.ys[-1]) if len(raw.ys) else np.nan,
         _best(title, limits),
         limits,
         higher_is_better(title),
     )
+
+
+def _mean_stroke(title: str, name: str, strokes: Sequence[Stroke]) -> Stroke:
+    """The mean of strokes that are not smoothed; of those that have values already."""
+    strokes = [stroke for stroke in strokes if len(stroke.raw.xs)] or strokes
+    band = mean_and_band([stroke.raw for stroke in strokes])
+    whole = np.flatnonzero(band.counts == len(strokes))
+    xs, ys = band.mean.xs[whole], band.mean.ys[whole]
+    return Stroke(
+        f"{plain(name)} (mean of {len(strokes)})",
+        strokes[0].colour,
+        tuple(run for stroke in strokes for run in stroke.runs),
+        band.mean,
+        band.mean,
+        band,
+        _ends(xs),
+        (),
+        float(ys[-1]) if len(ys) else np.nan,
+        _best(title, _extremes(ys)),
+        _extremes(np.concatenate([band.low.ys, band.high.ys])),
+        higher_is_better(title),
+    )
+
+
+def _ends(xs: Array) -> Limits | None:
+    return (float(xs[0]), float(xs[-1])) if len(xs) else None
 
 
 def _best(title: str, limits: Limits | None) -> float:
@@ -200,8 +256,3 @@ def _is_same(one: Line, other: Line) -> bool:
         and len(one.values) == len(other.values)
         and one.values.ctypes.data == other.values.ctypes.data
     )
-
-
-def _is_alike(one: View, other: View) -> bool:
-    """Whether strokes are the same in two views."""
-    return (one.axis, one.weight, one.log_y) == (other.axis, other.weight, other.log_y)

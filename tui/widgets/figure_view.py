@@ -113,7 +113,7 @@ class FigureView(Painted, can_focus=True):
                 self.post_message(self.Listed(path, figures, problem))
             return news, False
 
-        self._watch = Watch("figures", see, fastest=1.0, slowest=15.0)
+        self._watch = Watch("figures", see, self.app.post_message, fastest=1.0, slowest=15.0)
         self.watch_files(on)
 
     @property

@@ -133,7 +133,7 @@ class FilesView(Listing):
                 self.post_message(self.Listed(path, files, plain(problem)))
             return news, False
 
-        self._watch = Watch("files", see, fastest=2.0, slowest=15.0)
+        self._watch = Watch("files", see, self.app.post_message, fastest=2.0, slowest=15.0)
         self.watch_files(on)
 
     @property

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import ClassVar
 
 from rich.text import Text
@@ -14,9 +15,12 @@ from textual.containers import Horizontal, Vertical
 from textual.message import Message
 from textual.widgets import Input, Static
 
+from engine.errors import ConfigError
 from engine.facts.text import plain
 from engine.library.summary import RunSummary
+from engine.tables.query import parse
 from engine.tables.suggest import complete
+from tui.widgets.prompt import Prompt
 
 LONGEST_HISTORY = 50
 
@@ -49,7 +53,7 @@ class FilterBar(Vertical):
     """
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "leave", "Leave it as it was"),
-        Binding("tab", "complete", "Complete", priority=True),
+        Binding("tab", "complete", "Complete"),
         Binding("up", "history(-1)", "Earlier", show=False),
         Binding("down", "history(1)", "Later", show=False),
     ]
@@ -86,17 +90,22 @@ class FilterBar(Vertical):
         self._before = ""
         self._place = 0
         self._offers: list[str] = []
-        self._problem, self._is_wrong = "", False
+        self._offered_for: str | None = None
+        self._problem = self._wrong = ""
+        self._refused = ""
+        """The filter at which Enter was pressed: why it cannot stay goes before suggestions."""
 
     def compose(self) -> ComposeResult:
         """The filter with the number of runs, and the line below."""
         with Horizontal():
             yield Static("/", classes="sign", markup=False)
-            line = Input(
-                placeholder="vq  encoder=gnn  lr>=0.001 and not state=failed", select_on_focus=False
-            )
-            line.cursor_blink = False
-            yield line
+            keys: dict[str, Callable[[], object]] = {
+                "tab": self.action_complete,
+                "escape": self.action_leave,
+                "up": partial(self.action_history, -1),
+                "down": partial(self.action_history, 1),
+            }
+            yield Prompt(keys=keys, placeholder=_EXAMPLE)
             yield Static("", classes="count", markup=False)
         yield Static("", classes="below", markup=False)
 
@@ -108,7 +117,7 @@ class FilterBar(Vertical):
     def open(self, text: str, runs: Sequence[RunSummary]) -> None:
         """Begin to type, from a filter on; its words are completed with what the runs have."""
         self._before, self._runs, self._place = text, runs, len(self.history)
-        self._problem, self._is_wrong = "", False
+        self._problem = self._wrong = self._refused = ""
         line = self.query_one(Input)
         line.value = text
         line.cursor_position = len(text)
@@ -117,16 +126,16 @@ class FilterBar(Vertical):
         self.screen.set_focus(line)  # at once: the next keys are meant for it
         self._offer(text)
 
-    def tell(self, count: str, problem: str = "", *, is_wrong: bool = False) -> None:
+    def tell(self, count: str, problem: str = "", *, wrong: str = "") -> None:
         """Show how many runs are left, and what is the matter with the filter.
 
         Parameters
         ----------
-        is_wrong
-            Whether it cannot be read, so that it cannot stay.
+        wrong
+            The filter that this is about, if it cannot be read, so that it cannot stay.
         """
         self.query_one(".count", Static).update(Text(count))
-        self._problem, self._is_wrong = problem, is_wrong
+        self._problem, self._wrong = problem, wrong
         self._show_below()
 
     @on(Input.Changed)
@@ -140,12 +149,25 @@ class FilterBar(Vertical):
     def _submitted(self, event: Input.Submitted) -> None:
         event.stop()
         text = event.value.strip()
-        if self._is_wrong and text:
-            return  # stays until it can be read
+        if text and not self._can_stay(text):
+            return
         if text:
             self.history = [*(one for one in self.history if one != text), text][-LONGEST_HISTORY:]
         self._close()
         self.post_message(self.Decided(text))
+
+    def _can_stay(self, text: str) -> bool:
+        """Whether a filter can be read, whatever was said of those before it; tells why not."""
+        self._refused = text
+        if text == self._wrong:
+            self._show_below()
+            return False
+        try:
+            parse(text)
+        except ConfigError as error:
+            self.tell("", error.message, wrong=text)
+            return False
+        return True
 
     def action_leave(self) -> None:
         """Close, and have the filter as it was."""
@@ -155,6 +177,8 @@ class FilterBar(Vertical):
     def action_complete(self) -> None:
         """Make the last word longer: by what all suggestions share, or to the first of them."""
         line = self.query_one(Input)
+        if self._offered_for != line.value:  # typed faster than they are found out
+            self._offered(line.value, complete(line.value, self._runs))
         if not self._offers or line.cursor_position < len(line.value):
             return
         shared = _shared_beginning(self._offers)
@@ -178,6 +202,7 @@ class FilterBar(Vertical):
 
     def _offered(self, text: str, offers: list[str]) -> None:
         if self.is_open and text == self.query_one(Input).value:
+            self._offered_for = text
             self._offers = [offer for offer in offers if offer != text]
             self._show_below()
 
@@ -188,11 +213,12 @@ class FilterBar(Vertical):
 
     def _show_below(self) -> None:
         below = self.query_one(".below", Static)
-        below.set_class(self._is_wrong and not self._offers, "wrong")
-        if self._problem and not self._offers:
+        typed = self.query_one(Input).value
+        is_told = bool(self._problem) and (not self._offers or typed.strip() == self._refused)
+        below.set_class(bool(self._wrong) and is_told, "wrong")
+        if is_told:
             below.update(Text(self._problem, no_wrap=True, overflow="ellipsis"))
             return
-        typed = self.query_one(Input).value
         begin = max(typed.rfind(" "), typed.rfind("(")) + 1
         words = [plain(offer[begin:]) for offer in self._offers[:_OFFERED]]
         line = Text(no_wrap=True, overflow="ellipsis")

@@ -89,7 +89,7 @@ class LogView(Listing):
                 time.sleep(0.001)  # let the screen have its turn
             return news is not None, news is not None and news.more
 
-        self._watch = Watch("log", see)
+        self._watch = Watch("log", see, self.app.post_message)
         self.watch_files(on)
 
     @property

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from typing import ClassVar
 
 from textual import on
@@ -12,6 +14,7 @@ from textual.content import Content
 from textual.widgets import Input, Static
 
 from tui.widgets.listing import Listing
+from tui.widgets.prompt import Prompt
 
 
 class SearchLine(Horizontal):
@@ -41,9 +44,12 @@ class SearchLine(Horizontal):
     def compose(self) -> ComposeResult:
         """A sign, the line, and how many were found."""
         yield Static("/", classes="sign")
-        field = Input(select_on_focus=False)
-        field.cursor_blink = False
-        yield field
+        keys: dict[str, Callable[[], object]] = {
+            "escape": self.action_end,
+            "down": partial(self.action_next, 1),
+            "up": partial(self.action_next, -1),
+        }
+        yield Prompt(keys=keys)
         yield Static("", classes="note")
 
     def ask(self, listing: Listing) -> None:
@@ -54,7 +60,7 @@ class SearchLine(Horizontal):
         field.placeholder = listing.SEARCH_HINT
         field.value = listing.searched
         field.cursor_position = len(field.value)
-        field.focus()
+        self.screen.set_focus(field)  # at once: the next keys are meant for it
 
     @on(Input.Changed)
     def _look(self, event: Input.Changed) -> None:

@@ -11,6 +11,7 @@ from textual.binding import Binding, BindingType
 from engine.facts.text import plain
 from engine.library.best import higher_is_better
 from engine.tables.cells import Spread, as_number, show
+from engine.tables.groups import comparable
 from engine.tables.measures import has_best
 from tui.comparison import (
     Comparison,
@@ -109,7 +110,7 @@ class Winners:
     def key(self, row: int) -> Cell:
         """Sign and name of the run."""
         entry = self.comparison.entries[self.order[row]]
-        n = f"  n={len(entry.runs)}" if self.comparison.seeds else ""
+        n = f"  n={len(comparable(entry.runs))}" if self.comparison.seeds else ""
         return Cell(self._names.of(entry) + n, sign=entry.sign, colour=entry.colour)
 
     def group(self, column: int) -> str:

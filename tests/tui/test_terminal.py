@@ -1,0 +1,77 @@
+"""The app in a real terminal: what is on the screen, what is sent, and how it ends."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.bench.terminal import Terminal, terminal
+from tests.bench.tree import make_tree
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture
+def command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The app on a root with four runs."""
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    monkeypatch.setenv("PYTHONPATH", str(ROOT))
+    make_tree(tmp_path / "outputs", 4, epochs=5)
+    return [sys.executable, "-m", "tui", "--root", str(tmp_path / "outputs")]
+
+
+def ends_with(shown: Terminal) -> tuple[int, bytes]:
+    """The exit code, and what was sent until then."""
+    sent, end = b"", time.monotonic() + 20
+    while time.monotonic() < end:
+        sent += shown.listen(0.05)
+        done, status = os.waitpid(shown.pid, os.WNOHANG)
+        if done:
+            return os.waitstatus_to_exitcode(status), sent + shown.listen(0.05)
+    raise TimeoutError("the app does not end")
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_ends_it_as_a_key_does(command: list[str], number: signal.Signals) -> None:
+    with terminal(command, (100, 30)) as shown:
+        shown.until("job3")
+        os.kill(shown.pid, number)
+        code, sent = ends_with(shown)
+        assert code == 128 + number
+        assert b"\x1b[?1049l" in sent, "the terminal is as it was"
+
+
+def test_keys_that_come_in_one_burst_act_in_their_order(command: list[str]) -> None:
+    with terminal(command, (100, 30)) as shown:
+        shown.until("job3")
+        shown.quiet(0.5)
+        shown.send("/nonsense\x15seed=12\x7f\r")  # ctrl+u and a backspace among them
+        shown.until("filter seed=1")
+        shown.until("1 of 4 runs")
+        assert "job3" not in shown.screen.text()
+
+
+def test_nothing_is_sent_while_nothing_changes(command: list[str]) -> None:
+    with terminal([*command, "--run", "last"], (100, 30)) as shown:
+        shown.until("throughput")
+        shown.quiet(2.0)
+        assert shown.bytes_in(2.0) == 0
+
+
+def test_what_is_sent_piece_by_piece_is_the_screen_that_is_sent_at_once(command: list[str]) -> None:
+    single = [*command, "--run", "job2"]
+    with terminal(command, (100, 30)) as shown, terminal(single, (100, 30)) as at_once:
+        shown.until("job3")
+        for key in ("f", "f", "s", "\x1b", "\x1b[B", "\r", "2", "3", "1", "l", "l"):
+            shown.send(key)
+            shown.quiet(0.2)
+        shown.until("throughput")
+        at_once.until("throughput")
+        for one in (shown, at_once):
+            one.quiet(0.5)
+        assert shown.screen.text() == at_once.screen.text()
