@@ -145,6 +145,7 @@ def test_a_run_without_artifacts_leaves_nothing(
     assert "best validation loss" in capsys.readouterr().out
 
 
+@pytest.mark.slow
 def test_a_sweep_names_its_runs_after_the_job(thesis_train: Train, own_folder: Path) -> None:
     outcome = thesis_train(
         "--multirun",

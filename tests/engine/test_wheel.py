@@ -66,6 +66,7 @@ def test_the_wheel_carries_configs_hpc_and_the_sample(wheel: Path) -> None:
     assert not [name for name in names if name.startswith(("tests/", "docs/"))]
 
 
+@pytest.mark.slow
 def test_the_wheel_trains_from_an_empty_folder(wheel: Path, tmp_path: Path) -> None:
     """In an environment that borrows the dependencies of this one, but not the checkout."""
     python = new_environment(tmp_path / "venv")

@@ -47,7 +47,7 @@ def test_a_signal_ends_it_as_a_key_does(command: list[str], number: signal.Signa
 
 
 def test_keys_that_come_in_one_burst_act_in_their_order(command: list[str]) -> None:
-    with terminal(command, (100, 30)) as shown:
+    with terminal(command, (200, 30)) as shown:
         shown.until("job3")
         shown.quiet(0.5)
         shown.send("/nonsense\x15seed=12\x7f\r")  # ctrl+u and a backspace among them
