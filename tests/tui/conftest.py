@@ -31,11 +31,17 @@ def run(test: Coroutine[Any, Any, None]) -> None:
 def _little_patience(monkeypatch: pytest.MonkeyPatch) -> None:
     """After a key Textual waits until the process does nothing, which on a busy machine is long.
 
-    Here it waits for a moment; the tests wait for what they want to see.
+    Here it waits while the process is hard at work, and not for long; the tests wait for what they
+    want to see.
     """
 
     async def briefly(*_: float) -> None:
-        await asyncio.sleep(0.02)
+        end = time.monotonic() + 0.5
+        busy = True
+        while busy and time.monotonic() < end:
+            before = time.process_time()
+            await asyncio.sleep(0.015)
+            busy = time.process_time() - before > 0.004
 
     for module in ("textual.app", "textual.pilot"):
         monkeypatch.setattr(f"{module}.wait_for_idle", briefly)

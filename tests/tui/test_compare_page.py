@@ -204,7 +204,8 @@ def test_one_run_has_no_differences_but_curves(root: Path, comparing: Opened) ->
         async with comparing(root, paths=paths) as (pilot, page):
             assert len(lines_drawn(page)) == 1
             await pilot.press("2")
-            assert "A single run differs from nothing" in text_of(pilot.app)
+            said = "A single run differs from nothing"
+            await wait_for(pilot, lambda: said in text_of(pilot.app))
             await pilot.press("escape")
             assert pilot.app.screen is not page
 

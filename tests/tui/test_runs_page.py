@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from textual import events
 from textual.pilot import Pilot
 from textual.widgets import Input
 
@@ -441,5 +442,21 @@ def test_a_remembered_filter_that_cannot_be_used_is_forgotten(app_at: AppAt, roo
         async with app_at(root) as pilot:
             await wait_for(pilot, lambda: len(ids(pilot)) == 6)
         assert Remembered(root, root.parent / "state").text("runs.filter") == ""
+
+    run(test())
+
+
+def test_keys_that_come_in_one_burst_act_in_their_order(app_at: AppAt, root: Path) -> None:
+    burst = ["slash", *"wrong", "ctrl+u", *"seed=12", "backspace", "enter"]
+
+    async def test() -> None:
+        async with app_at(root) as pilot:
+            await wait_for(pilot, lambda: len(ids(pilot)) == 6)
+            for key in burst:
+                character = {"slash": "/", "equals_sign": "="}.get(key, key)
+                pilot.app.post_message(events.Key(key, character if len(character) == 1 else None))
+            await wait_for(pilot, lambda: page_of(pilot).view.filter == "seed=1")
+            await wait_for(pilot, lambda: ids(pilot) == ["job1"])
+            assert not page_of(pilot).filter_bar.is_open
 
     run(test())

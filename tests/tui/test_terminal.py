@@ -46,16 +46,6 @@ def test_a_signal_ends_it_as_a_key_does(command: list[str], number: signal.Signa
         assert b"\x1b[?1049l" in sent, "the terminal is as it was"
 
 
-def test_keys_that_come_in_one_burst_act_in_their_order(command: list[str]) -> None:
-    with terminal(command, (200, 30)) as shown:
-        shown.until("job3")
-        shown.quiet(0.5)
-        shown.send("/nonsense\x15seed=12\x7f\r")  # ctrl+u and a backspace among them
-        shown.until("filter seed=1")
-        shown.until("1 of 4 runs")
-        assert "job3" not in shown.screen.text()
-
-
 def test_nothing_is_sent_while_nothing_changes(command: list[str]) -> None:
     with terminal([*command, "--run", "last"], (100, 30)) as shown:
         shown.until("throughput")
