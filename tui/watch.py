@@ -60,3 +60,24 @@ class Watch(Feed):
             return RESTS_S
         news, more = self._see()
         return 0.0 if more else self._pace.next_interval(news, time.monotonic())
+
+
+class Watching:
+    """A view whose files a thread looks at while it is seen."""
+
+    _watch: Watch | None = None
+    """None until it is known whose files they are."""
+
+    def watch_files(self, on: bool) -> None:
+        """Begin to look, or rest."""
+        if self._watch is not None:
+            self._watch.turn(on)
+
+    def stop(self) -> None:
+        """Look no more."""
+        if self._watch is not None:
+            self._watch.stop()
+
+    def on_unmount(self) -> None:
+        """End the thread."""
+        self.stop()

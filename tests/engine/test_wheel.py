@@ -61,6 +61,7 @@ def test_the_wheel_carries_configs_hpc_and_the_sample(wheel: Path) -> None:
         "engine/hpc/README.md",
         "engine/data/samples/tops_20k.h5",
         "tui/__init__.py",
+        "tui/app.tcss",
     ):
         assert name in names
     assert not [name for name in names if name.startswith(("tests/", "docs/"))]

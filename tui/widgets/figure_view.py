@@ -21,7 +21,7 @@ from engine.facts.text import plain
 from engine.tables.units import show_age
 from tui.figures import Figure, family_of, figures_of, name_of
 from tui.pictures import BLOCKS, HALVES, SHADES, Run, View, draw, load_picture
-from tui.watch import Watch
+from tui.watch import Watch, Watching
 from tui.widgets.painted import Painted, fit, strip_of
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ WAITING = "looking for figures …"
 """What is said before anything is known."""
 
 
-class FigureView(Painted, can_focus=True):
+class FigureView(Watching, Painted, can_focus=True):
     """One figure at a time; new ones, and newer ones, appear by themselves."""
 
     DEFAULT_CSS = """
@@ -81,7 +81,6 @@ class FigureView(Painted, can_focus=True):
 
     def __init__(self, path: str, look: Look, *, id: str | None = None) -> None:
         super().__init__(id=id)
-        self._watch: Watch | None = None
         self._plain = look.ascii or not look.colour
         self.kind = SHADES if self._plain else BLOCKS
         self.figures: tuple[Figure, ...] = ()
@@ -121,20 +120,6 @@ class FigureView(Painted, can_focus=True):
         """Whether the figure is drawn, if there is one."""
         drawn = bool(self._picture or self._damage) if self.figures else True
         return self.problem != WAITING and drawn
-
-    def watch_files(self, on: bool) -> None:
-        """Begin to look, or rest."""
-        if self._watch is not None:
-            self._watch.turn(on)
-
-    def stop(self) -> None:
-        """Look no more."""
-        if self._watch is not None:
-            self._watch.stop()
-
-    def on_unmount(self) -> None:
-        """End the thread."""
-        self.stop()
 
     def on_figure_view_listed(self, message: Listed) -> None:
         """Take what was found; the figure that is seen stays."""

@@ -13,7 +13,7 @@ from textual.message import Message
 
 from engine.facts.text import plain
 from engine.tables.units import show_age, show_size
-from tui.watch import Watch
+from tui.watch import Watch, Watching
 from tui.widgets.listing import Listing
 
 WAITING = "looking …"
@@ -92,7 +92,7 @@ def _entry(
     return FileEntry(entry.path, depth, status.st_size, status.st_mtime)
 
 
-class FilesView(Listing):
+class FilesView(Watching, Listing):
     """A tree of the files of a run; links are shown, and not followed."""
 
     SEARCH_HINT = "search the files"
@@ -109,7 +109,6 @@ class FilesView(Listing):
 
     def __init__(self, path: str, *, id: str | None = None) -> None:
         super().__init__(id=id)
-        self._watch: Watch | None = None
         self._files: tuple[FileEntry, ...] = ()
         self.problem = WAITING
         self.show_path(path)
@@ -141,16 +140,6 @@ class FilesView(Listing):
         """Whether the files have been looked at."""
         return self.problem != WAITING
 
-    def watch_files(self, on: bool) -> None:
-        """Begin to look, or rest."""
-        if self._watch is not None:
-            self._watch.turn(on)
-
-    def stop(self) -> None:
-        """Look no more."""
-        if self._watch is not None:
-            self._watch.stop()
-
     def on_mount(self) -> None:
         """Let the ages grow."""
         self.set_interval(AGES_S, self._grow_older)
@@ -158,10 +147,6 @@ class FilesView(Listing):
     def _grow_older(self) -> None:
         if self._watch is not None and self._watch.on:
             self.refresh()
-
-    def on_unmount(self) -> None:
-        """End the thread."""
-        self.stop()
 
     def on_files_view_listed(self, message: Listed) -> None:
         """Take what was found."""

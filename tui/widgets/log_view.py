@@ -17,7 +17,7 @@ from engine.facts.text import plain
 from engine.tables.units import show_size
 from tui.log_reader import LogNews, LogReader
 from tui.log_text import readable
-from tui.watch import Watch
+from tui.watch import Watch, Watching
 from tui.widgets.listing import Listing
 
 WAITING = "reading …"
@@ -32,7 +32,7 @@ BRIEF_BELOW = 100
 """In fewer cells the date and the level of a line are left out."""
 
 
-class LogView(Listing):
+class LogView(Watching, Listing):
     """`train.log` of one run: follow, search, colours, progress bars as they were last."""
 
     DEFAULT_CSS = """
@@ -71,7 +71,6 @@ class LogView(Listing):
         self._kept: deque[str] = deque()
         self._characters = 0
         self._open = ""
-        self._watch: Watch | None = None
         self.show_run(path)
 
     def show_run(self, path: str) -> None:
@@ -96,20 +95,6 @@ class LogView(Listing):
     def is_settled(self) -> bool:
         """Whether what is in the log by now has been read."""
         return self.problem != WAITING
-
-    def watch_files(self, on: bool) -> None:
-        """Begin to read, or rest."""
-        if self._watch is not None:
-            self._watch.turn(on)
-
-    def stop(self) -> None:
-        """Read no more."""
-        if self._watch is not None:
-            self._watch.stop()
-
-    def on_unmount(self) -> None:
-        """End the thread."""
-        self.stop()
 
     def on_log_view_read(self, message: Read) -> None:
         """Take what was read."""
