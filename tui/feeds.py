@@ -33,12 +33,13 @@ SHARE = 10
 MOST_LOADED = 64
 """Runs whose curves are kept; those that nobody has looked at for longest are forgotten."""
 
-TELL_EVERY_S = 0.3
+TELL_EVERY_S = 0.5
 """Between two tellings of a long run that is being read."""
 
 BUDGET_MS = 8.0
-"""How long curves are read before others get a turn: what a key press may have to wait."""
-
+"""How long curves are read before others get a turn: what a key press may have to wait;"""
+LEAST_WAIT_S = 0.0002
+"""and how long that turn is, should they not need it."""
 
 SPARKS_AT_ONCE = 100
 """Small curves that are drawn together."""
@@ -208,7 +209,7 @@ class CurvesFeed(Feed):
         if grown:
             self._post(CurvesGrown(frozenset(grown)))
         due = [known.due for path in self._wanted if (known := self._runs.get(path))]
-        return max(0.001, min(due, default=30.0) - time.monotonic())
+        return max(LEAST_WAIT_S, min(due, default=30.0) - time.monotonic())
 
     def _read(self, known: _Followed, now: float) -> bool:
         """Read on in one run; whether there is anything new to draw."""

@@ -87,7 +87,7 @@ class RunPage(OneRunActions):
         """What is known of the run; of one that vanished what was known last."""
         self.tab = TABS[0]
         self._drawn_at = 0.0
-        self._is_due = False
+        self._is_due = self._was_whole = False
         self._parts: list[Widget] = []
 
     def compose(self) -> ComposeResult:
@@ -142,12 +142,15 @@ class RunPage(OneRunActions):
     def curves_changed(self, paths: frozenset[str]) -> None:
         """Draw the curves, now or when the time has come."""
         self.thesis.curves.want([self.path])
-        if (paths and self.path not in paths) or self._is_due:
+        if paths and self.path not in paths:
             return
+        was_whole, self._was_whole = self._was_whole, self.thesis.curves.is_whole(self.path)
         wait = DRAW_EVERY_S - (time.monotonic() - self._drawn_at)
-        if wait <= 0 or not paths:
+        if self._was_whole > was_whole:
+            self._draw(at_once=True)
+        elif wait <= 0 or not paths:
             self._draw()
-        else:
+        elif not self._is_due:
             self._is_due = True
             self.set_timer(wait, self._draw)
 
@@ -157,13 +160,13 @@ class RunPage(OneRunActions):
 
     # What is drawn.
 
-    def _draw(self) -> None:
+    def _draw(self, *, at_once: bool = False) -> None:
         self._is_due, self._drawn_at = False, time.monotonic()
         if not self._is_ready:
             return
         if self.tab == "charts":
             panels = lines_of(self.thesis.curves, self.path, self.thesis.palette)
-            self.query_one(ChartGrid).show(panels)
+            self.query_one(ChartGrid).show(panels, at_once=at_once)
         self._show_state()
 
     def _show_state(self) -> None:
@@ -269,7 +272,7 @@ class RunPage(OneRunActions):
 
     def show_path(self, path: str) -> None:
         """Show another run."""
-        self.path, self.summary = path, None
+        self.path, self.summary, self._was_whole = path, None, False
         self.query_one(LogView).show_run(path)
         self.query_one(FilesView).show_path(path)
         self.query_one(FigureView).show_path(path)

@@ -57,12 +57,18 @@ class ChartGrid(ChartKeys, can_focus=True):
         yield self._place
         yield self._status
 
-    def show(self, panels: Mapping[str, Sequence[Line]]) -> None:
-        """Draw these lines: at once, or a moment later if it was done just before."""
+    def show(self, panels: Mapping[str, Sequence[Line]], *, at_once: bool = False) -> None:
+        """Draw these lines: now, or a moment later if it was done just before.
+
+        Parameters
+        ----------
+        at_once
+            Now, in any case: nothing follows soon.
+        """
         reshaped = list(panels) != self.charts.titles
         self.charts.take(panels)
         wait = self._drawn_at + EVERY_S - time.monotonic()
-        if reshaped or wait <= 0:
+        if at_once or reshaped or wait <= 0:
             self.draw()
         elif self._timer is None:
             self._timer = self.set_timer(wait, self.draw)

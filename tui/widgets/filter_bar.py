@@ -91,6 +91,7 @@ class FilterBar(Vertical):
         self._place = 0
         self._offers: list[str] = []
         self._offered_for: str | None = None
+        self._sought: str | None = None  # the text for which suggestions are being found
         self._problem = self._wrong = ""
         self._refused = ""
         """The filter at which Enter was pressed: why it cannot stay goes before suggestions."""
@@ -194,11 +195,23 @@ class FilterBar(Vertical):
         line.value = text
         line.cursor_position = len(text)
 
-    @work(thread=True, exclusive=True, group="suggestions")
     def _offer(self, text: str) -> None:
-        """Find out what the text may become, out of the screen's way."""
+        """Find out what the text may become; of several texts at once, the last counts."""
+        is_busy, self._sought = self._sought is not None, text
+        if not is_busy:
+            self._seek(text)
+
+    @work(thread=True, group="suggestions")
+    def _seek(self, text: str) -> None:
+        """Find suggestions out of the screen's way."""
         offers = complete(text, self._runs)
-        self.app.call_from_thread(self._offered, text, offers)
+        self.app.call_from_thread(self._found, text, offers)
+
+    def _found(self, text: str, offers: list[str]) -> None:
+        latest, self._sought = self._sought, None
+        self._offered(text, offers)
+        if self.is_open and latest is not None and latest != text:
+            self._offer(latest)
 
     def _offered(self, text: str, offers: list[str]) -> None:
         if self.is_open and text == self.query_one(Input).value:
