@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from _pytest.mark import ParameterSet
 
 # Two processes share two cores; torch reads this when it is first imported, here and in children.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -29,6 +30,12 @@ TINY = [
     "device=cpu",
 ]
 """Overrides of a training that takes a fraction of a second."""
+
+
+def long_form(*values: object) -> list[ParameterSet]:
+    """Further values of a parameter, or of several as tuples, which `make test-long` tries."""
+    together = [value if isinstance(value, tuple) else (value,) for value in values]
+    return [pytest.param(*one, marks=pytest.mark.slow) for one in together]
 
 
 @dataclass

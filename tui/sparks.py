@@ -82,8 +82,8 @@ def sparkline(values: Sequence[float], width: int, bars: str) -> str:
     if low > 0 and high > _LOG_FROM * low:
         heights = [None if h is None else math.log(h) for h in heights]
         low, high = math.log(low), math.log(high)
-    scale = (len(bars) - 1) / (high - low) if high > low else 0.0
-    steps = (None if h is None else round((min(h, high) - low) * scale) for h in heights)
+    span, top = high - low or 1.0, len(bars) - 1
+    steps = (None if h is None else round((min(h, high) - low) / span * top) for h in heights)
     return "".join(" " if step is None else bars[step] for step in steps)
 
 

@@ -27,6 +27,7 @@ from engine.facts.labels import read_labels
 from engine.library.index import Index, find_runs, summarise
 from engine.tables.query import parse
 from engine.training_loops.device import max_memory_mib, reset_max_memory
+from tests.conftest import long_form
 
 MIB = 2**20
 CPU = torch.device("cpu")
@@ -247,7 +248,10 @@ HUGE: dict[str, Callable[[io.BufferedWriter], object]] = {
 }
 
 
-@pytest.mark.parametrize("kind", HUGE)
+USUAL = ("a whole line", "lists", "histories")
+
+
+@pytest.mark.parametrize("kind", [*USUAL, *long_form(*(k for k in HUGE if k not in USUAL))])
 def test_a_huge_file_is_read_in_little_memory(own_folder: Path, kind: str) -> None:
     """In a process of its own, whose memory nothing else has raised."""
     run = RunDir(own_folder / "run")

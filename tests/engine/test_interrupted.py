@@ -19,7 +19,7 @@ import torch
 from engine.facts import RunDir, read_events
 from engine.training_loops.checkpoints import load_checkpoint
 from engine.training_loops.fit import Fit
-from tests.conftest import Outcome
+from tests.conftest import Outcome, long_form
 from tests.engine.interruptions import check_readable, train_and_die
 
 LONG = [
@@ -72,7 +72,7 @@ def epochs_done(run: RunDir) -> int:
 
 @pytest.mark.parametrize(
     ("signum", "code"),
-    [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)],
+    [(signal.SIGINT, 130), (signal.SIGTERM, 143), *long_form((signal.SIGHUP, 129))],
     ids=["ctrl-c", "sigterm", "terminal closed"],
 )
 def test_a_signal_ends_a_training_cleanly(own_folder: Path, signum: int, code: int) -> None:
@@ -133,7 +133,7 @@ def test_kill_9_of_a_training_leaves_files_that_all_readers_accept(own_folder: P
     check_readable(run)
 
 
-@pytest.mark.parametrize("every", [6, pytest.param(1, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("every", [12, pytest.param(1, marks=pytest.mark.slow)])
 def test_kill_9_before_any_system_call_leaves_files_that_all_readers_accept(
     own_folder: Path, every: int
 ) -> None:

@@ -22,15 +22,13 @@ from engine.library.index import summarise
 from engine.training_loops.checkpoints import load_checkpoint
 from engine.training_loops.objective import Objective
 from tests.conftest import TINY
-from tests.engine.test_resume import BY_HAND, RUN, ask, call_before, here, resume
+from tests.engine.test_resume import BY_HAND, RUN, call_before, end_early, here, resume
 
 
 @pytest.fixture
 def stopped(own_folder: Path, monkeypatch: pytest.MonkeyPatch) -> RunDir:
     """A run that was stopped in its second epoch."""
-    with monkeypatch.context() as patch:
-        call_before(patch, Objective, "train_batch", 15, ask)
-        assert engine.cli.train.main(BY_HAND) == 0
+    end_early(monkeypatch, Objective, "train_batch", 15)
     return here()
 
 

@@ -21,7 +21,7 @@ from tests.engine.interruptions import (
 )
 
 
-@pytest.mark.parametrize("kills", [8, pytest.param(200, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("kills", [4, pytest.param(200, marks=pytest.mark.slow)])
 def test_a_run_that_is_killed_and_resumed_again_and_again_gives_the_facts_of_one_that_was_not(
     own_folder: Path, kills: int
 ) -> None:

@@ -21,7 +21,7 @@ from engine.config import sample_dir
 from engine.data.batches import TensorBatches
 from engine.facts import RunDir, read_events
 from engine.training_loops.objective import Objective
-from tests.conftest import TINY, Outcome
+from tests.conftest import TINY, Outcome, long_form
 
 Train = Callable[..., Outcome]
 SAMPLE = sample_dir() / "tops_20k.h5"
@@ -32,21 +32,21 @@ SAMPLE = sample_dir() / "tops_20k.h5"
     [
         (["phase1/latent_space=vqq"], ["phase1/latent_space=vqq", "vq", "linear"]),
         (["loop=gan"], ["loop=gan", "test_mlp"]),
-        (["loop=no.such:train"], ["loop=no.such:train"]),
+        *long_form((["loop=no.such:train"], ["loop=no.such:train"])),
         (["phase1.trainer.epoch=3"], ["phase1.trainer.epoch", "did you mean"]),
         (["phase1.trainer.epochs=-1"], ["phase1.trainer.epochs=-1", "at least 1"]),
-        (["phase1.trainer.epochs=1.5"], ["phase1.trainer.epochs=1.5", "whole number"]),
+        *long_form((["phase1.trainer.epochs=1.5"], ["phase1.trainer.epochs=1.5", "whole number"])),
         (["phase1.trainer.lr=abc"], ["phase1.trainer.lr=abc", "number above 0"]),
-        (["data.batch_size=0"], ["data.batch_size=0", "at least 1"]),
-        (["data.norm=none"], ["data.norm=none", "zscore or log_zscore"]),
-        (["device=gpu"], ["device=gpu", "auto or cpu or cuda"]),
+        *long_form((["data.batch_size=0"], ["data.batch_size=0", "at least 1"])),
+        *long_form((["data.norm=none"], ["data.norm=none", "zscore or log_zscore"])),
+        *long_form((["device=gpu"], ["device=gpu", "auto or cpu or cuda"])),
         (["phase1.encoder.hidden_dims=64"], ["phase1.encoder.hidden_dims=64", "list"]),
         (["phase1/latent_space=none,vq"], ["phase1/latent_space=none,vq", "--multirun"]),
-        (["phase1.trainer.epochs"], ["phase1.trainer.epochs", "key=value"]),
+        *long_form((["phase1.trainer.epochs"], ["phase1.trainer.epochs", "key=value"])),
         (["data.file=nope.h5"], ["nope.h5", "THESIS_DATA_ROOT"]),
         (["data.datasets.events.train=X"], ["no dataset X", "X_train"]),
         (["data.columns.total=93"], ["X_train", "16000 x 92", "93"]),
-        (["data.columns.tokens=[20,91]"], ["data.columns.tokens"]),
+        *long_form((["data.columns.tokens=[20,91]"], ["data.columns.tokens"])),
     ],
     ids=lambda value: value[0] if isinstance(value, list) else None,
 )
@@ -325,13 +325,13 @@ def test_a_failure_before_the_first_step_is_recorded(
     [
         (["logging=null"], "logging"),
         (["loop=os:path"], "not a function"),
-        (["loop=:f"], "loop"),
+        *long_form((["loop=:f"], "loop")),
         (["loop=test_mlp", "test_mlp.hidden_dims=null"], "test_mlp.hidden_dims"),
         (["loop=test_mlp", "data=h5_tokens"], "data=synthetic"),
-        (["data=synthetic"], "data=h5_tokens"),
+        *long_form((["data=synthetic"], "data=h5_tokens")),
         (["data.units=null"], "data.units"),
-        (["data.type_names=5"], "data.type_names"),
-        (["phase1.encoder._target_=engine.nowhere.Encoder"], "phase1.encoder"),
+        *long_form((["data.type_names=5"], "data.type_names")),
+        *long_form((["phase1.encoder._target_=engine.nowhere.Encoder"], "phase1.encoder")),
         (["+phase1.encoder.no_such=3"], "no_such"),
         (["phase1/encoder=mpl", "--help"], "phase1/encoder=mpl"),
     ],

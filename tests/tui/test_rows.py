@@ -7,7 +7,7 @@ import math
 from dataclasses import replace
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from engine.errors import ConfigError
@@ -260,6 +260,7 @@ def test_a_cut_text_is_no_wider_than_asked_for(text: str, width: int) -> None:
 
 
 @given(st.lists(st.floats(), max_size=60), st.integers(1, 30))
+@example([-2.2250738585e-313, 0.0], 2)
 def test_a_sparkline_is_as_long_as_there_are_values_and_room(
     values: list[float], width: int
 ) -> None:
