@@ -61,6 +61,8 @@ class ThesisApp(App[int]):
         self.root = settings.root
         self.remembered = Remembered(settings.root, settings.state)
         self.runs: tuple[RunSummary, ...] = ()
+        self.order: tuple[str, ...] = ()
+        """Paths of the runs that the table shows, in its order."""
         self.problem = ""
         """Why there is no list of runs."""
         self.listed = False

@@ -8,6 +8,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
+from textual.keys import KEY_NAME_REPLACEMENTS, Keys, key_to_character
 from textual.pilot import Pilot
 
 from engine.errors import ConfigError
@@ -20,6 +21,27 @@ PATIENCE_S = 30.0
 _FONTS = re.compile(r"@font-face\s*\{.*?\}\s*", re.DOTALL)
 _FAMILY = re.compile(r"font-family: [^;]*Fira Code[^;]*;")
 _LOCAL = 'font-family: "DejaVu Sans Mono", Menlo, Consolas, "Liberation Mono", monospace;'
+
+
+def check_keys(keys: Sequence[str]) -> None:
+    """Refuse names that no key has.
+
+    Raises
+    ------
+    ConfigError
+        Names all of them.
+    """
+    wrong = [key for key in keys if not _is_key(key)]
+    if wrong:
+        hint = "A key is a character or a name, as in a,enter,slash,down,ctrl+p,f1."
+        raise ConfigError(f"no key has the name {', '.join(wrong)}", hint)
+
+
+def _is_key(name: str) -> bool:
+    """Whether Textual knows a key of this name: a character, what it is called, or a key's own."""
+    bare = name.split("+")[-1] if len(name) > 1 else name
+    own = {key.value for key in Keys} | set(KEY_NAME_REPLACEMENTS.values())
+    return len(bare) == 1 or bare in own or key_to_character(bare) is not None
 
 
 def write_screenshot(
@@ -37,10 +59,11 @@ def write_screenshot(
     Raises
     ------
     ConfigError
-        If the screen is not ready in `PATIENCE_S` seconds.
+        If there is no such key, or the screen is not ready in `PATIENCE_S` seconds.
     FactsError
         If the file cannot be written.
     """
+    check_keys(keys)
     pictures: list[str] = []
 
     async def pose(pilot: Pilot[object]) -> None:

@@ -103,6 +103,16 @@ def test_keys_are_pressed_before_the_picture(root: Path) -> None:
     assert "codebook_size" in picture(Path("one.svg"))
 
 
+def test_keys_that_no_keyboard_has_are_refused(
+    root: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    keys = "a,slash,ctrl+p,shift+tab,f1,greater_than_sign,nosuchkey,ctrl+nokey"
+    assert main(["--screenshot", "none.svg", "--press", keys]) == 2
+    message = capsys.readouterr().err
+    assert "no key has the name nosuchkey, ctrl+nokey" in message
+    assert not Path("none.svg").exists()
+
+
 def test_a_picture_of_what_is_filtered(root: Path) -> None:
     assert main(["seed=1", "--screenshot", "one.svg", "--ascii", "--light"]) == 0
     shown = picture(Path("one.svg"))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -175,6 +176,28 @@ def test_the_next_run_is_shown_in_the_same_tab(app_at: AppAt, root: Path) -> Non
             assert page.tab == "config"
             await pilot.press("less_than_sign")
             assert page.path == str(path_of(root))
+
+    run(test())
+
+
+def test_the_next_run_is_the_one_that_follows_in_the_table(app_at: AppAt, root: Path) -> None:
+    names = [f"run_20250106-09300{number}_ae" for number in range(4)]
+    for number, name in enumerate(names):
+        make_run(
+            path_of(root, name),
+            epochs=3,
+            seed=70 + number,
+            begun=datetime(2025, 1, 6, 9, number, tzinfo=UTC),
+        )
+
+    async def test() -> None:
+        async with app_at(root, filter="seed>=70 not seed=71") as pilot:
+            page = await opened(pilot, path_of(root, names[3]))
+            seen = []
+            for _ in range(3):
+                await pilot.press("greater_than_sign")
+                seen.append(Path(page.path).name)
+            assert seen == [names[2], names[0], names[3]], "newest first, without what is filtered"
 
     run(test())
 

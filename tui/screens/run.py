@@ -263,8 +263,9 @@ class RunPage(OneRunActions):
         self.query_one(SearchLine).ask(event.listing)
 
     def action_next_run(self, way: int) -> None:
-        """Show the next run of the list, in the same tab."""
-        paths = [run.path for run in self.thesis.runs]
+        """Show the next run as the table has them, in the same tab."""
+        known = {run.path for run in self.thesis.runs}
+        paths = [path for path in self.thesis.order if path in known]
         if not paths:
             return
         at = paths.index(self.path) + way if self.path in paths else 0

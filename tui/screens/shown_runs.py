@@ -222,6 +222,8 @@ class ShownRuns(Page):
 
     def _show(self, result: Arranged) -> None:
         self._result = result
+        runs = (run.path for row in result.rows for run in row.runs)
+        self.thesis.order = tuple(dict.fromkeys(runs))
         self.table.hidden = self.view.hidden
         self.table.show(result, self.view.sort)
         if self._from_top:
