@@ -9,9 +9,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from textual import work
+from textual._xterm_parser import XTermParser
 from textual.app import App, SystemCommand
 from textual.binding import Binding, BindingType
 from textual.screen import Screen
@@ -23,6 +24,7 @@ from tui.look import LIGHT_PALETTE, PALETTE, Colours, Look
 from tui.messages import CurvesGrown, FeedFailed, RunsListed
 from tui.page import Page
 from tui.remembered import Remembered
+from tui.sparing import SparingCompositor
 
 SAVE_EVERY_S = 10.0
 """Between two writings of what is remembered, if it changed."""
@@ -53,9 +55,10 @@ class ThesisApp(App[int]):
         Binding("ctrl+q", "quit", "Quit", show=False, priority=True),
     ]
 
-    def __init__(self, settings: Settings, first_run: str = "") -> None:
+    def __init__(self, settings: Settings, first_run: str = "", typed: str = "") -> None:
         super().__init__()
         self._first_run = first_run
+        self._typed = typed
         self.settings = settings
         self.look = settings.look
         self.root = settings.root
@@ -92,6 +95,13 @@ class ThesisApp(App[int]):
         """What is known of the run at a path."""
         return next((run for run in self.runs if run.path == path), None)
 
+    def get_screen(self, screen: Any, screen_class: Any = None) -> Any:
+        """A screen that is to be seen; each is sent sparingly, Textual's own too."""
+        found = super().get_screen(screen, screen_class)
+        if not isinstance(found._compositor, SparingCompositor):
+            found._compositor = SparingCompositor()
+        return found
+
     def get_default_screen(self) -> Page:
         """The table of runs."""
         from tui.screens.runs import RunsPage
@@ -108,6 +118,11 @@ class ThesisApp(App[int]):
             feed.start()
         if self._first_run:
             self.open_run(self._first_run)
+
+    def on_ready(self) -> None:
+        """Take the keys that were pressed before there was anything to see."""
+        for event in XTermParser().feed(self._typed):
+            self.post_message(event)
 
     def _end_on_signals(self) -> None:
         """End as by `q` when the line is cut or somebody says so, with the terminal as it was."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import gc
 import os
 import sys
@@ -16,6 +17,7 @@ from engine.errors import ConfigError
 
 if TYPE_CHECKING:
     from tui.app import Settings
+    from tui.graphics import Graphics, Question
 
 _DETAILS = """\
 In the app: ? shows every key of a screen, ctrl+p what can be done, Esc goes one layer out.
@@ -46,6 +48,9 @@ def _add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--light", action="store_true", help="dark on light ground")
     plain_signs = "ASCII signs only"
     parser.add_argument("--ascii", action="store_true", help=plain_signs)
+    figures = "how figures are drawn (default auto: as the terminal can)"
+    kinds = ("auto", "kitty", "sixel", "characters")
+    parser.add_argument("--pictures", choices=kinds, default="auto", help=figures)
     once = "print the table and end: the same as engine runs, with all its options"
     parser.add_argument("--once", action="store_true", help=once)
     picture = "write a picture of the screen and end"
@@ -70,11 +75,16 @@ def _open(args: argparse.Namespace) -> int:
         raise ConfigError("thesis-tui needs a terminal", hint)
     if args.screenshot is not None and args.screenshot.suffix != ".svg":
         raise ConfigError(f"--screenshot {args.screenshot}: the picture is an SVG", "Name a .svg.")
-    settings = _settings(args)
-    run = _run(args)
-    from tui.app import ThesisApp
+    with _question(args) as question:
+        run = _run(args)
+        from tui.app import ThesisApp
+        from tui.graphics import NO_GRAPHICS, Answer
 
-    app = ThesisApp(settings, first_run=run)
+        answer = question.answer() if question else Answer(NO_GRAPHICS)
+    graphics = answer.graphics
+    if args.pictures in ("kitty", "sixel"):
+        graphics = graphics._replace(kind=args.pictures)
+    app = ThesisApp(_settings(args, graphics), first_run=run, typed=answer.typed)
     if args.screenshot is not None:
         from tui.screenshot import write_screenshot
 
@@ -84,7 +94,17 @@ def _open(args: argparse.Namespace) -> int:
     return app.run() or app.return_code or 0
 
 
-def _settings(args: argparse.Namespace) -> Settings:
+def _question(args: argparse.Namespace) -> contextlib.AbstractContextManager[Question | None]:
+    """Asks the terminal whether it draws pixels, unless nobody wants to know."""
+    from tui.graphics import Question, answers_questions
+
+    wanted = args.screenshot is None and args.pictures != "characters"
+    if wanted and answers_questions(os.environ.get("TERM", "")):
+        return Question(sys.stdin.fileno())
+    return contextlib.nullcontext()
+
+
+def _settings(args: argparse.Namespace, graphics: Graphics) -> Settings:
     from tui.app import Settings
     from tui.look import Look
 
@@ -94,6 +114,7 @@ def _settings(args: argparse.Namespace) -> Settings:
         ascii=args.ascii or not (drawn or encoding.startswith("utf")),
         colour="NO_COLOR" not in os.environ,
         moving=not ("SSH_CONNECTION" in os.environ or drawn),
+        graphics=graphics,
     )
     return Settings(
         root=Path(os.path.abspath(output_root(args.root))),

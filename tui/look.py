@@ -6,17 +6,21 @@ import zlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
+from tui.graphics import NO_GRAPHICS, Graphics
+
 BARS = "▁▂▃▄▅▆▇█"
 
 
 @dataclass(frozen=True)
 class Look:
-    """The signs of a terminal, and whether it has colours and may move."""
+    """The signs of a terminal, and whether it has colours, may move and draws pixels."""
 
     ascii: bool = False
     colour: bool = True
     moving: bool = True
     """False over SSH: nothing is animated."""
+    graphics: Graphics = NO_GRAPHICS
+    """How it draws pixels."""
 
     @property
     def bars(self) -> str:

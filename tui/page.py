@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, cast
 
 from textual.screen import Screen
-
-from tui.sparing import SparingCompositor
 
 if TYPE_CHECKING:
     from tui.app import ThesisApp
@@ -14,10 +12,6 @@ if TYPE_CHECKING:
 
 class Page(Screen[None]):
     """A screen that is told when runs or curves change, while it is the one that is seen."""
-
-    def __init__(self, *args: Any, **more: Any) -> None:
-        super().__init__(*args, **more)
-        self._compositor = SparingCompositor()
 
     @property
     def thesis(self) -> ThesisApp:

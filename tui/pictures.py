@@ -1,4 +1,4 @@
-"""Pictures made of characters, for terminals that know no pixels. Nothing here draws.
+"""Pictures made of characters, which every terminal knows. Nothing here draws.
 
 A cell is about twice as high as wide. With blocks it holds four pixels in two colours, those that
 come nearest; with halves two pixels, which every font knows; with shades one, without colours.
@@ -34,7 +34,7 @@ KEPT_PIXELS = 6_000_000
 
 BLOCKS, HALVES, SHADES = "blocks", "halves", "shades"
 KINDS = (BLOCKS, HALVES, SHADES)
-"""How a picture may be drawn."""
+"""How a picture may be drawn with characters."""
 
 _SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _QUADRANTS = " ▘▝▀▖▌▞▛▗▚▐▜▄▙▟█"  # bits: upper left, upper right, lower left, lower right
@@ -140,12 +140,25 @@ def _decoded(name: str, file: Any, ground: int) -> Image:
         raise FactsError(f"{name} is too large") from None
 
 
-def size_in_cells(width: int, height: int, columns: int, rows: int) -> tuple[int, int]:
-    """Columns and rows of a picture that fills the room and keeps its shape."""
+def size_in_cells(
+    width: int, height: int, columns: int, rows: int, cell: tuple[int, int] = (1, 2)
+) -> tuple[int, int]:
+    """Columns and rows of a picture that fills the room and keeps its shape.
+
+    Parameters
+    ----------
+    width, height
+        Of the picture, in pixels.
+    columns, rows
+        The room there is.
+    cell
+        Width and height of a cell, in any unit.
+    """
     if min(width, height, columns, rows) < 1:
         return 0, 0
-    by_width = columns, max(1, round(columns * height / width / 2))
-    by_height = max(1, round(rows * 2 * width / height)), rows
+    steep = cell[1] / cell[0]
+    by_width = columns, max(1, round(columns * height / width / steep))
+    by_height = max(1, round(rows * steep * width / height)), rows
     fits = by_width if by_width[1] <= rows else by_height
     return min(fits[0], columns), min(fits[1], rows)
 
@@ -169,7 +182,8 @@ def draw(
     if not columns:
         return []
     across, down = {BLOCKS: (2, 2), HALVES: (1, 2), SHADES: (1, 1)}[kind]
-    pixels = _resized(image, columns * across, rows * down, view)
+    part = part_of(image, columns * across, rows * down, view)
+    pixels = np.asarray(part, dtype=np.float32)  # height, width, colour
     if kind == SHADES:
         return _shades(pixels)
     if kind == HALVES:
@@ -177,15 +191,14 @@ def draw(
     return _blocks(pixels)
 
 
-def _resized(image: Image, width: int, height: int, view: View) -> Pixels:
-    """The part that is seen as `[height, width, 3]`, 0 to 255."""
+def part_of(image: Image, width: int, height: int, view: View) -> Image:
+    """The part that is seen, with so many pixels."""
     from PIL.Image import Resampling
 
     left, top, right, bottom = view.box
     w, h = image.size
     box = (max(0.0, left) * w, max(0.0, top) * h, min(1.0, right) * w, min(1.0, bottom) * h)
-    resized = image.resize((width, height), Resampling.LANCZOS, box=box, reducing_gap=3.0)
-    return np.asarray(resized, dtype=np.float32)
+    return image.resize((width, height), Resampling.LANCZOS, box=box, reducing_gap=3.0)
 
 
 def _shades(pixels: Pixels) -> list[list[Run]]:

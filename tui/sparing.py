@@ -18,6 +18,8 @@ from rich.segment import Segment
 from rich.style import Style
 from textual._compositor import ChopsUpdate, Compositor, LayoutUpdate
 
+from tui.pixels import is_picture, sent_for
+
 _RESET = "\x1b[0m"
 _BLANK = " " * 12  # so many cost more to send than to erase
 _BLANKS = re.compile(f"{_BLANK} *")
@@ -94,6 +96,13 @@ class _Pen:
     def write(self, segment: Segment) -> None:
         """Write a piece of text."""
         text, style, _ = segment
+        if is_picture(text):
+            pixels = sent_for(segment)
+            if pixels:
+                self.parts += [_RESET, pixels]
+                self._present = None
+                return
+            text = " " * len(text)
         if style is not None and style.link:  # it has an end of its own
             self.parts += [_RESET, style.render(text, color_system=self._system)]
             self._present = None

@@ -13,7 +13,7 @@ import signal
 import struct
 import termios
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 _ANSWERS = {
@@ -22,8 +22,10 @@ _ANSWERS = {
     b"\x1b[?2026$p": b"\x1b[?2026;2$y",  # whether it can hold back a frame
 }
 _PIECE = re.compile(
+    r"\x1b[P_][^\x1b]*\x1b\\|"  # a picture, or what belongs to one
     r"\x1b\[([0-?]*)[ -/]*([@-~])|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)|\x1b.|([^\x1b]+)"
 )
+_UNFINISHED = re.compile(r"\x1b[P_][^\x1b]*\x1b?\Z|\x1b[^P_][^\x1b]{0,63}\Z|\x1b\Z")
 _TICKS = os.sysconf("SC_CLK_TCK")
 
 
@@ -36,9 +38,17 @@ class Terminal:
         The words of the command.
     size
         Columns and lines.
+    answers
+        What it says to questions, beside what every terminal says.
     """
 
-    def __init__(self, command: Sequence[str], size: tuple[int, int] = (160, 48)) -> None:
+    def __init__(
+        self,
+        command: Sequence[str],
+        size: tuple[int, int] = (160, 48),
+        answers: Mapping[bytes, bytes] | None = None,
+    ) -> None:
+        self._answers = _ANSWERS | dict(answers or {})
         self.began = time.perf_counter()
         self.pid, self._handle = pty.fork()
         if self.pid == 0:
@@ -76,7 +86,7 @@ class Terminal:
             return b""
         self.bytes += len(data)
         self.screen.write(data)
-        for question, answer in _ANSWERS.items():
+        for question, answer in self._answers.items():
             if question in data:
                 os.write(self._handle, answer)
         return data
@@ -137,9 +147,13 @@ class Terminal:
 
 
 @contextlib.contextmanager
-def terminal(command: Sequence[str], size: tuple[int, int] = (160, 48)) -> Iterator[Terminal]:
+def terminal(
+    command: Sequence[str],
+    size: tuple[int, int] = (160, 48),
+    answers: Mapping[bytes, bytes] | None = None,
+) -> Iterator[Terminal]:
     """A command in a pty, ended at the end."""
-    opened = Terminal(command, size)
+    opened = Terminal(command, size, answers)
     try:
         yield opened
     finally:
@@ -162,9 +176,9 @@ class Screen:
     def write(self, data: bytes) -> None:
         """Take what a program sends."""
         text = self._rest + self._decode(data)
-        cut = text.rfind("\x1b")
-        whole = cut < 0 or _PIECE.fullmatch(text[cut:]) or len(text) - cut > 64
-        text, self._rest = (text, "") if whole else (text[:cut], text[cut:])
+        last = _UNFINISHED.search(text)
+        cut = last.start() if last and not _PIECE.fullmatch(last[0]) else len(text)
+        text, self._rest = text[:cut], text[cut:]
         for numbers, letter, plain in _PIECE.findall(text):
             if plain:
                 self._put(plain)

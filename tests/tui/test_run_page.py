@@ -425,8 +425,9 @@ def test_figures_are_drawn_and_newer_ones_appear(app_at: AppAt, root: Path) -> N
             page = await opened(pilot, path_of(root))
             await pilot.press("6")
             view = page.query_one(FigureView)
-            await wait_for(pilot, lambda: view._picture)
-            assert view._picture[0][0].ground == 0x006000
+            await wait_for(pilot, lambda: view._lines_drawn)
+            (segment,) = view._lines_drawn[0]
+            assert segment.style.bgcolor.get_truecolor() == (0, 0x60, 0)
             assert "losses, epoch 2" in text_of(pilot.app)
             Image.new("RGB", (70, 50)).save(figures / "losses-on_epoch_end-e005.png")
             (figures / "recon-on_epoch_end-e005.png").write_bytes(b"\x89PNG no")

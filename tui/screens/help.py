@@ -15,7 +15,6 @@ from textual.screen import ModalScreen
 from textual.widgets import Footer, Static
 
 from tui.page import Page
-from tui.sparing import SparingCompositor
 
 _OF_THE_FRAME = ("Screen", "App", "Widget")
 
@@ -35,7 +34,6 @@ class HelpPage(ModalScreen[None]):
 
     def __init__(self, page: Page, focused: DOMNode | None) -> None:
         super().__init__()
-        self._compositor = SparingCompositor()
         self._keys = list(sections(page, focused or page))
 
     def compose(self) -> ComposeResult:

@@ -1,16 +1,13 @@
-"""The figures that a run draws, as pictures made of characters."""
+"""The figures that a run draws, as pictures in the terminal."""
 
 from __future__ import annotations
 
-import functools
 import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, ClassVar
 
 from rich.cells import cell_len
-from rich.color import Color
 from rich.segment import Segment
-from rich.style import Style
 from textual import work
 from textual.binding import Binding, BindingType
 from textual.message import Message
@@ -19,14 +16,14 @@ from textual.strip import Strip
 from engine.errors import FactsError
 from engine.facts.text import plain
 from engine.tables.units import show_age
+from tui.figure_lines import kinds_of, lines_of
 from tui.figures import Figure, family_of, figures_of, name_of
-from tui.pictures import BLOCKS, HALVES, SHADES, Run, View, draw, load_picture
+from tui.pictures import View
+from tui.pixels import Picture
 from tui.watch import Watch, Watching
 from tui.widgets.painted import Painted, fit, strip_of
 
 if TYPE_CHECKING:
-    from PIL.Image import Image
-
     from tui.look import Look
 
 WAITING = "looking for figures …"
@@ -59,7 +56,7 @@ class FigureView(Watching, Painted, can_focus=True):
         Binding("l,shift+right", "pan(0.2,0)", "Right", show=False),
         Binding("k,up", "pan(0,-0.2)", "Up", show=False),
         Binding("j,down", "pan(0,0.2)", "Down", show=False),
-        Binding("b", "kind", "Blocks or halves", show=False),
+        Binding("b", "kind", "Drawn otherwise", show=False),
     ]
 
     class Listed(Message):
@@ -70,25 +67,29 @@ class FigureView(Watching, Painted, can_focus=True):
             self.path, self.figures, self.problem = path, tuple(figures), problem
 
     class Drawn(Message):
-        """A figure made of characters."""
+        """A figure as lines of the screen, and the picture in them if it is made of pixels."""
 
-        def __init__(self, asked: object, lines: list[list[Run]], problem: str) -> None:
+        def __init__(
+            self, asked: object, lines: Sequence[Strip], picture: Picture | None, problem: str
+        ) -> None:
             super().__init__()
-            self.asked, self.lines, self.problem = asked, lines, problem
+            self.asked, self.lines, self.picture, self.problem = asked, lines, picture, problem
 
     class Changed(Message):
         """The note about the figures has changed."""
 
     def __init__(self, path: str, look: Look, *, id: str | None = None) -> None:
         super().__init__(id=id)
-        self._plain = look.ascii or not look.colour
-        self.kind = SHADES if self._plain else BLOCKS
+        self._graphics = look.graphics
+        self.kinds = kinds_of(look)
+        """How a figure may be drawn; the first of them is used until another is wanted."""
         self.figures: tuple[Figure, ...] = ()
         self.problem = self._damage = ""
         self.at = 0
         """The one that is seen."""
         self.view = View()
-        self._picture: list[list[Run]] = []
+        self._lines_drawn: Sequence[Strip] = ()
+        self._picture: Picture | None = None
         self._asked: tuple[object, ...] = ()
         self.show_path(path)
 
@@ -97,7 +98,7 @@ class FigureView(Watching, Painted, can_focus=True):
         on = self._watch is not None and self._watch.on
         self.stop()
         self.path, self.at, self.view = path, 0, View()
-        self.figures, self._picture, self._asked = (), [], ()
+        self.figures, self._lines_drawn, self._asked = (), (), ()
         self.problem, self._damage = WAITING, ""
         known: list[object] = []
 
@@ -118,7 +119,7 @@ class FigureView(Watching, Painted, can_focus=True):
     @property
     def is_settled(self) -> bool:
         """Whether the figure is drawn, if there is one."""
-        drawn = bool(self._picture or self._damage) if self.figures else True
+        drawn = bool(self._lines_drawn or self._damage) if self.figures else True
         return self.problem != WAITING and drawn
 
     def on_figure_view_listed(self, message: Listed) -> None:
@@ -144,9 +145,7 @@ class FigureView(Watching, Painted, can_focus=True):
         lines = [self._names(width)] if room < height else []
         if self._damage:
             return [*lines, strip_of((" " + self._damage, muted))]
-        wide = max((sum(len(run.text) for run in line) for line in self._picture), default=0)
-        margin = " " * ((width - wide) // 2)
-        return [*lines, *(self._strip(margin, line) for line in self._picture[:room])]
+        return [*lines, *(self._centred(line, width) for line in self._lines_drawn[:room])]
 
     def _names(self, width: int) -> Strip:
         """The figures, the one that is seen set off, and how old that is."""
@@ -169,13 +168,13 @@ class FigureView(Watching, Painted, can_focus=True):
         left = sum(cell_len(text) for text, _ in parts)
         return strip_of(*parts, (fit(when, max(0, width - left), right=True), muted))
 
-    def _strip(self, margin: str, line: list[Run]) -> Strip:
-        segments = [Segment(run.text, _style(run.colour, run.ground)) for run in line]
-        return Strip([Segment(margin, self.rich_style), *segments])
+    def _centred(self, line: Strip, width: int) -> Strip:
+        margin = " " * ((width - line.cell_length) // 2)
+        return Strip([Segment(margin, self.rich_style), *line])
 
     def _ask(self, width: int, height: int) -> None:
         """Have the picture made, if it is not the one that is there."""
-        asked = (self.figures[self.at], width, height, self.kind, self.view)
+        asked = (self.figures[self.at], width, height, self.kinds[0], self.view)
         if asked != self._asked:
             self._asked = asked
             self._make(*asked)
@@ -183,19 +182,37 @@ class FigureView(Watching, Painted, can_focus=True):
     @work(thread=True, exclusive=True, group="figure")
     def _make(self, figure: Figure, width: int, height: int, kind: str, view: View) -> None:
         asked = (figure, width, height, kind, view)
+        lines: Sequence[Strip] = ()
+        picture, problem = None, ""
         try:
-            image = _loaded(figure)
-            lines, problem = draw(image, width, height, kind, view), ""
+            lines, picture = lines_of(figure, width, height, kind, view, self._graphics)
         except FactsError as error:
-            lines, problem = [], plain(error.message)
-        self.post_message(self.Drawn(asked, lines, problem))
+            problem = plain(error.message)
+        self.post_message(self.Drawn(asked, lines, picture, problem))
 
     def on_figure_view_drawn(self, message: Drawn) -> None:
         """Show a picture, if it is still the one that is wanted."""
         message.stop()
-        if message.asked == self._asked:
-            self._picture, self._damage = message.lines, message.problem
-            self.repaint()
+        if message.asked != self._asked:
+            return
+        before, self._picture = self._picture, message.picture
+        if message.picture:
+            self._send(message.picture.begin)
+        self._lines_drawn, self._damage = message.lines, message.problem
+        self.repaint()
+        if before:
+            self.call_after_refresh(self._send, before.end)
+
+    def on_unmount(self) -> None:
+        """Have the terminal forget the picture."""
+        if self._picture:
+            self._send(self._picture.end)
+
+    def _send(self, pixels: str) -> None:
+        """Send what belongs to no cell."""
+        driver = self.app._driver
+        if driver is not None and pixels:
+            driver.write(pixels)
 
     def note(self) -> str:
         """What there is, in a few words."""
@@ -209,7 +226,7 @@ class FigureView(Watching, Painted, can_focus=True):
         """Show another figure."""
         if self.figures:
             self.at = (self.at + figures) % len(self.figures)
-            self.view, self._picture, self._damage = View(), [], ""
+            self.view, self._lines_drawn, self._damage = View(), (), ""
             self.repaint()
 
     def action_zoom(self, factor: float) -> None:
@@ -228,22 +245,6 @@ class FigureView(Watching, Painted, can_focus=True):
         self.repaint()
 
     def action_kind(self) -> None:
-        """Draw with blocks of four pixels, or of two, which more fonts know."""
-        if not self._plain:
-            self.kind = HALVES if self.kind == BLOCKS else BLOCKS
-            self.repaint()
-
-
-@functools.lru_cache(maxsize=4)
-def _loaded(figure: Figure) -> Image:
-    """The picture in a file, kept while it is turned to and zoomed; a newer file is another."""
-    return load_picture(figure.path)
-
-
-@functools.lru_cache(maxsize=8192)
-def _style(colour: int, ground: int) -> Style:
-    if colour < 0:
-        return Style()
-    triplets = ((code >> 16, code >> 8 & 255, code & 255) for code in (colour, ground))
-    over, under = (Color.from_rgb(*triplet) for triplet in triplets)
-    return Style(color=over, bgcolor=under)
+        """Draw in another way: pixels, four in a character, or two, which more fonts know."""
+        self.kinds = (*self.kinds[1:], self.kinds[0])
+        self.repaint()
