@@ -81,6 +81,10 @@ def _open(args: argparse.Namespace) -> int:
         from tui.graphics import NO_GRAPHICS, Answer
 
         answer = question.answer() if question else Answer(NO_GRAPHICS)
+    if answer.late:
+        from tui.late_answers import expect_late_answers
+
+        expect_late_answers()
     graphics = answer.graphics
     if args.pictures in ("kitty", "sixel"):
         graphics = graphics._replace(kind=args.pictures)

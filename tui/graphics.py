@@ -19,7 +19,7 @@ from typing import Literal, NamedTuple
 Kind = Literal["", "kitty", "sixel"]
 
 PATIENCE_S = 1.5
-"""How long an answer may take. What comes later would be taken for keys."""
+"""How long the app waits for an answer before it starts."""
 
 _NAME, _CELL, _CLASS = "\x1b[>q", "\x1b[16t", "\x1b[c"
 _QUESTION = _NAME + _CELL + _CLASS  # every terminal answers the last one
@@ -50,6 +50,8 @@ class Answer(NamedTuple):
     graphics: Graphics
     typed: str = ""
     """Keys that were pressed meanwhile."""
+    late: bool = False
+    """Whether it has not said all yet."""
 
 
 def understood(text: str, cell: tuple[int, int] | None = None) -> Answer:
@@ -70,9 +72,15 @@ def understood(text: str, cell: tuple[int, int] | None = None) -> Answer:
         kind = "kitty"
     elif cell is not None and classed and _DRAWS_SIXEL in classed[1].split(";"):
         kind = "sixel"
+    graphics = Graphics(kind, cell or NO_GRAPHICS.cell)
+    return Answer(graphics, without_answers(text), late=classed is None)
+
+
+def without_answers(text: str) -> str:
+    """The keys in what came."""
     for pattern in (_NAMED, _SIZED, _CLASSED):
         text = pattern.sub("", text)
-    return Answer(Graphics(kind, cell or NO_GRAPHICS.cell), text)
+    return text
 
 
 def _places_by_characters(name: str) -> bool:
