@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import re
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -99,16 +100,45 @@ def _each_value(override: Override) -> list[Override]:
 def _fitting(
     overrides: Sequence[Override], contexts: Sequence[list[str]]
 ) -> tuple[list[Override], list[str]]:
-    """The overrides that compose, each alone, on one of the contexts; a sentence for the others."""
-    fitting, problems = [], []
+    """The overrides that compose on one of the contexts; a sentence for each of the others.
+
+    Composing takes long, so they are tried together first, and alone only where that fails.
+    """
+    refused: dict[int, str] = {}
+    for together in _rounds(overrides):
+        if not _any_fits(together, contexts):
+            refused |= _refused(together, contexts)
+    fitting = [override for override in overrides if id(override) not in refused]
+    return fitting, list(refused.values())
+
+
+def _rounds(overrides: Sequence[Override]) -> list[list[Override]]:
+    """The overrides in lists that name no key twice: of each key the first value, then the next."""
+    rounds: list[list[Override]] = []
+    seen: Counter[str] = Counter()
+    for override in overrides:
+        if seen[override.key_or_group] == len(rounds):
+            rounds.append([])
+        rounds[seen[override.key_or_group]].append(override)
+        seen[override.key_or_group] += 1
+    return rounds
+
+
+def _any_fits(overrides: Sequence[Override], contexts: Sequence[list[str]]) -> bool:
+    """Whether all of the overrides compose together, on any of the contexts."""
+    words = [_text(override) for override in overrides]
+    return any(isinstance(_compose([*context, *words]), DictConfig) for context in contexts)
+
+
+def _refused(overrides: Sequence[Override], contexts: Sequence[list[str]]) -> dict[int, str]:
+    """A sentence for each override that alone composes on none of the contexts, by its identity."""
+    sentences = {}
     for override in overrides:
         results = [_compose([*context, _text(override)]) for context in contexts]
         errors = [result for result in results if isinstance(result, Exception)]
-        if len(errors) < len(contexts):
-            fitting.append(override)
-        else:
-            problems.append(_explain(override, errors[0], contexts[0]))
-    return fitting, problems
+        if len(errors) == len(contexts):
+            sentences[id(override)] = _explain(override, errors[0], contexts[0])
+    return sentences
 
 
 def _compose(overrides: Sequence[str]) -> DictConfig | Exception:
