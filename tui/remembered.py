@@ -40,7 +40,8 @@ class Remembered:
         folder = state_folder() if folder is None else folder
         self.path = folder / name if folder else None
         self._choices = self._read()
-        self._written = json.dumps(self._choices)
+        self._known = {name: json.dumps(value) for name, value in self._choices.items()}
+        """What was read or written last, as text."""
 
     def texts(self, name: str) -> list[str]:
         """A choice that is a list of texts; empty where there is none."""
@@ -69,16 +70,21 @@ class Remembered:
         self._choices[name] = value
 
     def save(self) -> None:
-        """Write the choices if they changed; where that cannot be done they are forgotten."""
-        text = json.dumps(self._choices)
-        if self.path is None or text == self._written:
+        """Write the choices that changed; where that cannot be done they are forgotten.
+
+        What another window on the same root has written meanwhile stays.
+        """
+        texts = {name: json.dumps(value) for name, value in self._choices.items()}
+        changed = {name: text for name, text in texts.items() if text != self._known.get(name)}
+        if self.path is None or not changed:
             return
-        record = {"format": FORMAT, "root": self.root, "choices": self._choices}
+        choices = self._read() | {name: self._choices[name] for name in changed}
+        record = {"format": FORMAT, "root": self.root, "choices": choices}
         line = json.dumps(record, indent=1).encode()
         with contextlib.suppress(OSError, FactsError):
             self.path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
             replace_file(self.path, lambda handle: handle.write(line))
-            self._written = text
+            self._known |= changed
 
     def _read(self) -> dict[str, Any]:
         if self.path is None:

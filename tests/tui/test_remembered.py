@@ -46,6 +46,20 @@ def test_another_root_has_choices_of_its_own(tmp_path: Path) -> None:
     assert one.path != other.path
 
 
+def test_two_windows_on_a_root_keep_what_each_has_changed(tmp_path: Path) -> None:
+    one, other = Remembered("/some/root", tmp_path), Remembered("/some/root", tmp_path)
+    one.keep("filter", "vq")
+    one.keep("marks", ["a"])
+    one.save()
+    other.keep("smooth", 2)
+    other.save()
+    one.keep("marks", ["a", "b"])
+    one.save()
+    last = Remembered("/some/root", tmp_path)
+    assert (last.text("filter"), last.texts("marks")) == ("vq", ["a", "b"])
+    assert last.number("smooth") == 2
+
+
 @pytest.mark.parametrize(
     "content", [b"", b"{", b"[]", b'{"format": 99}', b"\xff\xfe", b'{"choices": {"filter": "x"}}']
 )

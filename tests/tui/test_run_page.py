@@ -390,7 +390,7 @@ def test_the_log_is_followed_searched_and_its_colours_resolved(app_at: AppAt, ro
                 file.write("10%\r20%\r30%")
             await wait_for(pilot, lambda: "30%" in text_of(pilot.app))
             assert "20%" not in text_of(pilot.app)
-            await pilot.press("slash", *"line 42", "enter")
+            await pilot.press("slash", *"Line   42", "enter")
             assert "line 42" in text_of(pilot.app)
             assert not view.follow
             await pilot.press("escape", "G")

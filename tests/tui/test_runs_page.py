@@ -174,11 +174,14 @@ def test_a_click_on_a_title_sorts(app_at: AppAt, root: Path) -> None:
     run(test())
 
 
-def test_runs_are_grouped_by_keys_and_groups_are_closed(app_at: AppAt, root: Path) -> None:
+@pytest.mark.parametrize("keys", ["g l r space enter", "g l r enter"])
+def test_runs_are_grouped_by_keys_and_groups_are_closed(
+    app_at: AppAt, root: Path, keys: str
+) -> None:
     async def test() -> None:
         async with app_at(root) as pilot:
             await wait_for(pilot, lambda: len(ids(pilot)) == 6)
-            await pilot.press("g", "l", "r", "space", "enter")
+            await pilot.press(*keys.split())
             await wait_for(pilot, lambda: len(ids(pilot)) == 9)
             await pilot.press("home", "left")
             await wait_for(pilot, lambda: len(ids(pilot)) == 7)

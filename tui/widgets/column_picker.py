@@ -105,6 +105,8 @@ class KeyPicker(ModalScreen[tuple[str, ...] | None]):
         self._all += [choice for choice in choices if choice.name not in picked]
         self._picked = list(picked)
         self._seen: list[Choice] = []
+        self._sought = False
+        """Whether a name is typed for which nothing has been picked yet."""
 
     def compose(self) -> ComposeResult:
         """Title, line, list, and how it is used."""
@@ -131,6 +133,7 @@ class KeyPicker(ModalScreen[tuple[str, ...] | None]):
     @on(Input.Changed)
     def _narrow(self, event: Input.Changed) -> None:
         event.stop()
+        self._sought = bool(event.value.strip())
         self._list(event.value)
 
     @on(OptionList.OptionSelected)
@@ -157,6 +160,7 @@ class KeyPicker(ModalScreen[tuple[str, ...] | None]):
             self._picked.remove(choice.name)
         else:
             self._picked.append(choice.name)
+        self._sought = False
         place = self.query_one(OptionList).highlighted
         self._list(self._typed)
         self.query_one(OptionList).highlighted = place
@@ -177,10 +181,13 @@ class KeyPicker(ModalScreen[tuple[str, ...] | None]):
             self._list(self._typed, choice.name)
 
     def action_submit(self) -> None:
-        """Answer with what is picked, or with the names that were typed."""
+        """Answer with what is picked, and sought at last, or with the names that were typed."""
         if self._several:
             typed = [name.strip() for name in self._typed.split(",") if name.strip()]
             by_name = "," in self._typed or (self._typed[:1] in ("+", "-") and bool(typed))
+            found = self._current
+            if self._sought and not by_name and found and found.name not in self._picked:
+                self._picked.append(found.name)
             self.dismiss(tuple(typed if by_name else self._picked))
         elif self._current is not None:
             self.dismiss((self._current.name,))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from functools import lru_cache
 from typing import ClassVar
 
 from rich.style import Style
@@ -81,7 +83,7 @@ class Listing(ScrollView, can_focus=True):
 
     def found(self, number: int) -> bool:
         """Whether a line holds what is looked for."""
-        return self.searched.casefold() in self.line(number).plain.casefold()
+        return bool(pattern_of(self.searched).search(self.line(number).plain))
 
     def search(self, text: str) -> None:
         """Look for a text; for nothing with an empty one."""
@@ -130,7 +132,7 @@ class Listing(ScrollView, can_focus=True):
         text = self.line(number)
         text.stylize_before(text.style)  # which is left out where no part has a style
         if self.searched:
-            text.highlight_regex(_literally(self.searched), self.style_of("hit"))
+            text.highlight_regex(pattern_of(self.searched), self.style_of("hit"))
         if self.HAS_CURSOR and number == self.cursor:
             marked = self.get_component_rich_style("listing--cursor", partial=False)
             style = style + Style(bgcolor=marked.bgcolor)
@@ -216,7 +218,7 @@ class Listing(ScrollView, can_focus=True):
     """The line that was last gone to."""
 
 
-def _literally(text: str) -> str:
-    import re
-
-    return f"(?i){re.escape(text)}"
+@lru_cache(maxsize=8)
+def pattern_of(text: str) -> re.Pattern[str]:
+    """What finds a text in upper or lower case, with as many blanks between its words as it has."""
+    return re.compile(r"\s+".join(map(re.escape, text.split())), re.IGNORECASE)

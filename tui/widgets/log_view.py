@@ -18,7 +18,7 @@ from engine.tables.units import show_size
 from tui.log_reader import LogNews, LogReader
 from tui.log_text import readable
 from tui.watch import Watch, Watching
-from tui.widgets.listing import Listing
+from tui.widgets.listing import Listing, pattern_of
 
 WAITING = "reading …"
 """What is said before anything is known."""
@@ -161,9 +161,9 @@ class LogView(Watching, Listing):
     def found(self, number: int) -> bool:
         """Whether a line holds what is looked for."""
         raw = self._kept[number] if number < len(self._kept) else self._open
-        wanted = self.searched.casefold()
         # A raw line holds more than is seen: most are told apart without making them readable.
-        return ("\x1b" in raw or wanted in raw.casefold()) and super().found(number)
+        may_have = "\x1b" in raw or pattern_of(self.searched).search(raw)
+        return bool(may_have) and super().found(number)
 
     def note(self) -> str:
         """What there is, in a few words."""
