@@ -17,7 +17,7 @@ from engine.errors import ConfigError
 
 if TYPE_CHECKING:
     from tui.app import Settings
-    from tui.graphics import Graphics, Question
+    from tui.terminal.graphics import Graphics, Question
 
 _DETAILS = """\
 In the app: ? shows every key of a screen, ctrl+p what can be done, Esc goes one layer out.
@@ -78,11 +78,11 @@ def _open(args: argparse.Namespace) -> int:
     with _question(args) as question:
         run = _run(args)
         from tui.app import ThesisApp
-        from tui.graphics import NO_GRAPHICS, Answer
+        from tui.terminal.graphics import NO_GRAPHICS, Answer
 
         answer = question.answer() if question else Answer(NO_GRAPHICS)
     if answer.late:
-        from tui.late_answers import expect_late_answers
+        from tui.terminal.late_answers import expect_late_answers
 
         expect_late_answers()
     graphics = answer.graphics
@@ -100,7 +100,7 @@ def _open(args: argparse.Namespace) -> int:
 
 def _question(args: argparse.Namespace) -> contextlib.AbstractContextManager[Question | None]:
     """Asks the terminal whether it draws pixels, unless nobody wants to know."""
-    from tui.graphics import Question, answers_questions
+    from tui.terminal.graphics import Question, answers_questions
 
     wanted = args.screenshot is None and args.pictures != "characters"
     if wanted and answers_questions(os.environ.get("TERM", "")):

@@ -21,7 +21,7 @@ from engine.facts.state import UNDER_WAY
 from engine.library.index import Index
 from engine.library.summary import RunSummary
 from tui.messages import CurvesGrown, FeedFailed, RunsListed
-from tui.sparks import NO_SPARK, Spark
+from tui.table.sparks import NO_SPARK, Spark
 
 Post = Callable[[Message], object]
 

@@ -6,7 +6,7 @@ import zlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from tui.graphics import NO_GRAPHICS, Graphics
+from tui.terminal.graphics import NO_GRAPHICS, Graphics
 
 BARS = "▁▂▃▄▅▆▇█"
 

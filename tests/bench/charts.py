@@ -13,13 +13,13 @@ from dataclasses import replace
 
 import numpy as np
 
-from tui.axes import exact, kept
-from tui.cells import Inks
+from tui.charts.axes import exact, kept
+from tui.charts.cells import Inks
+from tui.charts.picture import Plot, picture, plot_height
+from tui.charts.title import Tones
+from tui.charts.view import Strokes, View, x_limits, y_limits
 from tui.look import PALETTE, Look
 from tui.series import Line
-from tui.widgets.chart_picture import Plot, picture, plot_height
-from tui.widgets.chart_title import Tones
-from tui.widgets.chart_view import Strokes, View, x_limits, y_limits
 
 ROUNDS = 15
 TONES = Tones("#121212", "#e0e0e0", "#ffa62b")

@@ -13,11 +13,11 @@ from textual.app import App, ComposeResult
 from textual.pilot import Pilot
 
 from engine.facts.series import Restart
+from tui.charts.chart import Chart
+from tui.charts.grid import ChartGrid
 from tui.look import Look
 from tui.remembered import Remembered
 from tui.series import Line
-from tui.widgets.chart import Chart
-from tui.widgets.chart_grid import ChartGrid
 
 SIZES = [(60, 16), (120, 40), (200, 60)]
 RED, BLUE = "#D55E00", "#0072B2"

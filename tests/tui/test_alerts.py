@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from engine.facts.series import Series
 from engine.library.summary import RunSummary
-from tui.alerts import LEVELS, Alert, alerts
+from tui.run.alerts import LEVELS, Alert, alerts
 
 NOW = 1_000_000.0
 

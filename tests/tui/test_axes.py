@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tui.axes import Axis, even, even_ticks, exact, grown, kept, rounded, spread, ticks
-from tui.tick_labels import labels, span
+from tui.charts.axes import Axis, even, even_ticks, exact, grown, kept, rounded, spread, ticks
+from tui.charts.tick_labels import labels, span
 
 ANY = st.floats(allow_nan=False, allow_infinity=False)
 

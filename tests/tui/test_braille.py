@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tui.axes import Axis, exact, kept
-from tui.braille import cells, mask, spans
+from tui.charts.axes import Axis, exact, kept
+from tui.charts.braille import cells, mask, spans
 from tui.series import Curve, curve_of
 
 COLUMNS, ROWS = 40, 24

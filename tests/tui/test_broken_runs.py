@@ -15,11 +15,11 @@ from textual.pilot import Pilot
 from tests.bench.tree import make_run
 from tests.engine.test_fuzz import make, run_directories
 from tests.tui.conftest import AppAt, run, text_of, wait_for
+from tui.run.tabs import TABS
 from tui.screens.compare import TABS as PARTS
 from tui.screens.compare import ComparePage
 from tui.screens.run import RunPage
 from tui.screens.runs import RunsPage
-from tui.widgets.run_tabs import TABS
 
 Files = dict[str, tuple[str, bytes]]
 

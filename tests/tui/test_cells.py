@@ -12,8 +12,8 @@ from rich.segment import Segment
 from rich.style import Style
 from textual.strip import Strip
 
-from tui.cells import Cells, Inks
-from tui.sparing import SparingUpdate
+from tui.charts.cells import Cells, Inks
+from tui.terminal.sparing import SparingUpdate
 
 INKS = Inks("#000000")
 RED, BLUE = INKS.of("#ff0000"), INKS.of("#0000ff", bold=True)

@@ -10,10 +10,10 @@ from textual.geometry import Region
 
 from tests.tui.charted import BLUE, SIZES, Shown, falling, line, panels, run, seen
 from tests.tui.conftest import lines_of, text_of
+from tui.charts.chart import Chart
+from tui.charts.title import shown_value
+from tui.charts.view import View
 from tui.look import Look
-from tui.widgets.chart import Chart
-from tui.widgets.chart_title import shown_value
-from tui.widgets.chart_view import View
 
 DOTS = range(0x2801, 0x2900)
 

@@ -10,12 +10,12 @@ import pytest
 
 from tests.tui.charted import RED, SIZES, Shown, falling, line, panels, run, seen
 from tests.tui.conftest import text_of
+from tui.charts.chart import Chart
+from tui.charts.grid import ChartGrid
+from tui.charts.layout import LEAST_HEIGHT, LEAST_WIDTH, layout, shares
+from tui.charts.state import Charts
+from tui.charts.view import Strokes, View
 from tui.series import Line, smooth
-from tui.widgets.chart import Chart
-from tui.widgets.chart_grid import ChartGrid
-from tui.widgets.chart_layout import LEAST_HEIGHT, LEAST_WIDTH, layout, shares
-from tui.widgets.chart_state import Charts
-from tui.widgets.chart_view import Strokes, View
 
 
 @pytest.mark.parametrize(("size", "n_shown"), [((60, 16), 1), ((120, 40), 6), ((200, 60), 6)])

@@ -14,11 +14,11 @@ import pytest
 from tests.bench.tree import make_run
 from tests.tui import compared
 from tests.tui.conftest import lines_of, text_of, wait_for
+from tui.compare.curves_pane import RunCharts
+from tui.compare.legend import RunLegend
+from tui.compare.winners_table import WinnersTable
 from tui.look import Look
 from tui.screens.compare import ComparePage
-from tui.widgets.curves_pane import RunCharts
-from tui.widgets.run_legend import RunLegend
-from tui.widgets.winners_table import WinnersTable
 
 SIZES = [(20, 5), (60, 16), (120, 40), (300, 100)]
 

@@ -15,9 +15,9 @@ from textual.widgets import Input
 from engine.tables.measures import has_best
 from tests.tui import compared
 from tests.tui.conftest import check_snapshot, lines_of, text_of, wait_for
-from tui.widgets.difference_table import DifferenceTable
-from tui.widgets.scatter import Scatter
-from tui.widgets.winners_table import WinnersTable
+from tui.compare.difference_table import DifferenceTable
+from tui.compare.scatter import Scatter
+from tui.compare.winners_table import WinnersTable
 
 Opened = Callable[..., Any]
 

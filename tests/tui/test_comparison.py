@@ -10,7 +10,7 @@ from rich.cells import cell_len
 from engine.library.summary import RunSummary
 from engine.tables.cells import Spread
 from tests.tui.compared import compared
-from tui.comparison import (
+from tui.compare.comparison import (
     SIGNS,
     Comparison,
     best_epoch_of,
@@ -26,7 +26,7 @@ from tui.comparison import (
     results_of,
     winners,
 )
-from tui.short_names import names_of
+from tui.compare.short_names import names_of
 
 BLUE, RED = "#0000ff", "#ff0000"
 

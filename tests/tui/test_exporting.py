@@ -17,10 +17,10 @@ from hypothesis import strategies as st
 from engine.errors import ConfigError, FactsError
 from engine.library.summary import RunSummary
 from tests.tui.compared import compared
-from tui import svg
-from tui.comparison import entries_of
-from tui.drawings import points_picture, points_records
-from tui.exporting import (
+from tui.charts import svg
+from tui.compare.comparison import entries_of
+from tui.compare.drawings import points_picture, points_records
+from tui.compare.exporting import (
     as_csv,
     as_json,
     diff_command,
@@ -32,7 +32,7 @@ from tui.exporting import (
     write_new,
     write_over,
 )
-from tui.points import points_of
+from tui.compare.points import points_of
 
 SVG = "{http://www.w3.org/2000/svg}"
 TEXT = st.text(max_size=20)

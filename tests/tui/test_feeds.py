@@ -15,7 +15,7 @@ from tests.bench.tree import BEGUN, config_of, events_of, line_of, make_run, mak
 from tui import feeds
 from tui.feeds import CurvesFeed, Feed, LibraryFeed, SparksFeed
 from tui.messages import CurvesGrown, FeedFailed, RunsListed
-from tui.sparks import smoothed
+from tui.table.sparks import smoothed
 
 NOW = BEGUN.timestamp() + 1e7
 

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tui.log_reader import LogReader
-from tui.log_text import readable, resolved
+from tui.run.log_reader import LogReader
+from tui.run.log_text import readable, resolved
 
 
 @pytest.mark.parametrize(

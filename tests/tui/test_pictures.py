@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from PIL import Image, ImageDraw
 
 from engine.errors import FactsError
-from tui.pictures import (
+from tui.terminal.pictures import (
     BLOCKS,
     HALVES,
     KINDS,

@@ -23,11 +23,11 @@ from textual.events import Key
 
 from tests.bench.terminal import terminal
 from tests.bench.tree import make_tree
-from tui.graphics import Graphics, Question, answers_questions, understood
-from tui.late_answers import PatientParser
-from tui.pictures import View, part_of
-from tui.pixels import Picture, cells_of, is_picture, picture_of, sent_for
-from tui.sixel import sixels
+from tui.terminal.graphics import Graphics, Question, answers_questions, understood
+from tui.terminal.late_answers import PatientParser
+from tui.terminal.pictures import View, part_of
+from tui.terminal.pixels import Picture, cells_of, is_picture, picture_of, sent_for
+from tui.terminal.sixel import sixels
 
 ROOT = Path(__file__).parents[2]
 

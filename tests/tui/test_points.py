@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from engine.library.summary import RunSummary
 from tests.tui.compared import compared
-from tui.comparison import Comparison, entries_of
-from tui.points import points_of, rank_correlation, x_choices, y_choices
+from tui.compare.comparison import Comparison, entries_of
+from tui.compare.points import points_of, rank_correlation, x_choices, y_choices
 
 NUMBERS = st.floats(-1e6, 1e6)
 PAIRS = st.lists(st.tuples(NUMBERS, NUMBERS), min_size=2, max_size=40)

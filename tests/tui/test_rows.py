@@ -13,13 +13,13 @@ from hypothesis import strategies as st
 from engine.errors import ConfigError
 from engine.library.summary import Number, RunSummary
 from engine.tables.keys import Key
-from tui.columns import Spec, fit, gutter
-from tui.keys import MEAN, SEEN, SMOOTH, Words
 from tui.look import Look
-from tui.row_cells import Scene, cell, common_beginning, cut, value
-from tui.rows import Arranged, Arranger, View
-from tui.sparks import smoothed, sparkline, thinned
-from tui.tree import Row
+from tui.table.columns import Spec, fit, gutter
+from tui.table.keys import MEAN, SEEN, SMOOTH, Words
+from tui.table.row_cells import Scene, cell, common_beginning, cut, value
+from tui.table.rows import Arranged, Arranger, View
+from tui.table.sparks import smoothed, sparkline, thinned
+from tui.table.tree import Row
 
 NOW = 1_800_000_000.0
 
@@ -241,7 +241,7 @@ def test_columns_never_need_more_room_than_there_is(contents: list[int], room: i
 def test_a_narrow_table_keeps_state_name_progress_and_loss() -> None:
     result = arranged(View())
     specs = {"state": 10, "name": 30, "encoder": 3, "progress": 5, "val_loss": 6, "seen": 4}
-    from tui.columns import rank
+    from tui.table.columns import rank
 
     listed = [
         Spec(name, name, width, name == "val_loss", rank(name, result.telling, ()), width)
@@ -303,7 +303,7 @@ def test_a_sparkline_shows_a_rise_at_the_end_and_leaves_gaps() -> None:
 def test_a_cell_is_exactly_as_wide_as_its_column(run: RunSummary, width: int, name: str) -> None:
     from rich.cells import cell_len
 
-    from tui.columns import Column
+    from tui.table.columns import Column
 
     key = key_of(name)
     column = Column(0, name, name, 0, width, name in ("lr", "val_loss"), min(width, 5))

@@ -17,14 +17,14 @@ from engine.facts.labels import read_labels
 from engine.facts.run_dir import RunDir
 from tests.bench.tree import make_run
 from tests.tui.conftest import AppAt, check_snapshot, run, text_of, wait_for
+from tui.charts.grid import ChartGrid
+from tui.run.alerts_view import AlertsView
+from tui.run.config_view import ConfigView
+from tui.run.figure_view import FigureView
+from tui.run.files_view import FilesView
+from tui.run.log_view import LogView
+from tui.run.tabs import TABS
 from tui.screens.run import RunPage
-from tui.widgets.alerts_view import AlertsView
-from tui.widgets.chart_grid import ChartGrid
-from tui.widgets.config_view import ConfigView
-from tui.widgets.figure_view import FigureView
-from tui.widgets.files_view import FilesView
-from tui.widgets.log_view import LogView
-from tui.widgets.run_tabs import TABS
 
 SIZES = [(60, 16), (120, 40), (200, 60)]
 NAME = "run_20250105-093000_ae"

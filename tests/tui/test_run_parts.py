@@ -15,16 +15,16 @@ from textual.binding import Binding, BindingType
 from engine.errors import FactsError
 from engine.library.summary import Number, RunSummary
 from tests.tui.conftest import lines_of, run, text_of, wait_for
-from tui.figures import family_of, figures_of, name_of
 from tui.look import Look
-from tui.panels import panels_of
-from tui.run_words import why_no_curves
-from tui.saved_config import saved_config
+from tui.run.config_view import entries_of
+from tui.run.figures import family_of, figures_of, name_of
+from tui.run.files_view import MOST_FILES, list_files
+from tui.run.head import RunHead
+from tui.run.panels import panels_of
+from tui.run.saved_config import saved_config
+from tui.run.words import why_no_curves
 from tui.watch import Watch
-from tui.widgets.config_view import entries_of
-from tui.widgets.files_view import MOST_FILES, list_files
 from tui.widgets.key_line import KeyLine
-from tui.widgets.run_head import RunHead
 
 ROOT_SEES_ALL = hasattr(os, "geteuid") and os.geteuid() == 0
 

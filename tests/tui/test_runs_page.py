@@ -14,9 +14,9 @@ from engine.facts.run_dir import RunDir
 from tests.bench.tree import make_run, make_tree
 from tests.tui.conftest import AppAt, lines_of, run, text_of, wait_for
 from tui.remembered import Remembered
-from tui.rows import Arranger
 from tui.screens import shown_runs
 from tui.screens.runs import RunsPage
+from tui.table.rows import Arranger
 
 
 def page_of(pilot: Pilot[int]) -> RunsPage:

@@ -11,11 +11,11 @@ from textual.pilot import Pilot
 
 from tests.tui.assorted import make_assorted
 from tests.tui.conftest import AppAt, lines_of, run, text_of, wait_for
+from tui.run.tabs import TABS
 from tui.screens.compare import TABS as PARTS
 from tui.screens.compare import ComparePage
 from tui.screens.run import RunPage
 from tui.screens.runs import RunsPage
-from tui.widgets.run_tabs import TABS
 
 SMALLEST, LARGEST, USEFUL = (20, 5), (300, 100), (60, 16)
 LISTS = ("up", "down", "pageup", "pagedown", "home", "end", "left", "right")

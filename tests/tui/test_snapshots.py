@@ -18,8 +18,8 @@ import tui.app
 import tui.look
 from tests.tui.assorted import NOW, make_assorted
 from tests.tui.conftest import AppAt, check_snapshot, run, text_of, wait_for
+from tui.compare.curves_pane import RunCharts
 from tui.feeds import LibraryFeed
-from tui.widgets.curves_pane import RunCharts
 
 N_DRAWN = 6
 """Curves of a comparison, once the seeds are folded; ten before."""

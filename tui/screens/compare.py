@@ -14,19 +14,19 @@ from textual.widgets import Static
 
 from engine.facts.text import plain
 from engine.library.summary import RunSummary
-from tui.comparison import Entry, entries_of, headline, paths_with_colour, remarks
-from tui.export_dialog import export
+from tui.compare.comparison import Entry, entries_of, headline, paths_with_colour, remarks
+from tui.compare.curves_pane import CurvesPane
+from tui.compare.export_dialog import export
+from tui.compare.legend import RunLegend
+from tui.compare.pane import Pane, Scene
+from tui.compare.scatter import Scatter
+from tui.compare.scatter_pane import ScatterPane
+from tui.compare.tables_pane import DifferencesPane, ValuesPane
 from tui.look import Colours
 from tui.page import Page
-from tui.widgets.curves_pane import CurvesPane
 from tui.widgets.key_line import KeyLine
-from tui.widgets.pane import Pane, Scene
-from tui.widgets.run_legend import RunLegend
-from tui.widgets.scatter import Scatter
-from tui.widgets.scatter_pane import ScatterPane
 from tui.widgets.sheet import Sheet
 from tui.widgets.tab_line import TabLine
-from tui.widgets.tables_pane import DifferencesPane, ValuesPane
 
 TABS = ("Curves", "Differences", "Values", "Scatter")
 CURVES, DIFFERENCES, VALUES, SCATTER = range(4)

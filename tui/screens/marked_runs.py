@@ -9,7 +9,7 @@ from textual.binding import Binding, BindingType
 
 from engine.library.summary import RunSummary
 from tui.screens.shown_runs import ShownRuns
-from tui.views import still_there
+from tui.table.views import still_there
 
 
 class MarkedRuns(ShownRuns):

@@ -17,21 +17,21 @@ from textual.widgets import ContentSwitcher, Static
 from engine.facts.series import Series
 from engine.facts.text import plain
 from engine.library.summary import RunSummary
-from tui.alerts import alerts
-from tui.panels import lines_of
-from tui.run_words import why_no_curves
+from tui.charts.grid import ChartGrid
+from tui.run.alerts import alerts
+from tui.run.alerts_view import AlertsView
+from tui.run.config_view import ConfigView
+from tui.run.figure_view import FigureView
+from tui.run.files_view import FilesView
+from tui.run.head import RunHead
+from tui.run.log_view import LogView
+from tui.run.numbers_view import NumbersView
+from tui.run.panels import lines_of
+from tui.run.tabs import TABS, RunTabs
+from tui.run.words import why_no_curves
 from tui.screens.one_run_actions import OneRunActions
-from tui.widgets.alerts_view import AlertsView
-from tui.widgets.chart_grid import ChartGrid
-from tui.widgets.config_view import ConfigView
-from tui.widgets.figure_view import FigureView
-from tui.widgets.files_view import FilesView
 from tui.widgets.key_line import KeyLine
 from tui.widgets.listing import Listing
-from tui.widgets.log_view import LogView
-from tui.widgets.numbers_view import NumbersView
-from tui.widgets.run_head import RunHead
-from tui.widgets.run_tabs import TABS, RunTabs
 from tui.widgets.search_line import SearchLine
 from tui.widgets.tab_line import TabLine
 

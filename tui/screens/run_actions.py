@@ -16,7 +16,7 @@ from engine.tables.commands import train_command
 from tui.dialogs import ConfirmDialog, TextDialog
 from tui.labelling import Change, apply, archiving, noting, shared_tags, stopping, tagging
 from tui.screens.marked_runs import MarkedRuns
-from tui.widgets.run_table import RunTable
+from tui.table.run_table import RunTable
 
 
 class RunActions(MarkedRuns):

@@ -10,13 +10,13 @@ from textual import on, work
 from textual.binding import Binding, BindingType
 
 from engine.library.summary import RunSummary
-from tui.keys import Words
-from tui.rows import Arranged
 from tui.screens.run_actions import RunActions
-from tui.views import choices, order_by, reversed_order
-from tui.widgets.column_picker import KeyPicker
-from tui.widgets.filter_bar import FilterBar
-from tui.widgets.run_table import RunTable
+from tui.table.column_picker import KeyPicker
+from tui.table.filter_bar import FilterBar
+from tui.table.keys import Words
+from tui.table.rows import Arranged
+from tui.table.run_table import RunTable
+from tui.table.views import choices, order_by, reversed_order
 
 
 class RunsPage(RunActions):

@@ -13,15 +13,15 @@ from textual.widgets import Static
 
 from engine.errors import ConfigError
 from engine.library.summary import RunSummary
-from tui.keys import best_of
 from tui.look import STATE_COLOURS
 from tui.page import Page
-from tui.rows import Arranged, Arranger, View
-from tui.summary_lines import head, info, notice
-from tui.views import SMOOTHED, forget, keep, recall
-from tui.widgets.filter_bar import FilterBar
+from tui.table.filter_bar import FilterBar
+from tui.table.keys import best_of
+from tui.table.rows import Arranged, Arranger, View
+from tui.table.run_table import RunTable
+from tui.table.summary_lines import head, info, notice
+from tui.table.views import SMOOTHED, forget, keep, recall
 from tui.widgets.key_line import KeyLine
-from tui.widgets.run_table import RunTable
 
 AT_ONCE = 200
 """So many runs are put in order between two key presses; more in a thread of their own."""

@@ -1,0 +1,1 @@
+"""The screens: what is seen at a time, and what its keys do."""
