@@ -22,6 +22,9 @@ class EngineError(Exception):
 
     exit_code = 1
 
+    told = False
+    """Whether the user has read it."""
+
     def __init__(self, message: str, hint: str = "") -> None:
         super().__init__(message)
         self.message = message

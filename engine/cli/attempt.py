@@ -11,7 +11,7 @@ import shutil
 import signal
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from types import FrameType, TracebackType
 from typing import TYPE_CHECKING, Any
 
@@ -37,7 +37,7 @@ def guarded(work: Callable[[], None], failures: list[Exception], debug: bool) ->
     debug
         Whether to show the traceback of an error.
     """
-    interrupt = _Interrupt()
+    interrupt = Interrupt()
     try:
         with console(), interrupt:
             work()
@@ -53,9 +53,14 @@ def guarded(work: Callable[[], None], failures: list[Exception], debug: bool) ->
         if interrupt.received is None:  # else it is what the signal left of an import
             failures.append(report(error, debug))
     finally:
-        _remove_scratch()
+        remove_scratch()
     if interrupt.received is not None:
         return 128 + interrupt.received
+    return exit_code_of(failures)
+
+
+def exit_code_of(failures: Iterable[Exception]) -> int:
+    """The exit code of a command in which these failed."""
     return max((getattr(error, "exit_code", 1) for error in failures), default=0)
 
 
@@ -166,7 +171,7 @@ def _discarded_if_unused(run_dir: RunDir) -> Iterator[None]:
         raise
 
 
-class _Interrupt:
+class Interrupt:
     """Lets signals unwind what has begun, as Ctrl-C does, until a training takes over.
 
     What it raises may be lost in an import that is under way; `received` is not.
@@ -177,6 +182,7 @@ class _Interrupt:
         self._before: dict[int, Any] = {}
 
     def __call__(self, signum: int, frame: FrameType | None) -> None:
+        """Receive a signal."""
         self.received = signum
         raise KeyboardInterrupt if signum == signal.SIGINT else Stopped(signum)
 
@@ -198,7 +204,7 @@ class _Interrupt:
             signal.signal(signum, handler)
 
 
-def _remove_scratch() -> None:
+def remove_scratch() -> None:
     """Remove the empty folders that Hydra made for a run that leaves nothing behind."""
     compose = sys.modules.get("engine.config.compose")
     if compose is not None:

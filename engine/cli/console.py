@@ -49,13 +49,15 @@ def _handler(handler: logging.Handler, level: int) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def console() -> Iterator[None]:
-    """Messages on standard output, as they are; Hydra's own handlers do not get them."""
+def console(prefix: str = "") -> Iterator[None]:
+    """Messages on standard output behind `prefix`; Hydra's own handlers do not get them."""
     log.propagate = False
     # A handler of Hydra's that cannot print, into `head` say, must not fill the screen with it.
     logging.raiseExceptions, before = False, logging.raiseExceptions
+    handler = _Stdout()
+    handler.setFormatter(logging.Formatter(f"{prefix}%(message)s"))
     try:
-        with _handler(_Stdout(), logging.INFO):
+        with _handler(handler, logging.INFO):
             yield
     finally:
         log.propagate = True
@@ -64,16 +66,39 @@ def console() -> Iterator[None]:
 
 @contextlib.contextmanager
 def log_file(path: Path) -> Iterator[None]:
-    """Messages with times, and the traceback of a failure, in a file."""
+    """Messages with times, and the traceback of a failure, in a file.
+
+    Where standard output is that file, as in the background, the console is silent meanwhile.
+    """
     handler = logging.FileHandler(path, encoding="utf-8")
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
-    with _handler(handler, logging.DEBUG):
+    with _silent_console(is_output(path, 1)), _handler(handler, logging.DEBUG):
         try:
             yield
         except Exception as error:
             log.debug("the training failed: %s", error, exc_info=True)
             error.add_note(f"{_IN_LOG}{path}")
             raise
+
+
+@contextlib.contextmanager
+def _silent_console(silent: bool) -> Iterator[None]:
+    consoles = [one for one in log.handlers if silent and isinstance(one, _Stdout)]
+    for one in consoles:
+        log.removeHandler(one)
+    try:
+        yield
+    finally:
+        for one in consoles:
+            log.addHandler(one)
+
+
+def is_output(path: str | os.PathLike[str], descriptor: int) -> bool:
+    """Whether standard output (1) or error (2) goes into this very file."""
+    try:
+        return os.path.samestat(os.stat(path), os.fstat(descriptor))
+    except OSError:
+        return False
 
 
 def framed(work: Callable[[], int | None], debug: bool = False) -> int:
@@ -137,17 +162,26 @@ def typed_in() -> str:
 
 
 def report(error: Exception, debug: bool) -> Exception:
-    """Tell the user what went wrong, on standard error; gives the error that was told."""
+    """Tell the user what went wrong, on standard error; gives the error that was told.
+
+    It is not told again where standard error is the log that has its traceback.
+    """
+    logs = [n[len(_IN_LOG) :] for n in getattr(error, "__notes__", []) if n.startswith(_IN_LOG)]
+    if getattr(error, "told", False) or any(is_output(path, 2) for path in logs):
+        return error
     if debug:
         traceback.print_exception(error)
-    if isinstance(error, EngineError):
-        text = str(error)
-    else:
-        notes = [note for note in getattr(error, "__notes__", []) if note.startswith(_IN_LOG)]
-        logs = "".join(f"; {note}" for note in notes)
-        text = f"unexpected {type(error).__name__}: {error}{logs}; --debug shows it here"
-    print(f"error: {plain(text, keep_lines=True)}", file=sys.stderr)
+    print(f"error: {plain(sentence(error), keep_lines=True)}", file=sys.stderr)
     return error
+
+
+def sentence(error: Exception) -> str:
+    """What an error says to a human."""
+    if isinstance(error, EngineError):
+        return str(error)
+    notes = [note for note in getattr(error, "__notes__", []) if note.startswith(_IN_LOG)]
+    logs = "".join(f"; {note}" for note in notes)
+    return f"unexpected {type(error).__name__}: {error}{logs}; --debug shows it here"
 
 
 def exit_code(leave: SystemExit) -> int:

@@ -57,7 +57,7 @@ def _work(args: argparse.Namespace) -> int:
 
     def work() -> None:
         run_dir = RunDir(select_one(args.run, args.root))
-        resume(run_dir, overrides, [*args.trust, *_trusted()])
+        resume(run_dir, overrides, [*args.trust, *trusted_packages()])
 
     return guarded(work, [], args.debug)
 
@@ -87,7 +87,7 @@ def resume_words(words: Sequence[str]) -> None:
             f"{' '.join([*wanted, *flags])}: resume= takes one run, and no flags",
             "See engine resume --help.",
         )
-    resume(RunDir(select_one(wanted[0].removeprefix("resume="), None)), others, _trusted())
+    resume(RunDir(select_one(wanted[0].removeprefix("resume="), None)), others, trusted_packages())
 
 
 def resume(run_dir: RunDir, overrides: Sequence[str], trusted: Sequence[str]) -> None:
@@ -199,5 +199,6 @@ def _nothing_left(run_dir: RunDir, summary: RunSummary, cfg: Any) -> str | None:
     return None
 
 
-def _trusted() -> list[str]:
+def trusted_packages() -> list[str]:
+    """The packages that the environment says are trusted."""
     return [name for name in os.environ.get(TRUST_VARIABLE, "").split(",") if name]

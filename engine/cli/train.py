@@ -6,13 +6,23 @@ import contextlib
 import logging
 import os
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import engine
-from engine.cli.attempt import Loop, draw_seed, find_function, guarded, import_from_here, train_in
+from engine.cli.attempt import (
+    Loop,
+    draw_seed,
+    exit_code_of,
+    find_function,
+    guarded,
+    import_from_here,
+    train_in,
+)
 from engine.cli.console import report
+from engine.cli.launched import Placement, reason_of
+from engine.cli.sweep import ToldFailure, beside_others, relayed
 from engine.errors import ConfigError, Stopped
 from engine.facts.provenance import HYDRA_JOB_ID
 from engine.facts.run_dir import RunDir, unwritable_output
@@ -54,6 +64,10 @@ def main(argv: Sequence[str] | None = None, program: str = "thesis-train") -> in
     if words == ["--version"]:
         print(f"thesis-ml {engine.__version__}")
         return 0
+    if words[:1] == ["--launch"]:
+        from engine.cli.launched import run_launched
+
+        return run_launched(words[1:], debug)
     failures: list[Exception] = []
 
     def work() -> None:
@@ -65,7 +79,7 @@ def main(argv: Sequence[str] | None = None, program: str = "thesis-train") -> in
         from engine.config.command import run_command
 
         try:
-            run_command(program, words, _task(failures, debug), list(DISPATCH))
+            run_command(program, words, Task(failures, debug), list(DISPATCH))
         except OSError as error:
             # Hydra has no words of its own for a folder that it cannot make.
             if error.filename is None:
@@ -99,33 +113,78 @@ def find_loop(name: str) -> Loop:
     return find_function(name)
 
 
-def _task(failures: list[Exception], debug: bool) -> Callable[[Any], None]:
-    """What Hydra calls with each config: trains, and keeps a failure for the end of a sweep."""
+class Task:
+    """What Hydra calls with each config: trains, and keeps a failure for the end of a sweep.
 
-    def task(cfg: Any) -> None:
+    With several runs at once it is copied into processes of their own, where a failure is told
+    and then raised to the command, which needs its exit code.
+
+    Parameters
+    ----------
+    failures
+        Gets what went wrong in this process and was told.
+    """
+
+    def __init__(
+        self, failures: list[Exception], debug: bool, placement: Placement | None = None
+    ) -> None:
+        self.failures = failures
+        self._debug = debug
+        self._placement = placement or Placement()
+        self._is_copy = False
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        from engine.config.compose import register_resolvers
+
+        self.__dict__ |= state | {"failures": [], "_is_copy": True}
+        register_resolvers()  # Hydra composes the config in the other process, too
+
+    def __call__(self, cfg: Any) -> None:
+        """Train with one config."""
+        if not self._is_copy:
+            self._attempt(cfg)
+            return
+        from engine.config.command import run_number
+
+        with beside_others(run_number()):
+            self._attempt(cfg)
+        if self.failures:
+            raise ToldFailure(reason_of(self.failures[0]), exit_code_of(self.failures))
+
+    def _attempt(self, cfg: Any) -> None:
         try:
-            _train(cfg)
+            _train(cfg, self._placement)
         except (KeyboardInterrupt, Stopped):
             from engine.config.command import is_sweep
 
-            if is_sweep():
+            if is_sweep() and not self._is_copy:
                 log.info("the runs of this sweep that have not started yet are left out")
             raise
         except Exception as error:  # noqa: BLE001 - whatever a loop raises must not end a sweep
-            failures.append(report(error, debug))
-
-    return task
+            self.failures.append(report(error, self._debug))
 
 
-def _train(cfg: Any) -> None:
+def _train(cfg: Any, placement: Placement) -> None:
     """One training: checks first, then a directory of its own, then the loop."""
     from omegaconf import OmegaConf
 
-    from engine.config.command import check_values, has_fixed_directory, run_settings
+    from engine.config.command import (
+        check_values,
+        has_fixed_directory,
+        overrides_of_run,
+        run_settings,
+        sweep_stop,
+    )
 
     wanted, texts, job_number = run_settings()
+    stop = sweep_stop()
+    if stop is not None and stop.exists():
+        log.info("left out, as %s is there", stop)
+        _remove_empty(wanted)
+        return
     try:
         check_values(cfg)
+        placement.check(cfg)
         import_from_here()
         loop = find_loop(cfg.loop)
     except ConfigError:
@@ -133,18 +192,21 @@ def _train(cfg: Any) -> None:
         raise
     _make_paths_absolute(cfg)
     with _environment(HYDRA_JOB_ID, job_number):
+        by_itself = OmegaConf.select(cfg, "run.resume") == "auto" and placement.job is None
         if not cfg.logging.save_artifacts:
             draw_seed(cfg)
             loop(cfg)
-        elif OmegaConf.select(cfg, "run.resume") == "auto" and RunDir(wanted).facts.is_dir():
+        elif by_itself and RunDir(wanted).facts.is_dir():
             from engine.cli.resume import resume_by_itself
 
             resume_by_itself(RunDir(wanted), cfg, loop, texts)
         else:
             draw_seed(cfg)
-            if OmegaConf.select(cfg, "run.resume") == "auto" and not has_fixed_directory():
+            if by_itself and not has_fixed_directory():
                 log.warning("run.resume=auto finds its run again with a fixed hydra.run.dir only")
-            train_in(RunDir.claim(wanted), loop, cfg, new=texts)
+            place = placement.claimed(wanted, overrides_of_run())
+            with place as run_dir, relayed(stop, run_dir.stop):
+                train_in(run_dir, loop, cfg, new=texts)
 
 
 def _remove_empty(wanted: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import itertools
 import os
+import re
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -13,6 +14,7 @@ from typing import Any
 import hydra
 from hydra._internal.utils import get_args_parser
 from hydra.core.hydra_config import HydraConfig
+from hydra.core.override_parser.types import Quote, QuotedString
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
@@ -27,6 +29,7 @@ from engine.config.help import help_text
 from engine.config.paths import config_dir
 from engine.config.problems import find_problems, flag_problem
 from engine.config.schema import value_problems
+from engine.config.sweeper import STOP, register_sweeper
 from engine.errors import ConfigError
 
 _FLAGS_WITH_VALUE = {
@@ -63,6 +66,7 @@ def run_command(
     """
     argv = _flags_first(experiment_as_group(argv))
     register_resolvers()
+    register_sweeper()
     register_loops([*loops, *_dotted_loops(argv)])
     unknown = _unknown_flags(argv)
     if unknown:
@@ -156,10 +160,19 @@ def run_settings() -> tuple[Path, dict[str, str], str | None]:
         "overrides.yaml": OmegaConf.to_yaml(overrides),
         "hydra.yaml": OmegaConf.to_yaml(OmegaConf.create({"hydra": settings})),
     }
-    number = OmegaConf.select(
-        OmegaConf.create({"job": settings.job}), "job.num", throw_on_missing=False
-    )
-    return Path(settings.runtime.output_dir), texts, None if number is None else str(number)
+    return Path(settings.runtime.output_dir), texts, run_number()
+
+
+def run_number() -> str | None:
+    """The number of the run in progress in its sweep; None for a single one."""
+    job = OmegaConf.create({"job": HydraConfig.get().job})
+    number = OmegaConf.select(job, "job.num", throw_on_missing=False)
+    return None if number is None else str(number)
+
+
+def overrides_of_run() -> list[str]:
+    """The overrides of the run in progress, without Hydra's own."""
+    return list(HydraConfig.get().overrides.task)
 
 
 def has_fixed_directory() -> bool:
@@ -171,6 +184,18 @@ def has_fixed_directory() -> bool:
 def is_sweep() -> bool:
     """Whether the run in progress is one of several."""
     return HydraConfig.get().mode == RunMode.MULTIRUN
+
+
+def sweep_stop() -> Path | None:
+    """Of a run of a sweep the file that ends the sweep once it exists; None for a single run."""
+    return Path(HydraConfig.get().sweep.dir) / STOP if is_sweep() else None
+
+
+def directory_override(key: str, path: Path) -> str:
+    """The override that sets a directory of Hydra's, whatever characters its name has."""
+    # Backslashes before an interpolation count; the quotes take care of all others.
+    text = re.sub(r"(\\*)\$\{", r"\1\1\\${", str(path))
+    return f"{key}={QuotedString(text=text, quote=Quote.single).with_quotes()}"
 
 
 def _dotted_loops(argv: Sequence[str]) -> list[str]:

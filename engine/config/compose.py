@@ -22,6 +22,7 @@ from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError
 
 from engine.config.paths import config_dir, sample_dir
+from engine.config.sweeper import register_sweeper
 
 PRIMARY = "config"
 EXPERIMENT_GROUP = "phase1/experiment"
@@ -99,6 +100,7 @@ def compose(
 def search_path(config_dirs: Sequence[Path] = ()) -> Iterator[None]:
     """Hydra, set up for our configs and `config_dirs`, for as long as the block runs."""
     register_resolvers()
+    register_sweeper()
     before = GlobalHydra.instance().hydra
     GlobalHydra.instance().clear()
     try:

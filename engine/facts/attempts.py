@@ -280,6 +280,11 @@ def _read(path: Path, number: int) -> Attempt:
         record = read_record(path, in_folder=True) or {}
     except FactsError:
         record = {}
+    return attempt_of(path, number, record)
+
+
+def attempt_of(path: Path, number: int, record: dict[str, Any]) -> Attempt:
+    """The start that a record tells of; what it does not tell, or wrongly, is None."""
     known: dict[str, Any] = {
         field.name: (integer_in if field.type.startswith("int") else text_in)(record, field.name)
         for field in fields(Attempt)

@@ -14,8 +14,15 @@ from typing import Any
 
 from engine.errors import FactsError
 from engine.facts import machine
-from engine.facts.attempts import Attempt, Process, heartbeat_age_s, process_of, read_attempts
+from engine.facts.attempts import (
+    Attempt,
+    Process,
+    heartbeat_age_s,
+    process_of,
+    read_attempts,
+)
 from engine.facts.files import as_facts_error
+from engine.facts.launched import is_this_process, starting_process
 from engine.facts.records import integer_in, read_record, text_in
 from engine.facts.run_dir import RunDir
 from engine.facts.values import seconds_of
@@ -79,6 +86,8 @@ class Evidence:
     """Since the directory was claimed, or its training launched."""
     hidden: str | None = None
     """Why the events cannot be read, so that it is not known whether they end."""
+    starting: bool = False
+    """Whether `attempt` is a process that a launcher started, and that has not begun to train."""
     no_event_since: bool = False
     """Whether the attempt has written no event yet."""
     reopened: bool = False
@@ -122,6 +131,8 @@ def gather(
     now = time.time() if now is None else now
     events, launched = _stat(run_dir.events), _stat(run_dir.launch)
     launch = _launch_record(run_dir) if launched else {}
+    if is_this_process(run_dir, launch):
+        launched, launch = None, {}  # who asks is the job itself, and is no evidence for it
     attempts = read_attempts(run_dir, most=3)
     attempt = attempts[-1] if attempts else None
     size = events.st_size if events else 0
@@ -139,7 +150,10 @@ def gather(
         reopened=ended and (silent_attempt or relaunched),
         stop_asked=_stat(run_dir.stop) is not None,
     )
-    if attempt is not None and (silent_attempt or not relaunched):
+    starting = starting_process(run_dir, launch, launched, attempt)
+    if starting is not None:
+        evidence = replace(evidence, starting=True, **starting)
+    elif attempt is not None and (silent_attempt or not relaunched):
         evidence = _with_attempt(evidence, run_dir, attempts, now, silent_attempt)
     if job is None and launched is not None:
         record_age = now - launched.st_mtime

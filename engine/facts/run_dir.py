@@ -132,9 +132,12 @@ class RunDir:
         """Remove the directory again if its run, which claimed it, never came to an event.
 
         Only what a run makes before its first event is removed, and nothing where there was
-        something before, or where another start has begun.
+        something before, or where another start has begun. The directory of a run that was
+        launched stays: its record and its log tell what became of it.
         """
         if self.events.exists() or len(list(self.attempts.glob("*.json"))) > 1:
+            return
+        if os.path.lexists(self.launch):
             return
         with contextlib.suppress(OSError):
             for record in self.attempts.glob("*.json"):

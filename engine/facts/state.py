@@ -166,8 +166,10 @@ def _job_over(evidence: Evidence, job: JobReport) -> RunState:
     if number is not None:
         sentence = f"its job was ended by {signal_name(number)}{probably}{reason}"
         return RunState("lost", sentence, cause or (KILLED if number in _KILLING else None))
+    if job.exit_code and job.reason:
+        return RunState("failed", f"failed: {first_line(job.reason)}")
     if job.exit_code:
-        return RunState("failed", f"its job ended with exit code {job.exit_code}{reason}")
+        return RunState("failed", f"its job ended with exit code {job.exit_code}")
     sentence = f"its job ended, and its training did not say so{probably}{reason}"
     return RunState("lost", sentence, cause)
 
@@ -188,6 +190,11 @@ def _lost(evidence: Evidence) -> RunState:
 
 def _last_event(evidence: Evidence) -> str:
     """How long ago the last event was written."""
+    if evidence.starting and evidence.process == "alive":
+        return "starting"
+    if evidence.starting:
+        again = " again" if evidence.seen.moment is not None else ""
+        return f"launched{again}, and ended before it began"
     if evidence.no_event_since and evidence.seen.moment is not None:
         return "no event since it was started again"
     if evidence.hidden:

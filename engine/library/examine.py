@@ -167,10 +167,7 @@ def _around(run_dir: RunDir, attempt: Attempt | None, problems: list[str]) -> Re
     """What stands beside the facts, named like the fields of a summary; None where nothing."""
     around: Record = {}
     try:
-        launch = read_record(run_dir.launch) or {}
-        around = {"launcher": text_in(launch, "target"), "parent": text_in(launch, "parent")}
-        around["job_id"] = text_in(launch, "job_id")
-        around["started"] = seconds_of(text_in(launch, "submitted"))
+        around = _launched(read_record(run_dir.launch) or {})
     except FactsError as error:
         problems.append(error.message)
     try:
@@ -178,12 +175,27 @@ def _around(run_dir: RunDir, attempt: Attempt | None, problems: list[str]) -> Re
         around |= {"tags": labels.tags, "note": labels.note, "archived": labels.archived}
     except FactsError as error:
         problems.append(error.message)
-    around["overrides"] = read_overrides(run_dir.hydra / "overrides.yaml")
+    words = read_overrides(run_dir.hydra / "overrides.yaml") or around.get("overrides")
+    around["overrides"] = words or ()
     if attempt is not None:
         around |= {"attempts": attempt.number, "host": attempt.host}
         around["job_id"] = around.get("job_id") or attempt.job_id
         around["started"] = seconds_of(attempt.started) or around.get("started")
     return around
+
+
+def _launched(launch: Record) -> Record:
+    """What a launch record says, which is all there is of a run that has not begun."""
+    sweep, words = text_in(launch, "sweep_dir"), launch.get("overrides")
+    return {
+        "launcher": text_in(launch, "target"),
+        "parent": text_in(launch, "parent"),
+        "job_id": text_in(launch, "job_id"),
+        "started": seconds_of(text_in(launch, "submitted")),
+        "host": text_in(launch, "host"),
+        "sweep": os.path.basename(sweep) if sweep else None,
+        "overrides": [w for w in words if isinstance(w, str)] if isinstance(words, list) else None,
+    }
 
 
 def size_of(folder: str) -> int:

@@ -80,6 +80,19 @@ def launched(age: float, **fields: Any) -> Step:
     return lambda scene: scene.put(scene.run.launch, json.dumps(record), age)
 
 
+def launched_here(age: float, **fields: Any) -> Step:
+    """A launcher here wrote the record of the process that started this one, but for `fields`."""
+
+    def step(scene: Scene) -> None:
+        pid = fields.get("pid", os.getppid())
+        started = {} if pid == "gone" else {"pid_started": machine.process_start(pid)}
+        record = scene.begun | {"pid": pid} | started | fields
+        record["pid"] = scene.gone_pid if pid == "gone" else pid
+        launched(age, **({"state": "running", "target": "local"} | record))(scene)
+
+    return step
+
+
 def raw(name: str, text: str, age: float = 5) -> Step:
     """Some file of the run."""
     return lambda scene: scene.put(scene.run.path / name, text, age)
@@ -143,6 +156,49 @@ SITUATIONS: dict[str, Situation] = {
     "launched, never begun": when([launched(2 * HOUR, state="running", target="local")]).gives(
         "lost", "no event yet, 2 h after its start"
     ),
+    # its process was launched on this machine, and has not begun
+    "launched, its process is alive": when([launched_here(5)]).gives(
+        "running", "starting; process {ppid} is alive"
+    ),
+    "launched, the directory taken, its process is alive": when(
+        [claimed(3 * HOUR), launched_here(3 * HOUR)]
+    ).gives("running", "starting; process {ppid} is alive"),
+    "launched, its process is gone": when([claimed(5), launched_here(5, pid="gone")]).gives(
+        "lost",
+        "launched, and ended before it began; process {gone} on this host is gone; probably killed",
+        "killed",
+    ),
+    "launched, the machine was restarted": when([launched_here(5, boot_id="before")]).gives(
+        "lost",
+        "launched, and ended before it began; this host was restarted",
+        "machine restarted",
+    ),
+    "launched on another machine": when([launched_here(5, host="stbc-9", boot_id="other")]).gives(
+        "running", "no event yet, 5 s after its start"
+    ),
+    "launched, and its training has begun": when([launched_here(9), attempt(4), events(3)]).gives(
+        "running", "last event 3 s ago; process {pid} is alive"
+    ),
+    "launched, begun, and killed": when(
+        [launched_here(9, pid="gone"), attempt(8, pid="gone", pid_started=None), events(3)], EPOCH
+    ).gives(
+        "lost", "last event 3 s ago; process {gone} on this host is gone; probably killed", "killed"
+    ),
+    "launched, and looked at by itself": when(
+        [claimed(5), launched_here(5, pid=os.getpid())]
+    ).gives("running", "no event yet, 5 s after its start"),
+    "ended by a mistake": when(
+        [claimed(5), launched_here(3, state="ended", exit_code=2, reason="lr=x: must be a number")]
+    ).gives("failed", "failed: lr=x: must be a number"),
+    "gone and launched again": when(
+        [attempt(HOUR, pid="gone"), events(HOUR), launched_here(5)], EPOCH
+    ).gives("running", "starting; process {ppid} is alive"),
+    "finished and launched again, its process is alive": when(
+        [events(HOUR), attempt(HOUR, pid="gone"), launched_here(5)], DONE
+    ).gives("running", "starting; process {ppid} is alive"),
+    "finished and launched again, its process is gone": when(
+        [events(HOUR), attempt(HOUR, pid="gone", pid_started=1), launched_here(5, pid="gone")], DONE
+    ).gives("finished", "finished 20 epochs; a later start came to nothing"),
     # its process is on this machine
     "started and alive": when([attempt(4), events(12)], EPOCH).gives(
         "running", "last event 12 s ago; process {pid} is alive"
@@ -412,7 +468,12 @@ def test_a_situation_has_this_state_and_sentence(name: str, scene: Scene) -> Non
     for step in situation.steps:
         step(scene)
     assert situation.told is not None
-    words = {"pid": os.getpid(), "gone": scene.gone_pid, "host": machine.host_name()}
+    words = {
+        "pid": os.getpid(),
+        "ppid": os.getppid(),
+        "gone": scene.gone_pid,
+        "host": machine.host_name(),
+    }
     told = dataclasses.replace(situation.told, sentence=situation.told.sentence.format(**words))
     assert run_state(scene.run, situation.seen, situation.job, NOW) == told
 

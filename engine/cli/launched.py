@@ -1,0 +1,164 @@
+"""What a launcher has started: `thesis-train --launch DIR/launch.json`.
+
+The process that the record names trains in the directory that it has taken already, as the record
+says; at its end the record tells how that came about.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from engine.cli.attempt import guarded, import_from_here
+from engine.errors import ConfigError, EngineError, FactsError, LaunchError, Stopped
+from engine.facts.run_dir import RunDir
+
+if TYPE_CHECKING:
+    from engine.launch.job import JobHandle
+
+
+@dataclass(frozen=True)
+class Placement:
+    """Where the runs of a command train; it travels to the processes of a sweep."""
+
+    job: JobHandle | None = None
+    """The job that the command is; None for one that somebody typed."""
+
+    def check(self, cfg: Any) -> None:
+        """Raise a `ConfigError` if the config began as another run's and names what it may not."""
+        if self.job is None or self.job.parent is None:
+            return
+        from engine.cli.resume import trusted_packages
+        from engine.config.saved import untrusted
+
+        trusted = [*self.job.trust, *trusted_packages()]
+        if trusted:
+            import_from_here()
+        problems = untrusted(cfg, trusted)
+        if problems:
+            raise ConfigError.from_problems(problems)
+
+    @contextlib.contextmanager
+    def claimed(self, wanted: Path, overrides: Sequence[str]) -> Iterator[RunDir]:
+        """A directory that is a new run's own, for as long as it trains."""
+        if self.job is None:
+            yield RunDir.claim(wanted)
+        elif self.job.kind == "run":
+            yield RunDir(self.job.directory)
+        else:
+            with _recorded(RunDir.claim(wanted), self.job, overrides) as run_dir:
+                yield run_dir
+
+
+@contextlib.contextmanager
+def _recorded(run_dir: RunDir, sweep: JobHandle, overrides: Sequence[str]) -> Iterator[RunDir]:
+    """A run of a sweep with a launch record of its own."""
+    from engine.launch.job import JobSpec
+    from engine.launch.record import new_entries, write_record
+
+    spec = JobSpec(tuple(overrides), run_dir.path, parent=sweep.parent, trust=sweep.trust)
+    entries = new_entries(spec, sweep_id=sweep.id, sweep_dir=str(sweep.directory))
+    write_record(run_dir.launch, entries)
+    code, reason = 1, None
+    try:
+        yield run_dir
+        code = 0
+    except KeyboardInterrupt:
+        code = 128 + signal.SIGINT
+        raise
+    except Stopped as stop:
+        code = stop.exit_code
+        raise
+    except Exception as error:
+        code, reason = getattr(error, "exit_code", 1), reason_of(error)
+        raise
+    finally:
+        _complete(run_dir.launch, code, reason)
+
+
+def run_launched(words: Sequence[str], debug: bool) -> int:
+    """What `thesis-train --launch RECORD` does; gives the exit code."""
+    failures: list[Exception] = []
+    jobs: list[JobHandle] = []
+
+    def work() -> None:
+        job = own_job(words)
+        jobs.append(job)
+        _train(job, failures, debug)
+
+    code = guarded(work, failures, debug)
+    for job in jobs:
+        _complete(job.path, code, _why(failures))
+    return code
+
+
+def own_job(words: Sequence[str]) -> JobHandle:
+    """The job that this very process is.
+
+    Raises
+    ------
+    LaunchError
+        If the record names another process, which trains there, or did.
+    ConfigError, FactsError
+        If there is no such record, or it cannot be read.
+    """
+    from engine.launch.record import read_job
+
+    if len(words) != 1:
+        raise ConfigError("--launch takes the record of a job, and nothing else")
+    job = read_job(Path(os.path.abspath(words[0])))
+    if job is None or job.kind is None or job.id is None:
+        raise ConfigError(f"{words[0]}: no record of a job", "engine launch writes one.")
+    if job.pid != os.getpid() or job.process() != "alive" or job.state != "running":
+        raise LaunchError(
+            f"{job.name} was started as process {job.pid} on {job.host}, and not by this one",
+            f"engine resume {job.name} goes on with it.",
+        )
+    return job
+
+
+def reason_of(error: Exception) -> str:
+    """Why a job failed, for its record."""
+    if isinstance(error, EngineError):
+        return error.message
+    return f"{type(error).__name__}: {error}"
+
+
+def _why(failures: Sequence[Exception]) -> str | None:
+    if len(failures) > 1:
+        return f"{len(failures)} runs failed; the first: {reason_of(failures[0])}"
+    return reason_of(failures[0]) if failures else None
+
+
+def _train(job: JobHandle, failures: list[Exception], debug: bool) -> None:
+    """Train as the record of a job says."""
+    from engine.cli.train import DISPATCH, Task
+
+    if job.kind == "resume":
+        from engine.cli.resume import resume, trusted_packages
+
+        resume(RunDir(job.directory), job.overrides, [*job.trust, *trusted_packages()])
+        return
+    from engine.config.command import directory_override, run_command
+    from engine.launch.record import sweep_settings
+
+    words = [word for folder in job.config_dirs for word in ("--config-dir", folder)]
+    words += ["--multirun"] if job.kind == "sweep" else []
+    words += [*job.overrides, *sweep_settings(job.at_once or 1, job.leave_out)]
+    key = "hydra.sweep.dir" if job.kind == "sweep" else "hydra.run.dir"
+    words.append(directory_override(key, job.directory))
+    task = Task(failures, debug, Placement(job))
+    run_command("thesis-train", words, task, list(DISPATCH))
+
+
+def _complete(record: Path, code: int, reason: str | None) -> None:
+    """Write into a record how its job ended; what stood there goes on to hold."""
+    from engine.launch.record import amend_record, now
+
+    with contextlib.suppress(FactsError, LaunchError):  # the end itself matters more
+        amend_record(record, state="ended", exit_code=code, reason=reason, ended=now())

@@ -1,0 +1,187 @@
+r"""Sweeps: which runs one is made of, and how one with several runs at once comes to its end.
+
+The sweeper is Hydra's own, without the points that are struck out:
+
+    thesis-train -m phase1.trainer.lr=1e-3,1e-4 phase1/latent_space=linear,vq \
+        'hydra.sweeper.leave_out=[1]'
+
+Points are counted from 0 in the order of the product, in which the last value changes fastest.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import signal
+import sys
+import threading
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+from hydra.core.config_store import ConfigStore
+from hydra.core.override_parser.types import Override
+from hydra.core.plugins import Plugins
+from hydra.plugins.sweeper import Sweeper
+from hydra.types import HydraContext, TaskFunction
+from omegaconf import DictConfig
+from omegaconf.errors import OmegaConfBaseException
+
+from engine.errors import ConfigError
+
+log = logging.getLogger("engine")
+
+STOP = "stop"
+"""Name of the file in the directory of a sweep that ends it; see `facts.sweep_dir`."""
+
+
+_PLUGIN_MODULE = "hydra_plugins.thesis_ml"
+
+
+class PointsSweeper(Sweeper):
+    """All combinations of the values, but for those that are left out.
+
+    Hydra's own sweeper does the work.
+
+    Parameters
+    ----------
+    max_batch_size, params
+        As Hydra's.
+    leave_out
+        Numbers of points that are no runs.
+    """
+
+    # Hydra takes plugins from its own package and from `hydra_plugins` only, by the name of their
+    # module. `register_sweeper` gives this module that name, and nothing is installed there.
+    __module__ = _PLUGIN_MODULE
+
+    def __init__(
+        self,
+        max_batch_size: int | None,
+        params: dict[str, str] | None = None,
+        leave_out: Sequence[int] = (),
+    ) -> None:
+        # Hydra makes this class anew when it looks for plugins, so it is not imported before.
+        from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
+
+        self._basic = BasicSweeper(max_batch_size, params)
+        self._leave_out = list(leave_out)
+
+    def setup(
+        self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig
+    ) -> None:
+        """Take in what Hydra has to say."""
+        self.config: Any = config
+        self._basic.setup(hydra_context=hydra_context, task_function=task_function, config=config)
+
+    def sweep(self, arguments: list[str]) -> Any:
+        """Run all points; with several at once a signal asks them to save and end first.
+
+        Raises
+        ------
+        ConfigError
+            If a point to leave out does not exist, or none is left.
+        """
+        basic, size = self._basic, self._basic.max_batch_size
+        # The only place where the points are known and none of them runs yet.
+        chunks = basic.split_overrides_to_chunks
+        basic.split_arguments = lambda overrides, _: list(  # type: ignore
+            chunks(without(product(overrides), self._leave_out), size)
+        )
+        _fix_the_time(self.config)
+        if str(self.config.hydra.launcher.get("_target_")).endswith(".BasicLauncher"):
+            return basic.sweep(arguments)
+        with _signals_ask(Path(self.config.hydra.sweep.dir) / STOP):
+            return basic.sweep(arguments)
+
+
+def _fix_the_time(config: DictConfig) -> None:
+    """Let all runs have one time in their names, in whatever process and whenever they begin."""
+    with contextlib.suppress(OmegaConfBaseException):  # there is no job number yet
+        str(config.hydra.sweep.subdir)  # Hydra remembers what it has resolved
+
+
+@dataclass
+class PointsSweeperConf:
+    """What can be set as `hydra.sweeper.…`."""
+
+    _target_: str = f"{_PLUGIN_MODULE}.PointsSweeper"
+    max_batch_size: int | None = None
+    params: dict[str, str] | None = None
+    leave_out: list[int] = field(default_factory=list)
+
+
+def register_sweeper() -> None:
+    """Make `hydra/sweeper=points`, which `configs/hydra/default.yaml` chooses, known to Hydra."""
+    store = ConfigStore.instance()
+    store.store(group="hydra/sweeper", name="points", node=PointsSweeperConf, provider="thesis-ml")
+    sys.modules[_PLUGIN_MODULE] = sys.modules[__name__]
+    Plugins.instance().register(PointsSweeper)
+
+
+def product(overrides: list[Override]) -> list[list[str]]:
+    """The points of a sweep: the overrides of each run."""
+    from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
+
+    (points,) = BasicSweeper.split_arguments(overrides, None)
+    return points
+
+
+def without(points: list[list[str]], leave_out: Sequence[int]) -> list[list[str]]:
+    """The points that are left.
+
+    Raises
+    ------
+    ConfigError
+        If one to leave out does not exist, or none is left.
+    """
+    strange = [str(number) for number in leave_out if not 0 <= number < len(points)]
+    if strange:
+        raise ConfigError(
+            f"hydra.sweeper.leave_out: there is no point {', '.join(strange)}",
+            f"The sweep has {len(points)} points, from 0 to {len(points) - 1}.",
+        )
+    kept = [point for number, point in enumerate(points) if number not in set(leave_out)]
+    if not kept:
+        raise ConfigError("hydra.sweeper.leave_out: no point of the sweep is left")
+    return kept
+
+
+@contextlib.contextmanager
+def _signals_ask(stop: Path) -> Iterator[None]:
+    """A first signal leaves the file `stop`, on which all runs save and end; a second one raises.
+
+    The runs train in processes that an exception here would end at once. What the first signal
+    would have raised is raised when they have ended.
+    """
+    received: list[int] = []
+
+    def ask(signum: int, frame: FrameType | None) -> None:
+        if received:
+            restore()
+            signal.raise_signal(signum)
+        received.append(signum)
+        with contextlib.suppress(OSError):
+            stop.touch()
+        with contextlib.suppress(RuntimeError):  # in the middle of another message
+            log.info("stopping all runs, as asked; a second time ends them at once")
+
+    def restore() -> None:
+        for signum, handler in before.items():
+            signal.signal(signum, handler)
+
+    before = {}
+    if threading.current_thread() is threading.main_thread():
+        for signum in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            if signal.getsignal(signum) is not signal.SIG_IGN:
+                before[signum] = signal.signal(signum, ask)
+    try:
+        yield
+    finally:
+        restore()
+        if received:
+            stop.unlink(missing_ok=True)
+    if received:
+        signal.raise_signal(received[0])

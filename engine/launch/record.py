@@ -1,0 +1,155 @@
+"""The record of a job, `launch.json` or `sweep.json`: written whole, read with care.
+
+Reading one executes nothing: it may be somebody else's, or damaged.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shlex
+import uuid
+from collections.abc import Callable
+from dataclasses import fields
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from engine.errors import LaunchError
+from engine.facts import machine
+from engine.facts.files import replace_file
+from engine.facts.records import MAX_RECORD, integer_in, read_record, text_in
+from engine.facts.run_dir import RunDir
+from engine.facts.sweep_dir import SweepDir
+from engine.launch.job import KINDS, JobHandle, JobSpec
+
+SCHEMA_VERSION = 1
+
+
+def record_path(directory: Path, *, sweep: bool) -> Path:
+    """The record in a run directory, or in that of a sweep."""
+    return SweepDir(directory).record if sweep else RunDir(directory).launch
+
+
+def new_entries(spec: JobSpec, **more: Any) -> dict[str, Any]:
+    """The entries of a record for a job that this very process is, or becomes."""
+    return {
+        "schema_version": SCHEMA_VERSION,
+        "id": uuid.uuid4().hex,
+        "kind": spec.kind,
+        "target": spec.target,
+        "state": "running",
+        "submitted": now(),
+        "command": command_text(spec),
+        "overrides": list(spec.overrides),
+        "config_dirs": [os.fspath(folder) for folder in spec.config_dirs],
+        "at_once": spec.at_once,
+        "leave_out": list(spec.leave_out),
+        "points": spec.points,
+        "parent": spec.parent,
+        "trust": list(spec.trust),
+        "cwd": os.getcwd(),
+        "host": machine.host_name(),
+        "pid": os.getpid(),
+        "pid_started": machine.process_start(os.getpid()),
+        "pid_namespace": machine.pid_namespace(),
+        "boot_id": machine.boot_id(),
+        **more,
+    }
+
+
+def command_text(spec: JobSpec) -> str:
+    """What somebody would type in a shell for the same."""
+    if spec.resume:
+        return shlex.join(["engine", "resume", os.fspath(spec.directory), *spec.overrides])
+    words = ["thesis-train"]
+    for folder in spec.config_dirs:
+        words += ["--config-dir", os.fspath(folder)]
+    words += ["--multirun"] if spec.sweep else []
+    return shlex.join([*words, *spec.overrides, *sweep_settings(spec.at_once, spec.leave_out)])
+
+
+def sweep_settings(at_once: int, leave_out: tuple[int, ...]) -> list[str]:
+    """The overrides that run a sweep with several at once, without some of its points."""
+    words = ["hydra/launcher=joblib", f"hydra.launcher.n_jobs={at_once}"] if at_once > 1 else []
+    return words + (
+        [f"hydra.sweeper.leave_out=[{','.join(map(str, leave_out))}]"] if leave_out else []
+    )
+
+
+def write_record(path: Path, entries: dict[str, Any]) -> JobHandle:
+    """Write a record, whole or not at all.
+
+    Raises
+    ------
+    LaunchError
+        If it is larger than anybody would read.
+    FactsError
+        If it cannot be written.
+    """
+    data = json.dumps(entries).encode() + b"\n"
+    if len(data) > MAX_RECORD:
+        raise LaunchError(f"the overrides are too long: {len(data):,} bytes")
+    replace_file(path, lambda handle: handle.write(data))
+    return _handle(path, entries)
+
+
+def amend_record(path: Path, **changes: Any) -> None:
+    """Change some entries of a record; those that this version does not know stay.
+
+    Raises
+    ------
+    FactsError
+        If it cannot be read or written.
+    """
+    write_record(path, (read_record(path) or {}) | changes)
+
+
+def read_job(path: Path) -> JobHandle | None:
+    """The job of a record; None where there is no such file.
+
+    Raises
+    ------
+    FactsError
+        If the file cannot be read, is too large, or holds no JSON object.
+    """
+    entries = read_record(path)
+    return None if entries is None else _handle(path, entries)
+
+
+def now() -> str:
+    """The time, UTC."""
+    return datetime.now(UTC).isoformat(timespec="milliseconds")
+
+
+def _handle(path: Path, entries: dict[str, Any]) -> JobHandle:
+    known: dict[str, Any] = {}
+    for field in fields(JobHandle):
+        if field.name not in ("path", "kind", "command", "reason"):
+            known[field.name] = _READERS[str(field.type)](entries, field.name)
+    kind = entries.get("kind")
+    known["kind"] = kind if kind in KINDS else None
+    for name in ("command", "reason"):  # as long as they are
+        known[name] = entries.get(name) if isinstance(entries.get(name), str) else None
+    return JobHandle(path, **known)
+
+
+def _texts_in(entries: dict[str, Any], key: str) -> tuple[str, ...]:
+    value = entries.get(key)
+    whole = isinstance(value, list) and all(isinstance(one, str) for one in value)
+    return tuple(value) if isinstance(value, list) and whole else ()
+
+
+def _numbers_in(entries: dict[str, Any], key: str) -> tuple[int, ...]:
+    value = entries.get(key)
+    whole = isinstance(value, list) and all(type(one) is int for one in value)
+    return tuple(value) if isinstance(value, list) and whole else ()
+
+
+_READERS: dict[str, Callable[[dict[str, Any], str], Any]] = {
+    "str | None": text_in,
+    "int | None": integer_in,
+    "tuple[str, ...]": _texts_in,
+    "tuple[int, ...]": _numbers_in,
+}
+"""The type of a field to what reads it."""
