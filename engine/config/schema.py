@@ -14,9 +14,6 @@ from typing import Any
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import InterpolationResolutionError, OmegaConfBaseException
 
-LARGEST_SEED = 2**63 - 1
-"""More no generator takes; whoever names one has not chosen it with care."""
-
 
 @dataclass(frozen=True)
 class Field:
@@ -51,7 +48,7 @@ class Field:
         bounds = [
             f"at least {self.minimum:g}" if self.minimum is not None else "",
             f"above {self.above:g}" if self.above is not None else "",
-            f"at most {self.maximum:g}" if self.maximum not in (None, LARGEST_SEED) else "",
+            f"at most {self.maximum:g}" if self.maximum is not None else "",
         ]
         bound = " and ".join(filter(None, bounds))
         text = f"{words[self.kind]} {bound}".strip()
@@ -86,7 +83,7 @@ FIELDS = (
     Field("phase1.id_embedding_dim", int, minimum=1),
     Field("phase1.trainer.epochs", int, minimum=1, required=True),
     Field("phase1.trainer.lr", float, above=0, required=True),
-    Field("phase1.trainer.seed", int, minimum=0, maximum=LARGEST_SEED, optional=True),
+    Field("phase1.trainer.seed", int, minimum=0, maximum=2**63 - 1, optional=True),
     Field("phase1.trainer.weight_decay", float, minimum=0),
     Field("phase1.trainer.clip_grad_norm", float, above=0, optional=True),
     Field("phase1.trainer.accumulate_batches", int, minimum=1),
@@ -117,7 +114,7 @@ FIELDS = (
     Field("data.n_events.train", int, minimum=1),
     Field("data.n_events.val", int, minimum=1),
     Field("data.n_events.test", int, minimum=1),
-    Field("data.seed", int, minimum=0, maximum=LARGEST_SEED),
+    Field("data.seed", int, minimum=0, maximum=2**63 - 1),
     Field("data.datasets.events.train", str),
     Field("data.datasets.events.val", str),
     Field("data.datasets.events.test", str),
