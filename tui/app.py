@@ -24,7 +24,7 @@ from tui.look import LIGHT_PALETTE, PALETTE, Colours, Look
 from tui.messages import CurvesGrown, FeedFailed, RunsListed
 from tui.page import Page
 from tui.remembered import Remembered
-from tui.sparing import sent_sparingly
+from tui.terminal.sparing import sent_sparingly
 
 SAVE_EVERY_S = 10.0
 """Between two writings of what is remembered, if it changed."""
@@ -97,13 +97,16 @@ class ThesisApp(App[int]):
 
     def get_screen(self, screen: Any, screen_class: Any = None) -> Any:
         """A screen that is to be seen; each is sent sparingly, Textual's own too."""
-        return sent_sparingly(super().get_screen(screen, screen_class))
+        return self._sparingly(super().get_screen(screen, screen_class))
 
-    def get_default_screen(self) -> Page:
+    def _sparingly(self, screen: Any) -> Any:
+        return sent_sparingly(screen, ascii=self.look.ascii)
+
+    def get_default_screen(self) -> Any:
         """The table of runs."""
         from tui.screens.runs import RunsPage
 
-        return sent_sparingly(RunsPage(self.settings.filter))
+        return self._sparingly(RunsPage(self.settings.filter))
 
     def on_mount(self) -> None:
         """Start to look at files."""

@@ -11,9 +11,6 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from hydra import compose as hydra_compose
-from hydra import version
-from hydra._internal.hydra import Hydra
-from hydra._internal.utils import create_config_search_path
 from hydra.core.config_store import ConfigStore
 from hydra.core.global_hydra import GlobalHydra
 from hydra.errors import HydraException
@@ -22,6 +19,7 @@ from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError
 
 from engine.config.paths import config_dir, sample_dir
+from engine.config.remembering import hydra_for
 from engine.config.sweeper import register_sweeper
 
 PRIMARY = "config"
@@ -102,14 +100,9 @@ def search_path(config_dirs: Sequence[Path] = ()) -> Iterator[None]:
     register_resolvers()
     register_sweeper()
     before = GlobalHydra.instance().hydra
-    GlobalHydra.instance().clear()
     try:
-        version.setbase("1.3")
-        paths = create_config_search_path(str(config_dir()))
-        for folder in config_dirs:
-            paths.prepend("command-line", f"file://{Path(folder).absolute()}")
-        Hydra.create_main_hydra2(task_name="thesis-train", config_search_path=paths)
+        # Hydra has no place but this one to say for which configs it works.
+        GlobalHydra.instance().hydra = hydra_for([*map(Path, config_dirs), config_dir()])
         yield
     finally:
-        GlobalHydra.instance().clear()
         GlobalHydra.instance().hydra = before

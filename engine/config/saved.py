@@ -32,7 +32,7 @@ CHANGEABLE = (
 _FIXED = ("logging.save_artifacts",)
 """Keys below those that may not."""
 
-_PLACES = ("env.output_root", "env.data_root", "data.root")
+PLACES = ("env.output_root", "env.data_root", "data.root")
 """Keys that say where things are, not what is trained."""
 
 _COMPONENTS = "engine.architectures"
@@ -116,7 +116,7 @@ def differences(saved: DictConfig, typed: DictConfig) -> list[str]:
     before, now = dict(_flat(saved)), dict(_flat(typed))
     if now.get("phase1.trainer.seed", 0) is None:
         now["phase1.trainer.seed"] = before.get("phase1.trainer.seed")
-    keys = [k for k in before | now if not _is_changeable(k) and k not in _PLACES]
+    keys = [k for k in before | now if not _is_changeable(k) and k not in PLACES]
     return [
         f"{key}={_text(now, key)}: the run was started with {_text(before, key)}"
         for key in keys

@@ -18,6 +18,9 @@ from engine.library.flat import flatten
 GAPS = 16
 """How many times between events the usual one is the median of."""
 
+RECENT_EPOCHS = 5
+"""Of how many epochs the time of one is the median."""
+
 _ROWS = ("on_epoch_end", "on_validation_end")
 _LOSSES = ("train_loss", "val_loss")
 
@@ -64,7 +67,8 @@ class Fold:
     outcome: dict[str, float] = field(default_factory=dict)
     """What the test and the end told; void once there are later epochs."""
     nonfinite: list[str] = field(default_factory=list)
-    epoch_time_s: float | None = None
+    epoch_times: list[float] = field(default_factory=list)
+    """Seconds of the last epochs."""
     throughput: float | None = None
     first_throughput: float | None = None
     """What was told before the first epoch came to its end."""
@@ -88,9 +92,12 @@ class Fold:
     @property
     def usual_gap_s(self) -> float | None:
         """Median time between two events of one attempt, in seconds."""
-        count = len(self.gaps)
-        middle = sorted(self.gaps)[(count - 1) // 2 : count // 2 + 1]
-        return sum(middle) / len(middle) if middle else None
+        return _median(self.gaps)
+
+    @property
+    def epoch_time_s(self) -> float | None:
+        """Median time of the last epochs, in seconds: a single slow one says little."""
+        return _median(self.epoch_times)
 
     @property
     def duration_s(self) -> float | None:
@@ -152,7 +159,7 @@ class Fold:
         if not resumed:
             self.highest, self.numbers, self.nonfinite = [None, None], {}, []
             self.results, self.outcome = {}, {}
-            self.epoch_time_s = self.throughput = self.first_throughput = None
+            self.epoch_times, self.throughput, self.first_throughput = [], None, None
         elif _is_beyond(self.highest[0], self.highest[1], step, epoch):
             self.rewound = True
         self.step, self.epochs_done = step, epoch or 0 if resumed else 0
@@ -226,7 +233,7 @@ class Fold:
             last = epochs[-1]
             self.epochs_done = self.epochs_done + len(epochs) if last is None else last + 1
         times = known(numbers_in(columns["epoch_time_s"]))
-        self.epoch_time_s = times[-1] if times else self.epoch_time_s
+        self.epoch_times = [*self.epoch_times, *times][-RECENT_EPOCHS:]
         for name, raw in ({name: columns[name] for name in _LOSSES} | dict(metrics)).items():
             values = numbers_in(raw)
             add_number(self.numbers, name, values, steps, epochs)
@@ -240,6 +247,13 @@ class Fold:
         for name in names:
             if isinstance(name, str) and has_room(name, self.nonfinite):
                 self.nonfinite = sorted({*self.nonfinite, name})
+
+
+def _median(values: Sequence[float]) -> float | None:
+    """The value in the middle, or the mean of the two there; None of none."""
+    count = len(values)
+    middle = sorted(values)[(count - 1) // 2 : count // 2 + 1]
+    return sum(middle) / len(middle) if middle else None
 
 
 def _add_results(results: dict[str, float], metrics: Mapping[str, Any], prefix: str = "") -> None:

@@ -287,7 +287,7 @@ def test_a_run_has_finished_once_its_training_has_ended_whenever_it_was_tested(
     assert states == ["running", "finished", "finished"]
 
 
-def test_the_time_left_follows_from_the_last_epoch(tmp_path: Path) -> None:
+def test_the_time_left_follows_from_the_last_epochs(tmp_path: Path) -> None:
     path = make_run(tmp_path / "run", epochs=3, planned=10, end=None)
     last = os.stat(path / "facts" / "events.jsonl").st_mtime
     run = summarise(path, now=last + 10)
@@ -436,3 +436,17 @@ def test_components_are_those_of_a_loop_that_has_them(tmp_path: Path) -> None:
         append_jsonl_event(path, build_event_payload("on_start", path, step=0, cfg=cfg))
         run = summarise(path, now=NOW)
         assert [getattr(run, name) for name in COMPONENTS] == [expected] * 3
+
+
+def test_a_single_slow_epoch_changes_the_time_left_hardly(tmp_path: Path) -> None:
+    path = make_run(tmp_path / "run", epochs=6, planned=10, end=None)
+    events = path / "facts" / "events.jsonl"
+    lines = [json.loads(line) for line in events.read_text().splitlines()]
+    epochs = [line for line in lines if line["moment"] == "on_epoch_end"]
+    for line, seconds in zip(epochs, (9.0, 2.0, 2.0, 2.0, 2.0, 60.0), strict=True):
+        line["epoch_time_s"] = seconds
+    events.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    run = summarise(path, now=os.stat(events).st_mtime + 10)
+    assert run.state == "running"
+    assert run.epoch_time_s == 2.0
+    assert run.eta_s == 8.0

@@ -67,9 +67,7 @@ def test_what_is_sent_piece_by_piece_is_the_screen_that_is_sent_at_once(command:
         assert shown.screen.text() == at_once.screen.text()
 
 
-def test_the_first_screen_fits_a_slow_line(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_first_screen_fits_a_slow_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
     make_tree(tmp_path / "outputs", 60, epochs=5)
     app = [sys.executable, "-m", "tui", "--root", str(tmp_path / "outputs")]
@@ -77,3 +75,30 @@ def test_the_first_screen_fits_a_slow_line(
         shown.until("60 finished")
         shown.quiet(1.0)
         assert shown.bytes < 40_000
+
+
+def test_in_ascii_mode_nothing_else_is_sent(command: list[str]) -> None:
+    with terminal([*command, "--ascii"], (100, 30)) as shown:
+        shown.until("job3")
+        sent = b""
+        for key in (
+            "f",
+            "f",
+            "?",
+            "\x1b",
+            "s",
+            "\x1b",
+            "\x10",
+            "\x1b",
+            "a",
+            "c",
+            "4",
+            "3",
+            "\x1b",
+            "\r",
+        ):
+            shown.send(key)
+            while data := shown.listen(0.2):
+                sent += data
+        assert len(sent) > 5000
+        assert sent.isascii()

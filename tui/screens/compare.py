@@ -224,7 +224,8 @@ class ComparePage(Page):
         if isinstance(pane, DifferencesPane | ValuesPane) and not self._reason(pane):
             entry = pane.entry
         if entry is None:
-            self.app.notify("choose a run first, with up and down", timeout=3)
+            keys = "left and right" if isinstance(pane, ScatterPane) else "up and down"
+            self.app.notify(f"choose a run first, with {keys}", timeout=3)
         return entry
 
     def action_hide(self) -> None:

@@ -12,6 +12,7 @@ import re
 from functools import lru_cache
 from typing import Any, NamedTuple, TypeVar
 
+from rich.cells import cell_len
 from rich.color import ColorSystem
 from rich.console import Console
 from rich.segment import Segment
@@ -26,38 +27,57 @@ _BLANK = " " * 12  # so many cost more to send than to erase
 _BLANKS = re.compile(f"{_BLANK} *")
 _WITHOUT_COLOUR = ("screen", "linux", "vt", "ansi", "dumb")
 _TEXT = "\0"
+_ALIKE = ("±…·–—−×•→←↑↓│┃─━┌┐└┘├┤▌▐▎▊", "~~.---x*><^v||--++++++||||")  # noqa: RUF001
+_BLOCKS = "▁▂▃▄▅▆▇█▉▋▍▏▔▕▀"  # the ends of a scrollbar, of which the colour tells the rest
+_ASCII = dict(zip(*_ALIKE, strict=True)) | dict.fromkeys(_BLOCKS, " ")
 
 
 class SparingCompositor(Compositor):
-    """Puts widgets together as Textual does, and sends less of them."""
+    """Puts widgets together as Textual does, and sends less of them.
+
+    Parameters
+    ----------
+    ascii
+        Whether nothing but ASCII is sent, whatever a widget or a file holds.
+    """
+
+    def __init__(self, *, ascii: bool = False) -> None:
+        super().__init__()
+        self._ascii = ascii
 
     def render_partial_update(self) -> ChopsUpdate | None:
         """The regions that are to be sent; None if there are none."""
         update = super().render_partial_update()
-        return update and SparingUpdate(update.chops, update.spans, update.chop_ends)
+        if update is None:
+            return None
+        return SparingUpdate(update.chops, update.spans, update.chop_ends, self._ascii)
 
     def render_full_update(self, simplify: bool = False) -> LayoutUpdate:
         """The whole screen."""
         update = super().render_full_update(simplify)
-        return SparingLayout(update.strips, update.region)
+        return SparingLayout(update.strips, update.region, self._ascii)
 
 
 AnyScreen = TypeVar("AnyScreen", bound=Screen[Any])
 
 
-def sent_sparingly(screen: AnyScreen) -> AnyScreen:
+def sent_sparingly(screen: AnyScreen, *, ascii: bool = False) -> AnyScreen:
     """The same screen, put together by a `SparingCompositor`."""
     if not isinstance(screen._compositor, SparingCompositor):
-        screen._compositor = SparingCompositor()
+        screen._compositor = SparingCompositor(ascii=ascii)
     return screen
 
 
 class SparingUpdate(ChopsUpdate):
     """An update of regions, each sent from its first to its last cell."""
 
+    def __init__(self, chops: Any, spans: Any, chop_ends: Any, ascii: bool) -> None:
+        super().__init__(chops, spans, chop_ends)
+        self._ascii = ascii
+
     def render_segments(self, console: Console) -> str:
         """What is sent to the terminal."""
-        pen = _Pen(console._color_system or ColorSystem.TRUECOLOR)
+        pen = _Pen(console._color_system or ColorSystem.TRUECOLOR, self._ascii)
         for y, first, last in self.spans:
             at = -1
             for end, (x, strip) in zip(self.chop_ends[y], self.chops[y].items(), strict=False):
@@ -75,9 +95,13 @@ class SparingUpdate(ChopsUpdate):
 class SparingLayout(LayoutUpdate):
     """An update of the whole screen."""
 
+    def __init__(self, strips: Any, region: Any, ascii: bool) -> None:
+        super().__init__(strips, region)
+        self._ascii = ascii
+
     def render_segments(self, console: Console) -> str:
         """What is sent to the terminal."""
-        pen = _Pen(console._color_system or ColorSystem.TRUECOLOR)
+        pen = _Pen(console._color_system or ColorSystem.TRUECOLOR, self._ascii)
         for y, line in enumerate(self.strips, self.region.y):
             pen.parts.append(f"\x1b[{y + 1};{self.region.x + 1}H")
             for strip in line:
@@ -98,7 +122,8 @@ class _Codes(NamedTuple):
 class _Pen:
     """Writes pieces of text, and knows the colours of the one before."""
 
-    def __init__(self, system: ColorSystem) -> None:
+    def __init__(self, system: ColorSystem, ascii: bool) -> None:
+        self._ascii = ascii
         self.parts: list[str] = []
         self._system = system
         self._erases = erases_in_colour(os.environ.get("TERM", ""))
@@ -114,6 +139,8 @@ class _Pen:
                 self._present = None
                 return
             text = " " * len(text)
+        if self._ascii and not text.isascii():
+            text = in_ascii(text)
         if style is not None and style.link:  # it has an end of its own
             self.parts += [_RESET, style.render(text, color_system=self._system)]
             self._present = None
@@ -131,6 +158,11 @@ class _Pen:
         if self._erases and not codes.others and _BLANK in text:
             text = _BLANKS.sub(_erased, text)
         self.parts.append(text)
+
+
+def in_ascii(text: str) -> str:
+    """A text of as many cells in which each other sign is one that looks like it, or a `?`."""
+    return "".join(c if c.isascii() else _ASCII.get(c, "?" * cell_len(c)) for c in text)
 
 
 def erases_in_colour(term: str) -> bool:

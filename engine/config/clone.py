@@ -1,0 +1,86 @@
+"""The config of a past run as a draft: the overrides that give it again, with the present files."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from omegaconf import DictConfig
+
+from engine.config import draft
+from engine.config.compose import COMPOSE_ERRORS
+from engine.config.composer import Composer
+from engine.config.form import values_of
+from engine.config.saved import PLACES, untrusted
+from engine.errors import ConfigError
+
+_LEFT_OUT = (*PLACES, "data.path")
+"""Keys that a run saves as they were on its machine."""
+
+
+def overrides_of(
+    composer: Composer, saved: DictConfig, typed: Sequence[str], trusted: Sequence[str] = ()
+) -> draft.Overrides:
+    """The overrides that give a run's config again, without its places.
+
+    They are those it was started with, and further ones where the config files, or how its seed
+    is drawn, would give something else today. Nothing that the saved config names is called.
+
+    Parameters
+    ----------
+    saved
+        The config of the run; see `engine.config.saved.load_saved`.
+    typed
+        The overrides that it was started with.
+    trusted
+        Packages of the user's own whose classes the config may name.
+
+    Raises
+    ------
+    ConfigError
+        If the config names a class that is not trusted, or needs config files that are not there.
+    """
+    problems = untrusted(saved, trusted)
+    if problems:
+        raise ConfigError.from_problems(problems)
+    kept = tuple(text for text in typed if _is_ours(text))
+    try:
+        present = _plain(composer.compose(kept))
+    except COMPOSE_ERRORS as error:
+        raise ConfigError(
+            f"the overrides of this run give no config today: {_first_line(error)}",
+            "If it used config files of your own, give their folder with --config-dir.",
+        ) from error
+    for change in _changes(present, _plain(saved)):
+        kept = draft.put(kept, change)
+    return kept
+
+
+def _is_ours(override: str) -> bool:
+    key = draft.key_of(override)
+    return not key.startswith("hydra.") and key not in _LEFT_OUT
+
+
+def _changes(before: dict[str, Any], wanted: dict[str, Any]) -> list[str]:
+    """Overrides that make of the values `before` those that are `wanted`."""
+    changed = [
+        f"{'' if key in before else '+'}{key}={draft.text_of(value)}"
+        for key, value in wanted.items()
+        if key not in before or before[key] != value
+    ]
+    nodes = {key.rpartition(".")[0] for key in wanted}
+    gone = [f"~{key}" for key in before if key not in wanted and key.rpartition(".")[0] in nodes]
+    return [*changed, *gone]
+
+
+def _plain(cfg: DictConfig) -> dict[str, Any]:
+    """Dotted key to value, with what it refers to filled in; places and `_target_`s left out."""
+    return {
+        key: value
+        for key, value in values_of(cfg, resolve=True)
+        if key not in _LEFT_OUT and not key.endswith("_target_") and key != "loop"
+    }
+
+
+def _first_line(error: Exception) -> str:
+    return " ".join(str(error).strip().split("\n\n")[0].split())

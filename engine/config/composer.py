@@ -1,0 +1,131 @@
+"""Configs composed again and again: for a form that is edited, for every point of a sweep.
+
+Hydra reads each file anew and merges them all each time, which takes a tenth of a second. Here the
+config that the choices of options give is kept, and values are set on copies of it by Hydra's own
+code, so that the result is the one Hydra would give.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections import OrderedDict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from hydra._internal.config_loader_impl import ConfigLoaderImpl
+from hydra.core.default_element import ResultDefault
+from hydra.core.global_hydra import GlobalHydra
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import Override
+from hydra.types import RunMode
+from omegaconf import DictConfig, flag_override
+
+from engine.config.compose import PRIMARY, search_path
+
+MOST_KEPT = 64
+"""Choices of options whose configs are kept."""
+
+
+@dataclass(frozen=True)
+class Base:
+    """What a choice of options gives."""
+
+    config: DictConfig
+    """Hydra's own node included."""
+    parts: tuple[ResultDefault, ...]
+    """The files that it is merged from, in their order."""
+
+
+class Composer:
+    """Composes from our configs and those in further folders; for one thread at a time.
+
+    Parameters
+    ----------
+    config_dirs
+        Further folders with config groups, of which the first ones count most.
+    """
+
+    def __init__(self, config_dirs: Sequence[Path] = ()) -> None:
+        self.config_dirs = tuple(config_dirs)
+        self._loader: Any = None
+        self._bases: OrderedDict[tuple[str, ...], Base] = OrderedDict()
+        self._parsed: dict[str, Override] = {}
+
+    def compose(self, overrides: Sequence[str] = ()) -> DictConfig:
+        """The config that these overrides give, as `engine.config.compose.compose` does.
+
+        Raises
+        ------
+        hydra.errors.HydraException, omegaconf.errors.OmegaConfBaseException
+            Those of `COMPOSE_ERRORS`, if an override is wrong or a file cannot be read.
+        """
+        cfg = self.compose_with_hydra(overrides)
+        with flag_override(cfg, ["struct", "readonly"], [False, False]):
+            del cfg["hydra"]
+        return cfg
+
+    def compose_with_hydra(self, overrides: Sequence[str] = ()) -> DictConfig:
+        """The same with Hydra's own node; what that tells of the overrides is left out."""
+        with search_path(self.config_dirs):
+            parsed = [self._parse(text) for text in overrides]
+            values = [one for one in parsed if not self._is_choice(one)]
+            cfg = copy.deepcopy(self._base(parsed).config)
+            ConfigLoaderImpl._apply_overrides_to_config(values, cfg)
+        return cfg
+
+    def base(self, overrides: Sequence[str] = ()) -> Base:
+        """What the options among these overrides give; values are not looked at."""
+        with search_path(self.config_dirs):
+            return self._base([self._parse(text) for text in overrides])
+
+    def parse(self, text: str) -> Override:
+        """What an override means.
+
+        Raises
+        ------
+        hydra.errors.OverrideParseException
+            If it cannot be read.
+        """
+        with search_path(self.config_dirs):
+            return self._parse(text)
+
+    def is_choice(self, text: str) -> bool:
+        """Whether an override chooses an option of a group."""
+        with search_path(self.config_dirs):
+            return self._is_choice(self._parse(text))
+
+    def _current(self) -> Any:
+        """Hydra's loader; what is kept is forgotten when a file has changed since."""
+        loader: Any = GlobalHydra.instance().config_loader()
+        if loader is not self._loader:
+            self._loader = loader
+            self._bases.clear()
+            self._parsed.clear()
+        return loader
+
+    def _parse(self, text: str) -> Override:
+        loader = self._current()
+        if text not in self._parsed:
+            self._parsed[text] = OverridesParser.create(loader).parse_overrides([text])[0]
+        return self._parsed[text]
+
+    def _is_choice(self, override: Override) -> bool:
+        """As Hydra decides it; further folders of configs count as one."""
+        name = override.key_or_group
+        is_group = bool(self._current().repository.group_exists(name))
+        return name == "hydra.searchpath" or (is_group and not isinstance(override.value(), dict))
+
+    def _base(self, overrides: Sequence[Override]) -> Base:
+        loader = self._current()
+        chosen = tuple(str(one.input_line) for one in overrides if self._is_choice(one))
+        if chosen in self._bases:
+            self._bases.move_to_end(chosen)
+            return self._bases[chosen]
+        config = loader.load_configuration(PRIMARY, list(chosen), RunMode.RUN, from_shell=False)
+        parts = loader.compute_defaults_list(PRIMARY, list(chosen), RunMode.RUN).defaults
+        self._bases[chosen] = base = Base(config, tuple(parts))
+        if len(self._bases) > MOST_KEPT:
+            self._bases.popitem(last=False)
+        return base

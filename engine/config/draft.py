@@ -1,0 +1,139 @@
+"""A command line that is being written: overrides are chosen, set, taken back. Pure functions.
+
+A draft is a tuple of overrides as they are typed. Whatever shows a draft is made from it, so that
+a form and the line of overrides can never differ.
+"""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Sequence
+from functools import lru_cache
+from typing import Any
+
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import Override
+from hydra.errors import HydraException
+
+from engine.errors import ConfigError
+
+Overrides = tuple[str, ...]
+
+_QUOTED = set(" \t\n,=:{}[]()'\"\\#|;&<>*?`!~^%@+$")
+"""Signs that mean something in an override or may, so that a text with one is quoted."""
+
+
+def read_line(line: str) -> Overrides:
+    """The overrides of a line, as a shell would take it apart.
+
+    Raises
+    ------
+    ConfigError
+        If a quotation mark is not closed.
+    """
+    try:
+        return tuple(shlex.split(line))
+    except ValueError as error:
+        raise ConfigError(f"{line}: {str(error).lower()}", "Close what is quoted.") from error
+
+
+def write_line(overrides: Sequence[str]) -> str:
+    """The overrides as a shell takes them."""
+    return shlex.join(overrides)
+
+
+def command(overrides: Sequence[str], config_dirs: Sequence[object] = ()) -> str:
+    """The whole command that trains so, as a shell takes it."""
+    words = ["thesis-train", *(["--multirun"] if is_sweep(overrides) else [])]
+    for folder in config_dirs:
+        words += ["--config-dir", str(folder)]
+    return shlex.join([*words, *overrides])
+
+
+def key_of(override: str) -> str:
+    """The key or group that an override is about, without signs before it and package behind."""
+    return override.partition("=")[0].lstrip("+~").partition("@")[0].strip()
+
+
+@lru_cache(maxsize=1024)
+def parsed(override: str) -> Override | None:
+    """What Hydra takes an override for; None if it cannot be read."""
+    try:
+        return OverridesParser.create().parse_overrides([override])[0]
+    except HydraException:
+        return None
+
+
+def is_sweep(overrides: Sequence[str]) -> bool:
+    """Whether one of the overrides has several values."""
+    return any(one.is_sweep_override() for one in map(parsed, overrides) if one is not None)
+
+
+def find(overrides: Sequence[str], key: str) -> str | None:
+    """The last override of a key or group; None if there is none."""
+    return next((one for one in reversed(overrides) if key_of(one) == key), None)
+
+
+def put(overrides: Sequence[str], override: str) -> Overrides:
+    """With this override in the place of those of its key; at the end if there is none."""
+    key, placed, result = key_of(override), False, []
+    for one in overrides:
+        if key_of(one) != key:
+            result.append(one)
+        elif not placed:
+            result.append(override)
+            placed = True
+    return tuple(result if placed else [*result, override])
+
+
+def without(overrides: Sequence[str], key: str) -> Overrides:
+    """Without the overrides of a key or group."""
+    return tuple(one for one in overrides if key_of(one) != key)
+
+
+def spelled(key: str, text: str, sign: str = "") -> str:
+    """The override that sets a key to what somebody typed.
+
+    It is taken as it stands if it can be read so, a list of values for a sweep included; else it
+    is a text, which gets quotes.
+    """
+    override = f"{sign}{key}={text}"
+    return override if parsed(override) is not None else f"{sign}{key}={quoted(text)}"
+
+
+def quoted(text: str) -> str:
+    """A text between quotation marks, as an override has it."""
+    # A backslash counts only before a quotation mark, and before those that stand there.
+    pieces = text.split("'")
+    doubled = [piece + "\\" * _trailing(piece) for piece in pieces]
+    return "'" + "\\'".join(doubled) + "'"
+
+
+def _trailing(text: str) -> int:
+    """How many backslashes a text ends with."""
+    return len(text) - len(text.rstrip("\\"))
+
+
+def text_of(value: Any) -> str:
+    """A value as an override has it."""
+    if value is None:
+        return "null"
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, dict):
+        inner = (f"{key}:{text_of(entry)}" for key, entry in value.items())  # no key has quotes
+        return "{" + ",".join(inner) + "}"
+    if isinstance(value, list | tuple):
+        return "[" + ",".join(map(text_of, value)) + "]"
+    if isinstance(value, str):
+        return value if _is_plain(value) else quoted(value)
+    return repr(value)
+
+
+@lru_cache(maxsize=4096)
+def _is_plain(text: str) -> bool:
+    """Whether a text stands for itself without quotes."""
+    if not text or text != text.strip() or (set(text) & _QUOTED and "${" not in text):
+        return False
+    override = parsed(f"key={text}")
+    return override is not None and override.value() == text

@@ -1,0 +1,282 @@
+"""A config as a form: groups with their options, values with what is known about each.
+
+All of it comes from the config files and the schema, so that an option, a key or a whole group that
+somebody adds is in the form at once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+from yaml import YAMLError
+
+from engine.config import draft
+from engine.config.comments import key_comments
+from engine.config.compose import COMPOSE_ERRORS
+from engine.config.composer import Base, Composer
+from engine.config.help import group_help
+from engine.config.paths import config_dir
+from engine.config.schema import FIELDS, Field, value_problems
+
+TYPED = "typed"
+"""The origin of a value that an override sets."""
+
+_CHOSEN = ("loop",)
+"""Keys that the options of a group set to their own name."""
+
+_FIELDS = {one.key: one for one in FIELDS}
+_KINDS = {bool: "true or false", int: "a whole number", float: "a number", str: "a text",
+          list: "a list", dict: "keys with values"}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Option:
+    """One of the choices of a group."""
+
+    name: str
+    help: str = ""
+    """What its file says about it."""
+    problem: str = ""
+    """Why its file cannot be read, and where."""
+
+
+@dataclass(frozen=True)
+class Group:
+    """A config group; its name has slashes, as on the command line."""
+
+    name: str
+    options: tuple[Option, ...]
+    chosen: str | None
+    """The present choice; None if there is none. Likewise `default`, without overrides."""
+    default: str | None
+
+    @property
+    def key(self) -> str:
+        """The node that the group fills, dotted."""
+        return self.name.replace("/", ".")
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One value of the config."""
+
+    key: str
+    text: str
+    """The value, or what it is made of, as an override has it."""
+    value: Any
+    """The value, with all that it refers to filled in; None where that cannot be."""
+    default: str | None
+    """The text without the overrides of values; None if the key is not there then."""
+    expected: str
+    """What it may be, in words."""
+    choices: tuple[str, ...] = ()
+    help: str = ""
+    origin: str = ""
+    """The config file that sets it, without its ending, or `TYPED`."""
+    problem: str = ""
+
+    @property
+    def is_changed(self) -> bool:
+        """Whether it differs from the default."""
+        return self.text != self.default
+
+
+@dataclass(frozen=True)
+class Form:
+    """All that there is to choose and to set, for one draft."""
+
+    overrides: draft.Overrides
+    groups: tuple[Group, ...] = ()
+    entries: tuple[Entry, ...] = ()
+    problems: tuple[str, ...] = ()
+    """What is wrong, in sentences: those of values begin with their key."""
+    config: DictConfig | None = field(default=None, compare=False)
+    """What the overrides compose to; of a sweep its first point."""
+
+
+class FormMaker:
+    """Makes forms of drafts; for one thread at a time.
+
+    Parameters
+    ----------
+    config_dirs
+        Further folders with config groups.
+    """
+
+    def __init__(self, config_dirs: Sequence[Path] = ()) -> None:
+        self.composer = Composer(config_dirs)
+        self.folders = [*map(Path, config_dirs), config_dir()]
+        self._facts: tuple[Base | None, dict[str, tuple[str, str]]] = None, {}
+        self._options: tuple[Base | None, dict[str, tuple[Option, ...]]] = None, {}
+
+    def form(self, overrides: Sequence[str]) -> Form:
+        """The form of a draft; where it does not compose, that of what does, and the reasons."""
+        from engine.config.points import first_point
+
+        given = tuple(overrides)
+        try:
+            return self._form(given, first_point(self.composer, given), ())
+        except COMPOSE_ERRORS:
+            from engine.config.problems import find_problems
+
+            problems = find_problems(given, self.composer.config_dirs)
+            return self._form(given, self._what_composes(given), tuple(problems))
+
+    def _form(self, given: draft.Overrides, single: Sequence[str], problems: Sequence[str]) -> Form:
+        cfg, base = self.composer.compose(single), self.composer.base(single)
+        found = problems or value_problems(cfg)
+        return Form(
+            overrides=given,
+            groups=tuple(self._groups(base)),
+            entries=tuple(self._entries(cfg, base, given, found)),
+            problems=tuple(found),
+            config=cfg,
+        )
+
+    def _what_composes(self, overrides: Sequence[str]) -> list[str]:
+        """The overrides that compose, each with those before it."""
+        from engine.config.points import first_point
+
+        good: list[str] = []
+        for one in overrides:
+            try:
+                self.composer.compose(first_point(self.composer, [*good, one]))
+            except COMPOSE_ERRORS:
+                continue
+            good.append(one)
+        return first_point(self.composer, good)
+
+    def _groups(self, base: Base) -> Iterator[Group]:
+        plain = self.composer.base()
+        choices, defaults = (one.config.hydra.runtime.choices for one in (base, plain))
+        for name, options in self._options_since(plain).items():
+            yield Group(name, options, choices.get(name), defaults.get(name))
+
+    def _options_since(self, plain: Base) -> dict[str, tuple[Option, ...]]:
+        """Group to its options; read again when a file has changed, which makes a new base."""
+        if self._options[0] is not plain:
+            found = {
+                name: tuple(
+                    Option(one, text, self._broken(name, one)) for one, text in all_.items()
+                )
+                for name, all_ in group_help(self.folders).items()
+                if not name.startswith("hydra/")
+            }
+            self._options = plain, found
+        return self._options[1]
+
+    def _broken(self, group: str, option: str) -> str:
+        """Why the file of an option cannot be read, and where."""
+        try:
+            OmegaConf.load(self._file(f"{group}/{option}") or "")
+        except (YAMLError, OSError, OmegaConfBaseException, ValueError) as error:
+            return " ".join(str(error).split())
+        return ""
+
+    def _entries(
+        self, cfg: DictConfig, base: Base, given: draft.Overrides, problems: Sequence[str]
+    ) -> Iterator[Entry]:
+        defaults = dict(values_of(base.config))
+        facts = self._facts_of(base)
+        for key, raw in values_of(cfg):
+            if key in _CHOSEN or key.endswith("._target_"):
+                continue  # what an option stands for
+            text = draft.text_of(raw)
+            typed = draft.find(given, key)
+            if typed is not None and typed.partition("=")[1]:
+                text = typed.partition("=")[2]
+            origin, help_text = facts.get(key, ("", ""))
+            known = _FIELDS.get(key)
+            yield Entry(
+                key=key,
+                text=text,
+                value=_resolved(cfg, key),
+                default=draft.text_of(defaults[key]) if key in defaults else None,
+                expected=known.expected() if known else _kind(raw),
+                choices=_choices(known, raw),
+                help=help_text,
+                origin=TYPED if typed is not None else origin,
+                problem=next((text for text in problems if is_about(text, key)), ""),
+            )
+
+    def _facts_of(self, base: Base) -> dict[str, tuple[str, str]]:
+        """Key to the file that sets it, and to the comment above it there."""
+        if self._facts[0] is not base:
+            found: dict[str, tuple[str, str]] = {}
+            for part in base.parts:
+                if part.config_path and not part.config_path.startswith("hydra/"):
+                    for key, comment in self._keys_in(part.config_path, part.package or ""):
+                        found[key] = part.config_path, comment or found.get(key, ("", ""))[1]
+            self._facts = base, found
+        return self._facts[1]
+
+    def _keys_in(self, config_path: str, package: str) -> Iterator[tuple[str, str]]:
+        """The dotted keys that a file sets, with the comments above them."""
+        path = self._file(config_path)
+        if path is None:
+            return
+        comments, prefix = key_comments(path), f"{package}." if package else ""
+        content = OmegaConf.load(path)
+        if isinstance(content, DictConfig):
+            for key, _ in values_of(content):
+                if not key.startswith("defaults"):
+                    yield f"{prefix}{key}", comments.get(key, "")
+
+    def _file(self, config_path: str) -> Path | None:
+        """The file of a config, in the first folder that has it."""
+        paths = (folder / f"{config_path}.yaml" for folder in self.folders)
+        return next((path for path in paths if path.is_file()), None)
+
+
+def values_of(cfg: DictConfig, *, resolve: bool = False) -> Iterator[tuple[str, Any]]:
+    """Every value of a config with its dotted key.
+
+    Lists are values of their own, and so are empty nodes. Hydra's own node is left out.
+
+    Parameters
+    ----------
+    resolve
+        Whether interpolations are filled in; else they stand as they are written.
+    """
+    plain = OmegaConf.to_container(cfg, resolve=resolve)
+    yield from _flat(plain if isinstance(plain, dict) else {}, "")
+
+
+def _flat(node: dict[Any, Any], prefix: str) -> Iterator[tuple[str, Any]]:
+    for key, value in node.items():
+        if not prefix and key == "hydra":
+            continue
+        if isinstance(value, dict) and value:
+            yield from _flat(value, f"{prefix}{key}.")
+        else:
+            yield f"{prefix}{key}", value
+
+
+def is_about(problem: str, key: str) -> bool:
+    """Whether a sentence is about a key or group, which it then begins with."""
+    return problem.startswith(key) and problem[len(key) : len(key) + 1] in ("=", ":", " ", "")
+
+
+def _resolved(cfg: DictConfig, key: str) -> Any:
+    try:
+        value = OmegaConf.select(cfg, key)
+        return OmegaConf.to_container(value, resolve=True) if OmegaConf.is_config(value) else value
+    except OmegaConfBaseException:
+        return None
+
+
+def _choices(known: Field | None, raw: Any) -> tuple[str, ...]:
+    if known and known.choices:
+        return known.choices
+    is_yes_or_no = known.kind is bool if known else isinstance(raw, bool)
+    return ("true", "false") if is_yes_or_no else ()
+
+
+def _kind(raw: Any) -> str:
+    """What a value may be that the schema does not know: most likely the same as it is."""
+    return _KINDS.get(type(raw), "any value")

@@ -1,0 +1,113 @@
+"""The points of a sweep: every combination of the values that the overrides list."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from hydra.core.override_parser.types import Override
+from omegaconf import OmegaConf
+
+from engine.config.compose import COMPOSE_ERRORS
+from engine.config.composer import Composer
+from engine.config.schema import value_problems
+
+MOST_POINTS = 10_000
+"""A sweep of more is most likely a slip, and is not listed."""
+
+
+@dataclass(frozen=True)
+class Point:
+    """One run of a sweep."""
+
+    number: int
+    """Its place in the product, from 0: the last override changes fastest, as in Hydra."""
+    overrides: tuple[str, ...]
+    """All overrides, with one value each."""
+    differing: tuple[str, ...]
+    """Those that are not the same at every point."""
+
+
+def axes(composer: Composer, overrides: Sequence[str]) -> list[list[str]]:
+    """For each override the overrides of one value that it stands for, as Hydra takes them.
+
+    What an experiment sweeps over comes first.
+
+    Raises
+    ------
+    ValueError
+        If an override is an interval, which has no list of values.
+    """
+    parsed = [composer.parse(text) for text in overrides]
+    single = [str(one.input_line) for one in parsed if not one.is_sweep_override()]
+    choices = [text for text in single if composer.is_choice(text)]
+    params = composer.base(choices).config.hydra.sweeper.get("params") or {}
+    given = {one.key_or_group for one in parsed}
+    swept = [composer.parse(f"{key}={text}") for key, text in params.items() if key not in given]
+    return [_values(one) for one in [*swept, *parsed]]
+
+
+def _values(override: Override) -> list[str]:
+    if not override.is_sweep_override():
+        return [str(override.input_line)]
+    if not override.is_discrete_sweep():
+        raise ValueError(f"{override.input_line}: an interval has no list of values; use range()")
+    key = override.get_key_element()
+    return [f"{key}={value}" for value in override.sweep_string_iterator()]
+
+
+def count(values: Sequence[Sequence[str]]) -> int:
+    """How many points these axes span."""
+    number = 1
+    for one in values:
+        number *= len(one)
+    return number
+
+
+def points(composer: Composer, overrides: Sequence[str]) -> list[Point]:
+    """All points of a sweep; the one point of overrides that are none.
+
+    Raises
+    ------
+    ValueError
+        If an override is an interval, or there are more than `MOST_POINTS`.
+    """
+    values = axes(composer, overrides)
+    if count(values) > MOST_POINTS:
+        raise ValueError(f"{count(values):,} points: more than {MOST_POINTS:,} are not listed")
+    several = [n for n, one in enumerate(values) if len(one) > 1]
+    return [
+        Point(number, combination, tuple(combination[n] for n in several))
+        for number, combination in enumerate(itertools.product(*values))
+    ]
+
+
+def first_point(composer: Composer, overrides: Sequence[str]) -> list[str]:
+    """The overrides with the first value of each, without what an experiment sweeps over."""
+    parsed = [composer.parse(text) for text in overrides]
+    return [_values(one)[0] for one in parsed]
+
+
+def check(composer: Composer, found: Sequence[Point]) -> Iterator[tuple[Point, list[str]]]:
+    """Each point with what is wrong with its config."""
+    for point in found:
+        try:
+            cfg = composer.compose(point.overrides)
+        except COMPOSE_ERRORS as error:
+            yield point, [" ".join(str(error).split("\n\n")[0].split())]
+            continue
+        yield point, value_problems(cfg)
+
+
+def seeds(first: int, number: int) -> str:
+    """The override of a sweep over so many seeds."""
+    last = first + number - 1
+    values = str(first) if number == 1 else f"range({first},{last + 1})"
+    return f"phase1.trainer.seed={values}"
+
+
+def is_experiment_sweep(composer: Composer, overrides: Sequence[str]) -> bool:
+    """Whether the chosen options ask for a sweep by themselves, as experiments do."""
+    config = composer.base(first_point(composer, overrides)).config
+    return bool(OmegaConf.select(config, "hydra.sweeper.params"))
