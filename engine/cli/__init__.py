@@ -9,6 +9,8 @@ from collections.abc import Sequence
 GROUPS = {
     "Training": {
         "train": ("engine.cli.train", "main", "train a model; the same as thesis-train"),
+        "launch": ("engine.cli.launch", "main", "train in the background"),
+        "jobs": ("engine.cli.jobs", "main", "list, stop and kill what was launched"),
         "resume": ("engine.cli.resume", "main", "go on with a run where it was saved last"),
         "stop": ("engine.cli.stop", "stop", "ask runs to save and end"),
         "kill": ("engine.cli.stop", "kill", "end runs that do not listen"),
@@ -40,7 +42,8 @@ COMMANDS = {name: entry for group in GROUPS.values() for name, entry in group.it
 OTHER_NAMES = {
     "ls": "runs", "list": "runs", "status": "runs", "ps": "runs", "top": "runs --watch",
     "rm": "remove", "delete": "remove", "compare": "diff", "log": "show --log 20",
-    "tail": "follow", "watch": "runs --watch", "curves": "plot", "start": "train",
+    "tail": "follow", "watch": "runs --watch", "curves": "plot", "start": "launch",
+    "submit": "launch", "queue": "jobs", "sweep": "launch --multirun",
     "help": "--help", "version": "--version", "completion": "--shell-completion install=bash",
 }  # fmt: skip
 """What people type to what they mean."""

@@ -171,9 +171,22 @@ def _candidates(
     if not hasattr(command, "parser"):
         return []
     try:
+        if name == "launch" and _is_override(typed):
+            return _as_for_train(typed, words)
         return _of_parser(command.parser(), typed)
     except (EngineError, OSError):  # nothing to offer; the command itself will say why
         return []
+
+
+def _is_override(typed: Typed) -> bool:
+    """Whether the word at the cursor is no option, and not the value of one."""
+    return not typed.word.startswith("-") and not typed.words[-1].startswith("--")
+
+
+def _as_for_train(typed: Typed, words: Sequence[str]) -> list[str]:
+    """What Hydra offers for an override."""
+    os.environ["COMP_LINE"] = f"train {typed.word}"
+    return _of_hydra(words[:2])[1].split()
 
 
 def _of_hydra(words: Sequence[str]) -> tuple[int, str]:

@@ -42,6 +42,8 @@ class Values:
         kind = metavar.split(",")[0]
         if kind == "RUN":
             return list(self._of_run(begun))
+        if kind == "JOB":
+            return self._of_job()
         if kind in ("FILE", "DIR"):
             return [FILES]
         if kind == "FILTER":
@@ -73,6 +75,15 @@ class Values:
             yield from (f"{name} " for name in sorted(others))
             yield "all "
             yield from self._filters(begun)
+
+    def _of_job(self) -> list[str]:
+        """Names of jobs; of those that are under way where one is to be ended."""
+        from engine.launch.jobs import find_jobs
+
+        folder = existing_root(self._root())
+        ending = not {"stop", "kill"}.isdisjoint(self._words)
+        jobs = find_jobs(folder) if folder else []
+        return [f"{job.name} " for job in jobs if job.under_way or not ending]
 
     def _makes_sense(self, run: RunSummary) -> bool:
         """Whether the command can do something with a run in its state."""

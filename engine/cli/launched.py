@@ -142,7 +142,8 @@ def _train(job: JobHandle, failures: list[Exception], debug: bool) -> None:
     if job.kind == "resume":
         from engine.cli.resume import resume, trusted_packages
 
-        resume(RunDir(job.directory), job.overrides, [*job.trust, *trusted_packages()])
+        trusted = [*job.trust, *trusted_packages()]
+        resume(RunDir(job.directory), job.overrides, trusted, launched=True)
         return
     from engine.config.command import directory_override, run_command
     from engine.launch.record import sweep_settings

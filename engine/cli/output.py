@@ -28,8 +28,10 @@ STATE_STYLES = {
     "failed": "bold red",
     "lost": "magenta",
     "broken": "red",
+    "unknown": "yellow",
 }
-"""State to its colour, as rich writes it; `broken` is a directory that tells no state."""
+"""State to its colour, as rich writes it; `broken` is a directory that tells no state, `unknown` a
+job that cannot be asked."""
 
 
 class Cell(NamedTuple):
@@ -49,7 +51,7 @@ class Command:
 
     A module of `engine.cli` has one such object for each of its commands; calling it runs the
     command, and tab completion asks it for its parser. What an argument completes to is told by
-    its metavar: RUN, FILTER, KEY, METRIC, TAG (with commas between several), or DIR and FILE.
+    its metavar: RUN, JOB, FILTER, KEY, METRIC, TAG (with commas between several), or DIR and FILE.
     """
 
     name: str

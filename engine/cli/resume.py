@@ -90,8 +90,15 @@ def resume_words(words: Sequence[str]) -> None:
     resume(RunDir(select_one(wanted[0].removeprefix("resume="), None)), others, trusted_packages())
 
 
-def resume(run_dir: RunDir, overrides: Sequence[str], trusted: Sequence[str]) -> None:
+def resume(
+    run_dir: RunDir, overrides: Sequence[str], trusted: Sequence[str], launched: bool = False
+) -> None:
     """Go on with a run in its own directory.
+
+    Parameters
+    ----------
+    launched
+        Whether a launcher started this process, and a file `stop` is meant for it.
 
     Raises
     ------
@@ -103,9 +110,36 @@ def resume(run_dir: RunDir, overrides: Sequence[str], trusted: Sequence[str]) ->
     from omegaconf import OmegaConf
 
     from engine.cli.train import find_loop
-    from engine.config.saved import change, load_saved, merged, untrusted
-    from engine.library.index import summarise
+    from engine.config.saved import merged
     from engine.library.overrides import read_overrides
+
+    cfg, changed = config_to_go_on(run_dir, overrides, trusted)
+    loop = find_loop(cfg.loop)
+    if changed:
+        started_with = read_overrides(run_dir.hydra / "overrides.yaml")
+        words = OmegaConf.to_yaml(OmegaConf.create(merged(started_with, overrides)))
+        write_config(run_dir, cfg, {"overrides.yaml": words})
+    if not launched:
+        run_dir.stop.unlink(missing_ok=True)
+    _go_on(run_dir, loop, cfg)
+
+
+def config_to_go_on(
+    run_dir: RunDir, overrides: Sequence[str], trusted: Sequence[str]
+) -> tuple[Any, bool]:
+    """The config with which a run would go on, and whether it is another one than before.
+
+    Raises
+    ------
+    ConfigError
+        If it is under way, has finished, or its config may not be used.
+    FactsError
+        If its checkpoint cannot be read.
+    """
+    from omegaconf import OmegaConf
+
+    from engine.config.saved import change, load_saved, untrusted
+    from engine.library.index import summarise
 
     cfg = load_saved(run_dir.hydra / "config.yaml")
     before = OmegaConf.to_yaml(cfg)
@@ -122,13 +156,7 @@ def resume(run_dir: RunDir, overrides: Sequence[str], trusted: Sequence[str]) ->
     nothing_left = _nothing_left(run_dir, summary, cfg)
     if nothing_left:
         raise ConfigError(nothing_left)
-    loop = find_loop(cfg.loop)
-    if OmegaConf.to_yaml(cfg) != before:
-        started_with = read_overrides(run_dir.hydra / "overrides.yaml")
-        words = OmegaConf.to_yaml(OmegaConf.create(merged(started_with, overrides)))
-        write_config(run_dir, cfg, {"overrides.yaml": words})
-    run_dir.stop.unlink(missing_ok=True)
-    _go_on(run_dir, loop, cfg)
+    return cfg, OmegaConf.to_yaml(cfg) != before
 
 
 def resume_by_itself(run_dir: RunDir, cfg: Any, loop: Loop, texts: dict[str, str]) -> None:

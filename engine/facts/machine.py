@@ -51,13 +51,13 @@ def process_exists(pid: int) -> bool | None:
         return False
     except PermissionError:
         pass  # somebody else's
-    fields = _stat_fields(pid)
+    fields = stat_fields(pid)
     return not fields or fields[0] not in ("Z", "X")
 
 
 def process_start(pid: int) -> int | None:
     """When a process started, in clock ticks since this machine did."""
-    fields = _stat_fields(pid)
+    fields = stat_fields(pid)
     return int(fields[19]) if len(fields) > 19 else None
 
 
@@ -96,7 +96,7 @@ def _link_once(path: Path) -> str | None:
         return None
 
 
-def _stat_fields(pid: int) -> list[str]:
+def stat_fields(pid: int) -> list[str]:
     """The fields of a process from its state on; its name before them may hold anything."""
     text = _read(f"{pid}/stat") or ""
     return text.rpartition(")")[2].split()

@@ -5,11 +5,16 @@ from __future__ import annotations
 import os
 import signal
 import time
+from collections.abc import Callable
 
-from engine.errors import LaunchError
+from engine.errors import FactsError, LaunchError
 from engine.facts.attempts import Attempt, newest_attempt, process_of
 from engine.facts.files import replace_file
 from engine.facts.run_dir import RunDir
+from engine.facts.sweep_dir import SweepDir
+from engine.launch.job import JobHandle
+from engine.launch.record import read_job
+from engine.launch.usage import members
 
 _POLL_S = 0.05
 
@@ -25,6 +30,45 @@ def ask_to_stop(run_dir: RunDir) -> None:
     replace_file(run_dir.stop, lambda handle: None)
 
 
+def ask_job_to_stop(job: JobHandle) -> None:
+    """The same for a job: all runs of a sweep save and end, and no further ones begin.
+
+    Raises
+    ------
+    FactsError
+        If the file cannot be written.
+    """
+    place = SweepDir(job.directory) if job.kind == "sweep" else RunDir(job.directory)
+    replace_file(place.stop, lambda handle: None)
+
+
+def kill_job(job: JobHandle, grace_s: float = 10.0) -> str:
+    """End a job on this host with all its processes, and give the name of the signal that did.
+
+    SIGTERM goes to its first process, on which every run saves and ends; SIGKILL to whatever lives
+    on for `grace_s`.
+
+    Raises
+    ------
+    LaunchError
+        If none of its processes lives here, or they are somebody else's.
+    """
+    where = job.process()
+    if not members(job):
+        raise LaunchError(f"{job.name}: {_why_not(job.attempt, where)}")
+    for signum, patience in ((signal.SIGTERM, grace_s), (signal.SIGKILL, 10.0)):
+        first = signum == signal.SIGTERM and where == "alive"
+        for pid in [job.pid] if first else members(job):
+            if pid is not None and pid in members(job):
+                _send_to(pid, signum)
+        if _comes_true_within(lambda: not members(job), patience):
+            return signum.name
+    raise LaunchError(
+        f"{job.name}: process {job.pid} does not end",
+        "It hangs in the system, as one whose disk is gone does.",
+    )
+
+
 def kill(run_dir: RunDir, grace_s: float = 10.0) -> str:
     """End the process of a run on this host: SIGTERM, and SIGKILL if it lives on for `grace_s`.
 
@@ -35,7 +79,7 @@ def kill(run_dir: RunDir, grace_s: float = 10.0) -> str:
     LaunchError
         If no process of this run lives here, or it is somebody else's.
     """
-    attempt = newest_attempt(run_dir)
+    attempt = _process_to_end(run_dir)
     if attempt is None or attempt.pid is None:
         raise LaunchError(f"{run_dir.run_id}: no process is known", "It has not been started.")
     where = process_of(attempt)
@@ -51,6 +95,18 @@ def kill(run_dir: RunDir, grace_s: float = 10.0) -> str:
     )
 
 
+def _process_to_end(run_dir: RunDir) -> Attempt | None:
+    """The process of the newest attempt, or one that was launched and has not begun."""
+    try:
+        launched = read_job(run_dir.launch)
+    except FactsError:
+        launched = None
+    if launched is not None and launched.state == "running" and launched.process() == "alive":
+        return launched.attempt
+    attempt = newest_attempt(run_dir)
+    return launched.attempt if attempt is None and launched is not None else attempt
+
+
 def _why_not(attempt: Attempt, where: str) -> str:
     if where == "elsewhere":
         return f"it runs on {attempt.host}, and can be killed there only"
@@ -63,17 +119,25 @@ def _send(attempt: Attempt, signum: signal.Signals) -> None:
     """Signal the process, if it is still the one that the record means."""
     if attempt.pid is None or process_of(attempt) != "alive":
         return
+    _send_to(attempt.pid, signum)
+
+
+def _send_to(pid: int, signum: signal.Signals) -> None:
     try:
-        os.kill(attempt.pid, signum)
+        os.kill(pid, signum)
     except ProcessLookupError:
         return
     except PermissionError as error:
-        raise LaunchError(f"process {attempt.pid} is not yours to end") from error
+        raise LaunchError(f"process {pid} is not yours to end") from error
 
 
 def _ends_within(attempt: Attempt, seconds: float) -> bool:
+    return _comes_true_within(lambda: process_of(attempt) != "alive", seconds)
+
+
+def _comes_true_within(condition: Callable[[], bool], seconds: float) -> bool:
     deadline = time.monotonic() + seconds
-    while process_of(attempt) == "alive":
+    while not condition():
         if time.monotonic() > deadline:
             return False
         time.sleep(_POLL_S)
