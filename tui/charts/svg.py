@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 from xml.sax.saxutils import escape
@@ -128,10 +128,10 @@ def _panel(panel: Panel, number: int) -> Iterator[str]:
 
 def _axes(panel: Panel) -> tuple[Axis | None, Axis | None]:
     """Both axes; None where nothing has a place on them."""
-    marks = [(curve.xs, (curve.ys, curve.low, curve.high)) for curve in panel.curves]
-    marks.append(([dot.x for dot in panel.dots], ([dot.y for dot in panel.dots],)))
-    xs = _limits((xs for xs, _ in marks), panel.log_x)
-    ys = _limits((ys for _, parts in marks for ys in parts), panel.log_y)
+    curves, dots = panel.curves, panel.dots
+    across_all = [curve.xs for curve in curves], [dot.x for dot in dots]
+    up_all = [part for one in curves for part in (one.ys, one.low, one.high)], [d.y for d in dots]
+    xs, ys = _limits(*across_all, panel.log_x), _limits(*up_all, panel.log_y)
     if xs is None or ys is None:
         return None, None
     across = panel.across or axes.exact(*xs, panel.log_x)
@@ -142,9 +142,9 @@ def _axes(panel: Panel) -> tuple[Axis | None, Axis | None]:
     return across, panel.up or axes.rounded(*ys, panel.log_y)
 
 
-def _limits(parts: Iterable[Numbers], log: bool) -> tuple[float, float] | None:
+def _limits(parts: Sequence[Numbers], more: Numbers, log: bool) -> tuple[float, float] | None:
     """Lowest and highest of the values that have a place; None if there is none."""
-    values = np.concatenate([np.asarray(part, dtype=float) for part in parts])
+    values = np.concatenate([np.asarray(part, dtype=float) for part in (*parts, more)])
     values = values[np.isfinite(values) & ((values > 0) | (not log))]
     return (float(values.min()), float(values.max())) if len(values) else None
 
