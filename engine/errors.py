@@ -35,6 +35,8 @@ class ConfigError(EngineError):
     """The command or the config asks for something impossible; lists every problem found."""
 
     exit_code = 2
+    problems: tuple[str, ...] = ()
+    """Each of several problems; empty where the message is the only one."""
 
     @classmethod
     def from_problems(cls, problems: Sequence[str]) -> ConfigError:
@@ -42,7 +44,9 @@ class ConfigError(EngineError):
         if len(problems) == 1:
             return cls(problems[0])
         lines = "".join(f"\n  - {problem}" for problem in problems)
-        return cls(f"{len(problems)} problems in this configuration:{lines}")
+        error = cls(f"{len(problems)} problems in this configuration:{lines}")
+        error.problems = tuple(problems)
+        return error
 
 
 class DataError(EngineError):

@@ -24,7 +24,7 @@ from tui.look import LIGHT_PALETTE, PALETTE, Colours, Look
 from tui.messages import CurvesGrown, FeedFailed, RunsListed
 from tui.page import Page
 from tui.remembered import Remembered
-from tui.sparing import sent_sparingly
+from tui.terminal.sparing import sent_sparingly
 
 SAVE_EVERY_S = 10.0
 """Between two writings of what is remembered, if it changed."""

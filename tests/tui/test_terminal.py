@@ -67,9 +67,7 @@ def test_what_is_sent_piece_by_piece_is_the_screen_that_is_sent_at_once(command:
         assert shown.screen.text() == at_once.screen.text()
 
 
-def test_the_first_screen_fits_a_slow_line(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_first_screen_fits_a_slow_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
     make_tree(tmp_path / "outputs", 60, epochs=5)
     app = [sys.executable, "-m", "tui", "--root", str(tmp_path / "outputs")]

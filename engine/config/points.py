@@ -1,0 +1,185 @@
+"""The points of a sweep: each combination of its values, composed and checked."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
+from hydra.core.global_hydra import GlobalHydra
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import Override
+from hydra.errors import HydraException
+from hydra.types import RunMode
+from omegaconf import DictConfig, OmegaConf
+
+from engine.config.compose import COMPOSE_ERRORS, compose, search_path
+from engine.config.problem_keys import Problem, keyed
+from engine.config.problems import find_problems
+from engine.config.schema import value_problems
+
+
+@dataclass
+class Point:
+    """One training of a command."""
+
+    number: int
+    """Counted from 1."""
+    overrides: list[str]
+    """All that it is composed of."""
+    differs: list[str]
+    """Those of the keys that have several values."""
+    cfg: DictConfig | None = None
+    """Its config; None where its overrides do not compose."""
+    usable: DictConfig | None = None
+    """The config without the overrides that are wrong, to look at places and data all the same."""
+    problems: list[Problem] = field(default_factory=list)
+
+    def add(self, *problems: Problem) -> None:
+        """Take in further problems, each once."""
+        self.problems = list(dict.fromkeys([*self.problems, *problems]))
+
+
+def make_points(
+    overrides: Sequence[str], config_dirs: Sequence[Path] = (), *, multirun: bool = False
+) -> tuple[list[Point], list[Problem]]:
+    """The trainings that a command stands for, and everything that is wrong with its overrides.
+
+    Parameters
+    ----------
+    overrides
+        As on the command line, without its flags.
+    multirun
+        Whether `--multirun` was given; an experiment may ask for it too.
+    """
+    parsed = _parse(overrides, config_dirs)
+    readable = [override for override in parsed if override is not None]
+    of_config, is_sweep = _sweep_of_config(readable, config_dirs, multirun)
+    given = {override.key_or_group for override in readable}
+    further = [o for o in of_config if o.key_or_group not in given]
+    words = [_text(o) for o in further] + list(overrides)
+    problems = [keyed(text) for text in find_problems(words, config_dirs, sweep=is_sweep)]
+    points = _split([*of_config, *readable]) if is_sweep else [Point(1, _texts(readable), [])]
+    for point in points:
+        point.add(*(p for p in problems if _belongs(p, point)))
+    _compose_points(points, config_dirs)
+    everything = [*problems, *(p for point in points for p in point.problems)]
+    return points, list(dict.fromkeys(everything))
+
+
+def compose_all(
+    points: Sequence[Sequence[str]], config_dirs: Sequence[Path]
+) -> list[DictConfig | Exception]:
+    """For each list of overrides its config, or why there is none."""
+
+    @functools.cache
+    def one(overrides: tuple[str, ...]) -> DictConfig | Exception:
+        try:
+            return compose(overrides, config_dirs=config_dirs)
+        except COMPOSE_ERRORS as error:
+            return error
+
+    return [one(tuple(overrides)) for overrides in points]
+
+
+def _compose_points(points: Sequence[Point], config_dirs: Sequence[Path]) -> None:
+    """Fill `cfg` and `usable` of each point, and add what is wrong with its values."""
+    good = [point for point in points if not point.problems]
+    composed = compose_all([point.overrides for point in good], config_dirs)
+    told: dict[str, list[Problem]] = {}
+    for point, cfg in zip(good, composed, strict=True):
+        if isinstance(cfg, Exception):
+            text = " ".join(str(cfg).split())
+            if text not in told:
+                told[text] = _explained(point, text, config_dirs)
+            point.add(*told[text])
+        else:
+            point.add(*map(keyed, value_problems(cfg)))
+            point.cfg = point.usable = None if point.problems else cfg
+    bad = [point for point in points if point.problems]
+    rests = compose_all([_good_overrides(point) for point in bad], config_dirs)
+    for point, rest in zip(bad, rests, strict=True):
+        if isinstance(rest, DictConfig) and not value_problems(rest):
+            point.usable = rest
+
+
+def _explained(point: Point, error: str, config_dirs: Sequence[Path]) -> list[Problem]:
+    """Why a point does not compose, though each of its overrides does with others."""
+    sentences = find_problems(point.overrides, config_dirs, sweep=False)
+    return [keyed(text) for text in sentences or [error]]
+
+
+def _good_overrides(point: Point) -> list[str]:
+    """The overrides that no problem is about."""
+    keys = {problem.key for problem in point.problems}
+    return [text for text in point.overrides if _key(text) not in keys]
+
+
+def _belongs(problem: Problem, point: Point) -> bool:
+    """Whether a problem of the command is one of this point."""
+    if problem.key in {_key(text) for text in point.differs}:
+        return any(problem.text.startswith(f"{text.lstrip('+~')}:") for text in point.differs)
+    return problem.key in {_key(text) for text in point.overrides}
+
+
+def _sweep_of_config(
+    overrides: Sequence[Override], config_dirs: Sequence[Path], multirun: bool
+) -> tuple[list[Override], bool]:
+    """What the config itself sweeps over, and whether the command is a sweep."""
+    firsts = list({o.key_or_group: _first_value(o) for o in overrides}.values())
+    try:
+        hydra = compose(firsts, config_dirs=config_dirs, with_hydra=True).hydra
+    except COMPOSE_ERRORS:
+        return [], multirun
+    if not multirun and hydra.mode != RunMode.MULTIRUN:
+        return [], False
+    params = OmegaConf.select(hydra, "sweeper.params") or {}
+    found = _parse([f"{key}={value}" for key, value in params.items()], config_dirs)
+    return [override for override in found if override is not None], True
+
+
+def _split(overrides: Sequence[Override]) -> list[Point]:
+    """The points in the order in which Hydra trains them; one where it could not tell them."""
+    try:
+        (points,) = BasicSweeper.split_arguments(list(overrides), None)
+    except HydraException:  # an interval, say, which has no values to go through
+        points = [_texts(overrides)]
+    common = set(points[0]).intersection(*points)
+    return [
+        Point(number, words, [text for text in words if text not in common])
+        for number, words in enumerate(points, start=1)
+    ]
+
+
+def _first_value(override: Override) -> str:
+    if override.is_sweep_override() and override.is_discrete_sweep():
+        return f"{override.get_key_element()}={next(iter(override.sweep_string_iterator()))}"
+    return _text(override)
+
+
+def _parse(texts: Sequence[str], config_dirs: Sequence[Path]) -> list[Override | None]:
+    """Each override; None where it cannot be read."""
+    with search_path(config_dirs):
+        parser = OverridesParser.create(GlobalHydra.instance().config_loader())
+        return [_parsed(parser, text) for text in texts]
+
+
+def _parsed(parser: OverridesParser, text: str) -> Override | None:
+    try:
+        return parser.parse_overrides([text])[0] if _key(text).strip() else None
+    except HydraException:
+        return None
+
+
+def _texts(overrides: Sequence[Override]) -> list[str]:
+    return [_text(override) for override in overrides]
+
+
+def _text(override: Override) -> str:
+    return str(override.input_line)
+
+
+def _key(text: str) -> str:
+    return text.partition("=")[0].lstrip("+~").partition("@")[0]
