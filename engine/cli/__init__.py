@@ -9,6 +9,7 @@ from collections.abc import Sequence
 GROUPS = {
     "Training": {
         "train": ("engine.cli.train", "main", "train a model; the same as thesis-train"),
+        "check": ("engine.cli.check", "main", "whether a training will work, and what it takes"),
         "resume": ("engine.cli.resume", "main", "go on with a run where it was saved last"),
         "stop": ("engine.cli.stop", "stop", "ask runs to save and end"),
         "kill": ("engine.cli.stop", "kill", "end runs that do not listen"),
@@ -41,6 +42,7 @@ OTHER_NAMES = {
     "ls": "runs", "list": "runs", "status": "runs", "ps": "runs", "top": "runs --watch",
     "rm": "remove", "delete": "remove", "compare": "diff", "log": "show --log 20",
     "tail": "follow", "watch": "runs --watch", "curves": "plot", "start": "train",
+    "dry-run": "check", "preflight": "check", "validate": "check", "estimate": "check",
     "help": "--help", "version": "--version", "completion": "--shell-completion install=bash",
 }  # fmt: skip
 """What people type to what they mean."""

@@ -122,6 +122,7 @@ def _train(cfg: Any) -> None:
     from omegaconf import OmegaConf
 
     from engine.config.command import check_values, has_fixed_directory, run_settings
+    from engine.config.paths import make_paths_absolute
 
     wanted, texts, job_number = run_settings()
     try:
@@ -131,7 +132,7 @@ def _train(cfg: Any) -> None:
     except ConfigError:
         _remove_empty(wanted)
         raise
-    _make_paths_absolute(cfg)
+    make_paths_absolute(cfg)
     with _environment(HYDRA_JOB_ID, job_number):
         if not cfg.logging.save_artifacts:
             draw_seed(cfg)
@@ -152,14 +153,6 @@ def _remove_empty(wanted: Path) -> None:
     if wanted != Path.cwd():
         with contextlib.suppress(OSError):
             wanted.rmdir()
-
-
-def _make_paths_absolute(cfg: Any) -> None:
-    """Paths of the config as seen from where the command was typed, not from the run directory."""
-    places = ((cfg.env, "data_root"), (cfg.env, "output_root"), (cfg.data, "root"))
-    for node, key in (*places, (cfg.data, "path")):
-        if isinstance(node.get(key), str) and "://" not in node[key]:
-            node[key] = os.path.abspath(os.path.expanduser(node[key]))
 
 
 @contextlib.contextmanager

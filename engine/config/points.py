@@ -61,6 +61,7 @@ def make_points(
     further = [o for o in of_config if o.key_or_group not in given]
     words = [_text(o) for o in further] + list(overrides)
     problems = [keyed(text) for text in find_problems(words, config_dirs, sweep=is_sweep)]
+    problems += [_without_list(o) for o in readable if is_sweep and _is_endless(o)]
     points = _split([*of_config, *readable]) if is_sweep else [Point(1, _texts(readable), [])]
     for point in points:
         point.add(*(p for p in problems if _belongs(p, point)))
@@ -151,6 +152,15 @@ def _split(overrides: Sequence[Override]) -> list[Point]:
         Point(number, words, [text for text in words if text not in common])
         for number, words in enumerate(points, start=1)
     ]
+
+
+def _is_endless(override: Override) -> bool:
+    return bool(override.is_sweep_override() and not override.is_discrete_sweep())
+
+
+def _without_list(override: Override) -> Problem:
+    text = f"{_text(override)}: has no list of values; write them with commas, or a range(…)"
+    return Problem(override.key_or_group, text)
 
 
 def _first_value(override: Override) -> str:

@@ -33,6 +33,7 @@ LOOPS = {
 _MOST_STEPS = 200
 _FEW = 8
 """Of fewer steps it cannot be said whether they are alike."""
+_LEAST = 3
 
 
 class Part(NamedTuple):
@@ -58,6 +59,8 @@ class Trial:
     memory_how: str
     """How `step_bytes` came about, in words."""
     step_s: float
+    one_thread_step_s: float | None
+    """Seconds of a step with one thread, where it has several on a CPU; else None."""
     is_steady: bool
     """Whether the steps took about the same time each; not so on a machine that others use."""
     validation_batch_s: float
@@ -67,6 +70,11 @@ class Trial:
     best_bytes: int
     last_bytes: int
     """Sizes of the checkpoints `best_val.pt` and `last.pt`."""
+
+    @property
+    def total_bytes(self) -> int:
+        """The most memory of all tensors together."""
+        return self.model_bytes + self.optimiser_bytes + self.data_bytes + self.step_bytes
 
     @property
     def epoch_s(self) -> float:
@@ -110,6 +118,7 @@ def try_out(objective: Objective, splits: Splits, device: torch.device, budget_s
         step_bytes=step_bytes,
         memory_how=_how(device),
         step_s=statistics.median(seconds),
+        one_thread_step_s=_one_thread_s(step, device),
         is_steady=_is_steady(seconds),
         validation_batch_s=_validation_s(objective, splits.val, budget_s * 0.2, device),
         steps_timed=len(seconds),
@@ -157,16 +166,28 @@ def _endless(batches: TensorBatches) -> Iterator[Any]:
 def _timed(
     work: Callable[[], None], at_most: int, budget_s: float, device: torch.device
 ) -> list[float]:
-    """The seconds of each call, until there are enough or the budget is spent; at least two."""
+    """The seconds of each call, until there are enough or the budget is spent; at least three."""
     seconds: list[float] = []
     end = time.perf_counter() + budget_s
-    while len(seconds) < max(2, at_most) and (len(seconds) < 2 or time.perf_counter() < end):
+    while len(seconds) < _LEAST or (len(seconds) < at_most and time.perf_counter() < end):
         started = time.perf_counter()
         work()
         if device.type == "cuda":
             torch.cuda.synchronize(device)
         seconds.append(time.perf_counter() - started)
     return seconds
+
+
+def _one_thread_s(step: Callable[[], None], device: torch.device) -> float | None:
+    """Seconds of a step with one thread: on busy cores several wait for each other."""
+    threads = torch.get_num_threads()
+    if device.type != "cpu" or threads == 1:
+        return None
+    try:
+        torch.set_num_threads(1)
+        return statistics.median(_timed(step, _FEW, 0.0, device))
+    finally:
+        torch.set_num_threads(threads)
 
 
 def _is_steady(seconds: list[float]) -> bool:
@@ -178,5 +199,5 @@ def _is_steady(seconds: list[float]) -> bool:
 
 def _how(device: torch.device) -> str:
     if device.type == "cuda":
-        return "measured by the allocator of the GPU"
-    return "measured: all tensors alive at once in a step, without what an operation needs inside"
+        return "measured by the GPU's allocator"
+    return "counted: all tensors alive at one time"
