@@ -21,6 +21,8 @@ class EngineError(Exception):
     """
 
     exit_code = 1
+    problems: tuple[str, ...] = ()
+    """Each of several problems that the message lists; empty where it tells of one."""
 
     def __init__(self, message: str, hint: str = "") -> None:
         super().__init__(message)
@@ -35,8 +37,6 @@ class ConfigError(EngineError):
     """The command or the config asks for something impossible; lists every problem found."""
 
     exit_code = 2
-    problems: tuple[str, ...] = ()
-    """Each of several problems; empty where the message is the only one."""
 
     @classmethod
     def from_problems(cls, problems: Sequence[str]) -> ConfigError:

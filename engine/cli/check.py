@@ -6,7 +6,8 @@ for what is not known):
 
     {
       "ok": bool,
-      "problems": [{"key": "phase1.trainer.lr" or null, "text": "…"}],   all of them, each once
+      "problems": [{"key": "phase1.trainer.lr" or null, "text": "…"}],   all of them, each once;
+                                 in the text perhaps a second line, of what to do
       "warnings": [the same],    an equal config that already ran, no room on the disk
       "remarks":  [the same],    less than that: another seed ran, the machine is busy
       "points": [                each training of the command, in the order of a sweep

@@ -42,10 +42,10 @@ def _listed(word: str, problems: Sequence[Problem], width: int) -> list[str]:
     if not problems:
         return []
     lines = [f"{len(problems)} {word}s" if len(problems) > 1 else f"1 {word}"]
-    for problem in problems:
-        first, *hints = _with_key(problem).split("\n")
-        lines += _wrapped(first, "  - ", "    ", width)
-        for hint in hints:
+    texts = [_with_key(problem).partition("\n") for problem in problems]
+    for number, (text, _, hint) in enumerate(texts):
+        lines += _wrapped(text, "  - ", "    ", width)
+        if hint not in [later for _, _, later in texts[number + 1 :]]:
             lines += _wrapped(hint.strip(), "    ", "    ", width)
     return lines
 

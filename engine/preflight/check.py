@@ -125,18 +125,26 @@ def _flat(point: Point) -> dict[str, Any]:
 def _look_at_past(report: Report, flats: dict[int, dict[str, Any]]) -> None:
     """Find past runs that did the same, and warn of them."""
     report.runs = past_runs(report.place.path) if report.place else []
-    for point in report.points:
-        if point.cfg is None:
-            continue
-        found = twins(flats[point.number], report.runs)
-        report.twins[point.number] = found
-        where = f"point {point.number}: " if report.is_sweep else ""
-        if found.equal:
-            text = f"{where}an equal config already ran: {names(found.equal)}"
-            report.warnings.append(Problem(None, text))
-        elif found.other_seed:
-            text = f"{where}the same config with another seed ran: {names(found.other_seed)}"
-            report.remarks.append(Problem(SEED, text))
+    wanted = [point for point in report.points if point.cfg is not None]
+    report.twins = {p.number: twins(flats[p.number], report.runs) for p in wanted}
+    equal = {number: found.equal for number, found in report.twins.items() if found.equal}
+    seeds = {n: t.other_seed for n, t in report.twins.items() if t.other_seed and not t.equal}
+    if equal:
+        text = f"an equal config already ran: {_runs_of(equal, report.is_sweep)}"
+        report.warnings.append(Problem(None, text))
+    if seeds:
+        text = f"the same config with another seed ran: {_runs_of(seeds, report.is_sweep)}"
+        report.remarks.append(Problem(SEED, text))
+
+
+def _runs_of(found: dict[int, list[RunSummary]], is_sweep: bool, at_most: int = 3) -> str:
+    """The runs of a single training, or the newest of each of the first points."""
+    if not is_sweep:
+        (runs,) = found.values()
+        return names(runs, at_most)
+    told = [f"{number} as {names(runs[:1])}" for number, runs in list(found.items())[:at_most]]
+    more = f" and {len(found) - at_most} more" if len(found) > at_most else ""
+    return ", ".join(told) + more
 
 
 def _look_at_models(

@@ -99,8 +99,8 @@ class Bench:
         is_whole = all(point.cfg is not None for point in model.points)
         if module is None and is_whole:
             model.remarks.append(_own_loop(str(model.cfg.loop)))
-        if module is not None and is_whole and device is not None:
-            self._try(model, module, device)
+        if module is not None and is_whole:
+            self._try(model, module, device or torch.device("cpu"))
 
     def _device(self, model: Model) -> torch.device | None:
         try:
@@ -166,7 +166,7 @@ def _about_speed(trial: Trial) -> Iterator[str]:
     alone = trial.one_thread_step_s
     if alone is not None and trial.step_s > _MUCH * alone:
         factor = show_number(float(f"{trial.step_s / alone:.2g}"))
-        yield f"OMP_NUM_THREADS=1 would train {factor} times as fast: other programs are at work here"
+        yield f"OMP_NUM_THREADS=1 would train {factor} times as fast: the cores are busy"
 
 
 def _own_loop(loop: str) -> Problem:
@@ -186,6 +186,9 @@ def _explained(error: Exception, cfg: Any, device: torch.device) -> list[Problem
     return [Problem(None, f"the model cannot be trained: {type(error).__name__}: {words}")]
 
 
-def error_texts(error: EngineError) -> Sequence[str]:
-    """Each problem of an error that may tell of several."""
-    return getattr(error, "problems", ()) or [str(error)]
+def error_texts(error: EngineError) -> list[str]:
+    """Each problem of an error that may tell of several: a line, and perhaps one of what to do."""
+    if error.problems:
+        return list(error.problems)
+    message = " ".join(error.message.split())
+    return [f"{message}\n{error.hint}" if error.hint else message]

@@ -5,6 +5,7 @@ The parts come from the same functions as those of the training: `load` and `bui
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import statistics
 import time
@@ -33,7 +34,6 @@ LOOPS = {
 _MOST_STEPS = 200
 _FEW = 8
 """Of fewer steps it cannot be said whether they are alike."""
-_LEAST = 3
 
 
 class Part(NamedTuple):
@@ -91,6 +91,8 @@ def loop_module(loop: str) -> ModuleType | None:
 def try_out(objective: Objective, splits: Splits, device: torch.device, budget_s: float) -> Trial:
     """Train for about `budget_s` seconds, at least three steps, and tell what it takes.
 
+    What need not be timed as in a training is done with one thread, which is never slow.
+
     The objective is trained by this: build a new one for a training.
 
     Raises
@@ -104,10 +106,18 @@ def try_out(objective: Objective, splits: Splits, device: torch.device, budget_s
     def step() -> None:
         objective.train_batch(next(batches))
 
-    step()
-    objective.end_epoch()  # a step of the optimiser, also where it waits for more batches
-    step_bytes = peak_bytes(step, device)
-    seconds = _timed(step, min(_MOST_STEPS, len(splits.train)), budget_s * 0.8, device)
+    has_choice = device.type == "cpu" and torch.get_num_threads() > 1
+    with _one_thread():
+        began = time.perf_counter()
+        step()
+        is_slow = time.perf_counter() - began > budget_s
+        objective.end_epoch()  # a step of the optimiser, also where it waits for more batches
+        step_bytes = peak_bytes(step, device)
+        alone = _timed(step, _FEW, 0.0, device) if has_choice and not is_slow else []
+    least = 1 if is_slow else 2
+    n_steps = min(_MOST_STEPS, len(splits.train))
+    seconds = _timed(step, least, budget_s * 0.8, device, n_steps)
+    validation = _validation_s(objective, splits.val, least, budget_s * 0.2, device)
     state = objective.state_dict() | {"random": random_state(), "total_time_s": 0.0}
     state.pop("pending", None)  # gradients that wait are saved in the middle of an epoch alone
     return Trial(
@@ -117,10 +127,10 @@ def try_out(objective: Objective, splits: Splits, device: torch.device, budget_s
         data_bytes=sum(size_of(split.tensors) for split in splits[:3]),
         step_bytes=step_bytes,
         memory_how=_how(device),
-        step_s=statistics.median(seconds),
-        one_thread_step_s=_one_thread_s(step, device),
+        step_s=statistics.median_low(seconds),
+        one_thread_step_s=statistics.median_low(alone) if alone else None,
         is_steady=_is_steady(seconds),
-        validation_batch_s=_validation_s(objective, splits.val, budget_s * 0.2, device),
+        validation_batch_s=validation,
         steps_timed=len(seconds),
         train_batches=len(splits.train),
         validation_batches=len(splits.val),
@@ -145,17 +155,18 @@ def count_parameters(parts: dict[str, nn.Module]) -> list[Part]:
 
 @torch.inference_mode()
 def _validation_s(
-    objective: Objective, batches: TensorBatches, budget_s: float, device: torch.device
+    objective: Objective, batches: TensorBatches, least: int, budget_s: float, device: torch.device
 ) -> float:
-    """Seconds of a batch of the validation split; of whole ones, if there are any."""
+    """Seconds of a batch of the validation split."""
     objective.model.eval()
     given = _endless(batches)
 
     def evaluate() -> None:
         objective.terms(next(given))
 
-    evaluate()
-    return statistics.median(_timed(evaluate, len(batches), budget_s, device))
+    with _one_thread():
+        evaluate()
+    return statistics.median_low(_timed(evaluate, least, budget_s, device, len(batches)))
 
 
 def _endless(batches: TensorBatches) -> Iterator[Any]:
@@ -164,12 +175,12 @@ def _endless(batches: TensorBatches) -> Iterator[Any]:
 
 
 def _timed(
-    work: Callable[[], None], at_most: int, budget_s: float, device: torch.device
+    work: Callable[[], None], least: int, budget_s: float, device: torch.device, most: int = 0
 ) -> list[float]:
-    """The seconds of each call, until there are enough or the budget is spent; at least three."""
+    """The seconds of each call: `least` of them, and more up to `most` within the budget."""
     seconds: list[float] = []
     end = time.perf_counter() + budget_s
-    while len(seconds) < _LEAST or (len(seconds) < at_most and time.perf_counter() < end):
+    while len(seconds) < least or (len(seconds) < most and time.perf_counter() < end):
         started = time.perf_counter()
         work()
         if device.type == "cuda":
@@ -178,16 +189,15 @@ def _timed(
     return seconds
 
 
-def _one_thread_s(step: Callable[[], None], device: torch.device) -> float | None:
-    """Seconds of a step with one thread: on busy cores several wait for each other."""
-    threads = torch.get_num_threads()
-    if device.type != "cpu" or threads == 1:
-        return None
+@contextlib.contextmanager
+def _one_thread() -> Iterator[None]:
+    """One thread for as long as the block runs: on busy cores several wait for each other."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
     try:
-        torch.set_num_threads(1)
-        return statistics.median(_timed(step, _FEW, 0.0, device))
+        yield
     finally:
-        torch.set_num_threads(threads)
+        torch.set_num_threads(before)
 
 
 def _is_steady(seconds: list[float]) -> bool:
