@@ -36,6 +36,8 @@ class Point:
     usable: DictConfig | None = None
     """The config without the overrides that are wrong, to look at places and data all the same."""
     problems: list[Problem] = field(default_factory=list)
+    error: str = ""
+    """Why its overrides do not compose, in Hydra's words."""
 
     def add(self, *problems: Problem) -> None:
         """Take in further problems, each once."""
@@ -57,15 +59,15 @@ def make_points(
     parsed = _parse(overrides, config_dirs)
     readable = [override for override in parsed if override is not None]
     of_config, is_sweep = _sweep_of_config(readable, config_dirs, multirun)
+    points = _split([*of_config, *readable]) if is_sweep else [Point(1, _texts(readable), [])]
+    # Nothing is to be explained where every point is as it should be, and that is told soon.
+    if len(readable) == len(parsed) and _compose_points(points, config_dirs):
+        return points, []
     given = {override.key_or_group for override in readable}
-    further = [o for o in of_config if o.key_or_group not in given]
-    words = [_text(o) for o in further] + list(overrides)
+    words = [_text(o) for o in of_config if o.key_or_group not in given] + list(overrides)
     problems = [keyed(text) for text in find_problems(words, config_dirs, sweep=is_sweep)]
     problems += [_without_list(o) for o in readable if is_sweep and _is_endless(o)]
-    points = _split([*of_config, *readable]) if is_sweep else [Point(1, _texts(readable), [])]
-    for point in points:
-        point.add(*(p for p in problems if _belongs(p, point)))
-    _compose_points(points, config_dirs)
+    _explain_points(points, problems, config_dirs)
     everything = [*problems, *(p for point in points for p in point.problems)]
     return points, list(dict.fromkeys(everything))
 
@@ -85,23 +87,34 @@ def compose_all(
     return [one(tuple(overrides)) for overrides in points]
 
 
-def _compose_points(points: Sequence[Point], config_dirs: Sequence[Path]) -> None:
-    """Fill `cfg` and `usable` of each point, and add what is wrong with its values."""
-    good = [point for point in points if not point.problems]
-    composed = compose_all([point.overrides for point in good], config_dirs)
-    told: dict[str, list[Problem]] = {}
-    for point, cfg in zip(good, composed, strict=True):
-        if isinstance(cfg, Exception):
-            text = " ".join(str(cfg).split())
-            if text not in told:
-                told[text] = _explained(point, text, config_dirs)
-            point.add(*told[text])
-        else:
+def _compose_points(points: Sequence[Point], config_dirs: Sequence[Path]) -> bool:
+    """Fill `cfg` and `usable` of each point that has no problem; whether all are so."""
+    composed = compose_all([point.overrides for point in points], config_dirs)
+    for point, cfg in zip(points, composed, strict=True):
+        if isinstance(cfg, DictConfig):
             point.add(*map(keyed, value_problems(cfg)))
             point.cfg = point.usable = None if point.problems else cfg
+        else:
+            point.error = " ".join(str(cfg).split())
+    return all(point.cfg is not None for point in points)
+
+
+def _explain_points(
+    points: Sequence[Point], problems: Sequence[Problem], config_dirs: Sequence[Path]
+) -> None:
+    """Say of each point what is wrong with it, and compose what is usable of it."""
+    for point in points:
+        point.add(*(p for p in problems if _belongs(p, point)))
+    told: dict[str, list[Problem]] = {}
+    for point in points:
+        if point.error and not point.problems:
+            if point.error not in told:
+                told[point.error] = _explained(point, point.error, config_dirs)
+            point.add(*told[point.error])
     bad = [point for point in points if point.problems]
     rests = compose_all([_good_overrides(point) for point in bad], config_dirs)
     for point, rest in zip(bad, rests, strict=True):
+        point.cfg = None
         if isinstance(rest, DictConfig) and not value_problems(rest):
             point.usable = rest
 

@@ -6,7 +6,7 @@ import re
 from typing import NamedTuple
 
 _KEY = re.compile(
-    r"[+~]*(\w[\w-]*(?:[./]\w[\w-]*)*)(?:@[\w.]+)?(?:[=:]|$| (?:is|gives|has|cannot)\b)"
+    r"[+~]*(\w[\w-]*(?:[./]\w[\w-]*)*)(?:@[\w.]+)?(?:[=:]|$| (?:is (?:empty|missing)|gives|has)\b)"
 )
 
 

@@ -97,10 +97,14 @@ class Bench:
         model.is_tried = module is not None
         self._look_at_data(model)
         is_whole = all(point.cfg is not None for point in model.points)
-        if module is None and is_whole:
+        if self._is_own(model):
             model.remarks.append(_own_loop(str(model.cfg.loop)))
         if module is not None and is_whole:
             self._try(model, module, device or torch.device("cpu"))
+
+    def _is_own(self, model: Model) -> bool:
+        """Whether the loop is one of the user's own, which was found and may be called."""
+        return not model.is_tried and all(point.cfg is not None for point in model.points)
 
     def _device(self, model: Model) -> torch.device | None:
         try:
@@ -116,7 +120,7 @@ class Bench:
         data = model.cfg.data
         if data.get("source", "h5") != "h5" or data.get("path") is None:
             return
-        found = model.problems if model.is_tried else model.warnings
+        found = model.warnings if self._is_own(model) else model.problems
         found += map(keyed, column_problems(data))
         model.data = file_shape(data)
         found += [Problem(misfit.key, str(misfit.error)) for misfit in model.data.misfits]
