@@ -13,7 +13,7 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
 from hydra.errors import HydraException
 from hydra.types import RunMode
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig, OmegaConf, open_dict
 
 from engine.config.compose import COMPOSE_ERRORS, compose, search_path
 from engine.config.problem_keys import Problem, keyed
@@ -58,10 +58,13 @@ def make_points(
     """
     parsed = _parse(overrides, config_dirs)
     readable = [override for override in parsed if override is not None]
-    of_config, is_sweep = _sweep_of_config(readable, config_dirs, multirun)
+    first = _first_config(readable, config_dirs)
+    is_sweep = multirun or (first is not None and first.hydra.mode == RunMode.MULTIRUN)
+    of_config = _swept_by(first, config_dirs) if is_sweep else []
     points = _split([*of_config, *readable]) if is_sweep else [Point(1, _texts(readable), [])]
+    only = None if any(o.is_sweep_override() for o in readable) or of_config else first
     # Nothing is to be explained where every point is as it should be, and that is told soon.
-    if len(readable) == len(parsed) and _compose_points(points, config_dirs):
+    if len(readable) == len(parsed) and _compose_points(points, config_dirs, only):
         return points, []
     given = {override.key_or_group for override in readable}
     words = [_text(o) for o in of_config if o.key_or_group not in given] + list(overrides)
@@ -87,9 +90,28 @@ def compose_all(
     return [one(tuple(overrides)) for overrides in points]
 
 
-def _compose_points(points: Sequence[Point], config_dirs: Sequence[Path]) -> bool:
-    """Fill `cfg` and `usable` of each point that has no problem; whether all are so."""
-    composed = compose_all([point.overrides for point in points], config_dirs)
+def _without_hydra(cfg: DictConfig) -> DictConfig:
+    """A copy of a config without the node `hydra`, as a training gets it."""
+    copied = cfg.copy()
+    with open_dict(copied):
+        del copied["hydra"]
+    return copied
+
+
+def _compose_points(
+    points: Sequence[Point], config_dirs: Sequence[Path], only: DictConfig | None
+) -> bool:
+    """Fill `cfg` and `usable` of each point that has no problem; whether all are so.
+
+    Parameters
+    ----------
+    only
+        The config of the only point with the node `hydra`, if there is one point alone.
+    """
+    if only is not None:
+        composed: list[DictConfig | Exception] = [_without_hydra(only)]
+    else:
+        composed = compose_all([point.overrides for point in points], config_dirs)
     for point, cfg in zip(points, composed, strict=True):
         if isinstance(cfg, DictConfig):
             point.add(*map(keyed, value_problems(cfg)))
@@ -138,20 +160,20 @@ def _belongs(problem: Problem, point: Point) -> bool:
     return problem.key in {_key(text) for text in point.overrides}
 
 
-def _sweep_of_config(
-    overrides: Sequence[Override], config_dirs: Sequence[Path], multirun: bool
-) -> tuple[list[Override], bool]:
-    """What the config itself sweeps over, and whether the command is a sweep."""
-    firsts = list({o.key_or_group: _first_value(o) for o in overrides}.values())
+def _first_config(overrides: Sequence[Override], config_dirs: Sequence[Path]) -> DictConfig | None:
+    """The config of the first value of each override, with `hydra`; None if it does not compose."""
     try:
-        hydra = compose(firsts, config_dirs=config_dirs, with_hydra=True).hydra
+        firsts = [_first_value(override) for override in overrides]
+        return compose(firsts, config_dirs=config_dirs, with_hydra=True)
     except COMPOSE_ERRORS:
-        return [], multirun
-    if not multirun and hydra.mode != RunMode.MULTIRUN:
-        return [], False
-    params = OmegaConf.select(hydra, "sweeper.params") or {}
-    found = _parse([f"{key}={value}" for key, value in params.items()], config_dirs)
-    return [override for override in found if override is not None], True
+        return None
+
+
+def _swept_by(cfg: DictConfig | None, config_dirs: Sequence[Path]) -> list[Override]:
+    """What a config itself sweeps over, as an experiment does."""
+    params = OmegaConf.select(cfg, "hydra.sweeper.params") if cfg is not None else None
+    found = _parse([f"{key}={value}" for key, value in (params or {}).items()], config_dirs)
+    return [override for override in found if override is not None]
 
 
 def _split(overrides: Sequence[Override]) -> list[Point]:
