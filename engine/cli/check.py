@@ -18,7 +18,8 @@ for what is not known):
       "model": {"trainable": 44652, "total": 44652,
                 "parts": [{"name": "encoder", "trainable": 22304, "total": 22304}]},
       "batch": {"events": 128, "memory_bytes": …, "memory_how": "measured …", "step_s": …,
-                "steps_timed": 80, "steady": bool, "validation_s": …},   seconds of one batch
+                "one_thread_step_s": … or null, "steps_timed": 80, "steady": bool,
+                "validation_s": …},   seconds of one batch
       "memory": {"model_bytes": …, "optimiser_bytes": …, "data_bytes": …, "total_bytes": …},
       "checkpoint": {"best_bytes": …, "last_bytes": …},
       "data": {"source": "h5", "path": "…", "features": ["E", …], "columns": 92,

@@ -80,7 +80,7 @@ def _sweep(report: Report, at_once: int) -> list[str]:
 def _points(report: Report, width: int) -> list[str]:
     """The trainings of a sweep as a table, one column for each key in which they differ."""
     keys = list(dict.fromkeys(_key(text) for point in report.points for text in point.differs))
-    columns = [Column("", [Cell(str(p.number), p.number) for p in report.points])]
+    columns = [Column("point", [Cell(str(p.number), p.number) for p in report.points])]
     for rank, key in enumerate(keys, start=1):
         values = [_value(point, key) for point in report.points]
         columns.append(Column(key.rpartition(".")[2], [Cell(text, text) for text in values], rank))
@@ -105,7 +105,7 @@ def _models(report: Report, width: int) -> list[str]:
         return []
     trials = [model.trial for model in models]
     columns = [
-        Column("model of", [Cell(_numbers(model.points), "") for model in models]),
+        Column("model of point", [Cell(_numbers(model.points), "") for model in models]),
         Column("parameters", [Cell(f"{_total(t):,}", _total(t)) for t in trials]),
         Column("a batch", [_size(trial.step_bytes) for trial in trials], 1),
         Column("checkpoints", [_size(t.best_bytes + t.last_bytes) for t in trials], 2),
@@ -120,7 +120,7 @@ def _first_model(report: Report, width: int) -> list[str]:
         return []
     model = report.models[0]
     where = f"{model.cfg.loop} on {model.device or 'no device'}"
-    numbers = f" ({_numbers(model.points)})" if report.is_sweep else ""
+    numbers = f" (point {_numbers(model.points)})" if report.is_sweep else ""
     rows = [("loop", [where + numbers]), ("data", _data(model))]
     if model.trial is not None:
         rows += [("parameters", _parameters(model.trial)), ("memory", _memory(model))]

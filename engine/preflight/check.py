@@ -11,6 +11,7 @@ from typing import Any
 
 from omegaconf import OmegaConf
 
+from engine.config.compose import COMPOSE_ERRORS
 from engine.config.paths import make_paths_absolute
 from engine.config.points import Point, make_points
 from engine.config.problem_keys import Problem, keyed
@@ -84,7 +85,10 @@ def check(wish: Wish, find_loop: FindLoop) -> Report:
     find_loop
         Gives the function of a loop, or raises a `ConfigError`.
     """
-    points, problems = make_points(wish.overrides, wish.config_dirs, multirun=wish.multirun)
+    try:
+        points, problems = make_points(wish.overrides, wish.config_dirs, multirun=wish.multirun)
+    except COMPOSE_ERRORS as error:  # a config file that cannot be read, whatever is chosen
+        points, problems = [], [Problem(None, " ".join(str(error).split()))]
     report = Report(points, problems)
     usable = [point for point in points if point.usable is not None]
     for point in usable:
@@ -112,6 +116,9 @@ def _look_at_code(point: Point, trusted: Sequence[str] | None, find_loop: FindLo
             find_loop(str(cfg.loop))
         except ConfigError as error:
             point.add(keyed(str(error), "loop"))
+        except Exception as error:  # noqa: BLE001 - whatever a module of the user's raises
+            text = " ".join(str(error).split())
+            point.add(Problem("loop", f"loop={cfg.loop}: {type(error).__name__}: {text}"))
     if point.problems:
         point.cfg = None
 

@@ -15,7 +15,6 @@ from engine.config.problem_keys import Problem, keyed
 from engine.data.h5_shape import FileShape, column_problems, file_shape
 from engine.errors import ConfigError, DataError, EngineError
 from engine.preflight.past import Like
-from engine.tables.units import show_number
 from engine.training_loops.device import is_out_of_memory, out_of_memory, resolve_device
 from engine.training_loops.loading import Splits
 from engine.training_loops.objective import NonFiniteLoss
@@ -169,8 +168,7 @@ def _about_speed(trial: Trial) -> Iterator[str]:
         yield "some steps took much longer than others, so that the times are rough"
     alone = trial.one_thread_step_s
     if alone is not None and trial.step_s > _MUCH * alone:
-        factor = show_number(float(f"{trial.step_s / alone:.2g}"))
-        yield f"OMP_NUM_THREADS=1 would train {factor} times as fast: the cores are busy"
+        yield "the cores are busy: OMP_NUM_THREADS=1 would train faster, as no thread waits then"
 
 
 def _own_loop(loop: str) -> Problem:

@@ -79,6 +79,7 @@ def _model_record(model: Any, report: Report) -> dict[str, Any]:
             "memory_bytes": trial.step_bytes,
             "memory_how": trial.memory_how,
             "step_s": trial.step_s,
+            "one_thread_step_s": trial.one_thread_step_s,
             "steps_timed": trial.steps_timed,
             "steady": trial.is_steady,
             "validation_s": trial.validation_batch_s,

@@ -269,6 +269,21 @@ def test_a_loop_of_ones_own_is_composed_and_not_tried(check: Check, own_folder: 
     assert said["warnings"][0]["key"] == "data.file"
 
 
+def test_a_loop_whose_module_fails_is_a_problem(check: Check, own_folder: Path) -> None:
+    (own_folder / "broken_check_loop.py").write_text("def train(cfg:\n")
+    outcome = check("loop=broken_check_loop:train")
+    assert outcome.code == 2
+    assert "SyntaxError" in outcome.keys()["loop"]
+
+
+def test_a_config_file_that_cannot_be_read_is_a_problem(check: Check, own_folder: Path) -> None:
+    (own_folder / "mine").mkdir()
+    (own_folder / "mine" / "config.yaml").write_text("defaults: [\n")
+    outcome = check("--config-dir", "mine")
+    assert outcome.code == 2
+    assert len(outcome.said["problems"]) == 1
+
+
 def test_a_config_of_somebody_else_calls_nothing_that_is_not_trusted(
     check: Check, own_folder: Path
 ) -> None:
