@@ -18,7 +18,7 @@ from engine.config.problem_keys import Problem, keyed
 from engine.config.saved import untrusted
 from engine.errors import ConfigError
 from engine.library.summary import RunSummary
-from engine.preflight.past import Twins, like, past_runs, settings, twins
+from engine.preflight.past import Past, Twins, settings
 from engine.preflight.places import Place, output_place
 from engine.tables.groups import SEED
 from engine.tables.units import show_number, show_size
@@ -51,8 +51,6 @@ class Report:
     models: list[Any] = field(default_factory=list)
     """Each a `models.Model`."""
     place: Place | None = None
-    runs: list[RunSummary] = field(default_factory=list)
-    """The past runs at the output root, the newest first."""
     twins: dict[int, Twins] = field(default_factory=dict)
     """Number of a point to the runs that had its config."""
     needed_bytes: int | None = None
@@ -97,8 +95,9 @@ def check(wish: Wish, find_loop: FindLoop) -> Report:
     if usable:
         flats = {point.number: _flat(point) for point in usable}
         report.place = output_place(usable[0].usable)
-        _look_at_past(report, flats)
-        _look_at_models(report, usable, flats)
+        past = Past(report.place.path if report.place else None)
+        _look_at_past(report, flats, past)
+        _look_at_models(report, usable, flats, past)
         _look_at_place(report)
     _estimate(report, wish.at_once)
     found = [*report.problems, *(p for point in points for p in point.problems)]
@@ -129,11 +128,10 @@ def _flat(point: Point) -> dict[str, Any]:
     return settings(json.loads(json.dumps(config, default=str)))
 
 
-def _look_at_past(report: Report, flats: dict[int, dict[str, Any]]) -> None:
+def _look_at_past(report: Report, flats: dict[int, dict[str, Any]], past: Past) -> None:
     """Find past runs that did the same, and warn of them."""
-    report.runs = past_runs(report.place.path) if report.place else []
     wanted = [point for point in report.points if point.cfg is not None]
-    report.twins = {p.number: twins(flats[p.number], report.runs) for p in wanted}
+    report.twins = {p.number: past.twins(flats[p.number]) for p in wanted}
     equal = {number: found.equal for number, found in report.twins.items() if found.equal}
     seeds = {n: t.other_seed for n, t in report.twins.items() if t.other_seed and not t.equal}
     if equal:
@@ -155,7 +153,7 @@ def _runs_of(found: dict[int, list[RunSummary]], is_sweep: bool, at_most: int = 
 
 
 def _look_at_models(
-    report: Report, points: Sequence[Point], flats: dict[int, dict[str, Any]]
+    report: Report, points: Sequence[Point], flats: dict[int, dict[str, Any]], past: Past
 ) -> None:
     """Build and try each model once; its problems are those of all points that train it."""
     from engine.preflight.models import Bench, group_by_model
@@ -163,7 +161,7 @@ def _look_at_models(
     report.models = group_by_model(points, [flats[point.number] for point in points])
     bench = Bench(len(report.models))
     for model in report.models:
-        model.like = like(flats[model.points[0].number], report.runs)
+        model.like = past.like(flats[model.points[0].number])
         bench.look_at(model)
         for point in model.points:
             point.add(*model.problems)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import socket
 import statistics
-from collections.abc import Sequence
+from collections.abc import Hashable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,7 @@ from typing import Any
 from engine.errors import FactsError
 from engine.library.flat import flatten
 from engine.library.summary import RunSummary
+from engine.tables.cells import identity
 from engine.tables.groups import PLACES, SEED
 
 Flat = dict[str, Any]
@@ -41,8 +42,42 @@ class Twins:
     """Those whose config differs in the seed alone."""
 
 
-def past_runs(root: str | None) -> list[RunSummary]:
-    """All runs below an output root, the newest first; none where there is no such folder."""
+class Past:
+    """The runs below an output root, found by what they trained.
+
+    Parameters
+    ----------
+    root
+        The output root; where there is no such folder nothing is known of past runs.
+    """
+
+    def __init__(self, root: str | None) -> None:
+        self._alike: dict[Hashable, list[RunSummary]] = {}
+        self._kinds: dict[Hashable, list[RunSummary]] = {}
+        for run in _runs(root):
+            if run.config:
+                flat = _trained(run.config)
+                self._alike.setdefault(_but_seed(flat), []).append(run)
+                self._kinds.setdefault(_kind(flat), []).append(run)
+
+    def twins(self, wanted: Flat) -> Twins:
+        """The runs whose settings are those of `wanted`, but for the seed or with it."""
+        alike, seed = self._alike.get(_but_seed(wanted), []), wanted.get(SEED)
+        equal = [run for run in alike if seed is not None and run.config.get(SEED) == seed]
+        return Twins(equal, [run for run in alike if run not in equal])
+
+    def like(self, wanted: Flat) -> Like | None:
+        """How fast the runs were that have the loop, components, device and data of `wanted`."""
+        host = socket.gethostname()
+        runs = [run for run in self._kinds.get(_kind(wanted), []) if run.host == host]
+        times = [run.epoch_time_s for run in runs if run.epoch_time_s]
+        if not times:
+            return None
+        return Like(len(times), host, statistics.median(times), min(times), max(times))
+
+
+def _runs(root: str | None) -> list[RunSummary]:
+    """All runs below a root, the newest first."""
     from engine.library.index import Index
 
     if root is None or not Path(root).is_dir():
@@ -56,53 +91,26 @@ def past_runs(root: str | None) -> list[RunSummary]:
 
 def settings(config: dict[str, Any]) -> Flat:
     """What a resolved config trains, flat: without places, logging and what to do with the run."""
+    return _trained(flatten(config))
+
+
+def _trained(flat: Flat) -> Flat:
     return {
         key: value
-        for key, value in flatten(config).items()
+        for key, value in flat.items()
         if key not in PLACES and key.partition(".")[0] not in _ASIDE
     }
 
 
-def twins(wanted: Flat, runs: Sequence[RunSummary]) -> Twins:
-    """The runs whose settings are those of `wanted`, but for the seed or with it."""
-    without_seed = _without_seed(wanted)
-    alike = [run for run in runs if run.config and _without_seed(_flat(run)) == without_seed]
-    seed = wanted.get(SEED)
-    equal = [run for run in alike if seed is not None and run.config.get(SEED) == seed]
-    return Twins(equal, [run for run in alike if run not in equal])
+def _but_seed(flat: Flat) -> Hashable:
+    return identity({key: value for key, value in flat.items() if key != SEED})
 
 
-def like(wanted: Flat, runs: Sequence[RunSummary]) -> Like | None:
-    """How fast the runs were that have the loop, components, device and data of `wanted`."""
-    host = socket.gethostname()
-    kind = _kind(wanted)
-    times = [
-        run.epoch_time_s
-        for run in runs
-        if run.epoch_time_s and run.host == host and run.config and _kind(_flat(run)) == kind
-    ]
-    if not times:
-        return None
-    return Like(len(times), host, statistics.median(times), min(times), max(times))
-
-
-def _flat(run: RunSummary) -> Flat:
-    """The settings of a run, whose config is flat already."""
-    return {
-        key: value
-        for key, value in run.config.items()
-        if key not in PLACES and key.partition(".")[0] not in _ASIDE
-    }
-
-
-def _without_seed(flat: Flat) -> Flat:
-    return {key: value for key, value in flat.items() if key != SEED}
-
-
-def _kind(flat: Flat) -> Flat:
+def _kind(flat: Flat) -> Hashable:
     """The loop, the components by their classes, the device and the data."""
-    return {
+    kept = {
         key: value
         for key, value in flat.items()
         if key in ("loop", "device") or key.startswith("data.") or key.endswith("._target_")
     }
+    return identity(kept)
