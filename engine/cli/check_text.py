@@ -153,9 +153,8 @@ def _data(model: Any) -> list[str]:
         return [str(data.get("path") or data.get("source"))]
     split_names = max(map(len, counts), default=0)
     events = max((len(f"{n:,}") for n in counts.values()), default=0)
-    batch = data.batch_size
     lines = [
-        f"{name:{split_names}}  {n:>{events},} events, {-(-n // batch):,} batches of {batch:,}"
+        f"{name:{split_names}}  {n:>{events},} events, {_batches(n, data.batch_size)}"
         for name, n in counts.items()
     ]
     return [str(data.get("path") or data.get("source")), more, *lines]
@@ -191,14 +190,16 @@ def _time(model: Any, report: Report) -> Iterator[str]:
     """An epoch, a training, and what past runs took."""
     trial, epochs = model.trial, model.cfg.phase1.trainer.epochs
     if trial is not None:
+        steps = _several(trial.train_batches, "step", "steps")
         yield (
-            f"{_brief(trial.epoch_s)} an epoch: {trial.train_batches:,} steps of "
-            f"{_brief(trial.step_s)}, then the validation; figures not counted"
+            f"{_brief(trial.epoch_s)} an epoch: {steps} of {_brief(trial.step_s)} "
+            "and the validation, no figures"
         )
     if model.epoch_s is not None and not report.is_sweep:
         stopping = model.cfg.phase1.trainer.get("early_stopping") or {}
         most = "at most " if stopping.get("patience") is not None else ""
-        yield f"{most}{show_duration(epochs * model.epoch_s)} for {epochs:,} epochs"
+        all_epochs = _several(epochs, "epoch", "epochs")
+        yield f"{most}{show_duration(epochs * model.epoch_s)} for {all_epochs}"
     if model.like is not None:
         like = model.like
         runs = "a past run" if like.runs == 1 else f"{like.runs} past runs"
@@ -219,6 +220,14 @@ def _disk(model: Any, report: Report) -> Iterator[str]:
     free = report.place.free_bytes
     left = f"{show_size(free)} free at " if free is not None else ""
     yield f"{left}{report.place.path}"
+
+
+def _batches(n_events: int, size: int) -> str:
+    return f"{_several(-(-n_events // size), 'batch', 'batches')} of {size:,}"
+
+
+def _several(number: int, one: str, more: str) -> str:
+    return f"{number:,} {one if number == 1 else more}"
 
 
 def _total(trial: Any) -> int:

@@ -20,7 +20,7 @@ from torch import nn
 from engine.data.batches import TensorBatches
 from engine.training_loops.checkpoints import last_record, size_as_saved
 from engine.training_loops.loading import Splits
-from engine.training_loops.objective import Objective
+from engine.training_loops.objective import Means, Objective
 from engine.training_loops.randomness import random_state
 from engine.training_loops.tensor_memory import peak_bytes, size_of, tensors_in
 
@@ -91,8 +91,6 @@ def loop_module(loop: str) -> ModuleType | None:
 def try_out(objective: Objective, splits: Splits, device: torch.device, budget_s: float) -> Trial:
     """Train for about `budget_s` seconds, at least three steps, and tell what it takes.
 
-    What need not be timed as in a training is done with one thread, which is never slow.
-
     The objective is trained by this: build a new one for a training.
 
     Raises
@@ -103,21 +101,25 @@ def try_out(objective: Objective, splits: Splits, device: torch.device, budget_s
     objective.model.train()
     batches = _endless(splits.train)
 
-    def step() -> None:
-        objective.train_batch(next(batches))
+    means = Means()
 
-    has_choice = device.type == "cpu" and torch.get_num_threads() > 1
-    with _one_thread():
+    def step() -> None:
+        means.add(objective.train_batch(next(batches))[1])
+
+    first_s = _timed(step, 1, 0.0, device)[0]
+    objective.end_epoch()  # a step of the optimiser, also where it waits for more batches
+    if first_s > budget_s:  # so large that each step counts
+        alone: list[float] = []
         began = time.perf_counter()
-        step()
-        is_slow = time.perf_counter() - began > budget_s
-        objective.end_epoch()  # a step of the optimiser, also where it waits for more batches
         step_bytes = peak_bytes(step, device)
-        alone = _timed(step, _FEW, 0.0, device) if has_choice and not is_slow else []
-    least = 1 if is_slow else 2
-    n_steps = min(_MOST_STEPS, len(splits.train))
-    seconds = _timed(step, least, budget_s * 0.8, device, n_steps)
-    validation = _validation_s(objective, splits.val, least, budget_s * 0.2, device)
+        seconds = [time.perf_counter() - began]
+    else:
+        with _one_thread() as is_fewer:
+            step_bytes = peak_bytes(step, device)
+            alone = _timed(step, _FEW, 0.0, device) if is_fewer and device.type == "cpu" else []
+        n_steps = min(_MOST_STEPS, len(splits.train))
+        seconds = _timed(step, 2, budget_s * 0.8, device, n_steps)
+    validation = _validation_s(objective, splits.val, budget_s * 0.2, device)
     state = objective.state_dict() | {"random": random_state(), "total_time_s": 0.0}
     state.pop("pending", None)  # gradients that wait are saved in the middle of an epoch alone
     return Trial(
@@ -155,18 +157,16 @@ def count_parameters(parts: dict[str, nn.Module]) -> list[Part]:
 
 @torch.inference_mode()
 def _validation_s(
-    objective: Objective, batches: TensorBatches, least: int, budget_s: float, device: torch.device
+    objective: Objective, batches: TensorBatches, budget_s: float, device: torch.device
 ) -> float:
     """Seconds of a batch of the validation split."""
     objective.model.eval()
-    given = _endless(batches)
+    given, means = _endless(batches), Means()
 
     def evaluate() -> None:
-        objective.terms(next(given))
+        means.add(objective.terms(next(given)))
 
-    with _one_thread():
-        evaluate()
-    return statistics.median_low(_timed(evaluate, least, budget_s, device, len(batches)))
+    return statistics.median_low(_timed(evaluate, 1, budget_s, device, len(batches)))
 
 
 def _endless(batches: TensorBatches) -> Iterator[Any]:
@@ -190,12 +190,15 @@ def _timed(
 
 
 @contextlib.contextmanager
-def _one_thread() -> Iterator[None]:
-    """One thread for as long as the block runs: on busy cores several wait for each other."""
+def _one_thread() -> Iterator[bool]:
+    """One thread for as long as the block runs; gives whether there were more.
+
+    On busy cores several threads wait for each other, and what is not timed need not wait.
+    """
     before = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
-        yield
+        yield before > 1
     finally:
         torch.set_num_threads(before)
 
@@ -210,4 +213,4 @@ def _is_steady(seconds: list[float]) -> bool:
 def _how(device: torch.device) -> str:
     if device.type == "cuda":
         return "measured by the GPU's allocator"
-    return "counted: all tensors alive at one time"
+    return "counted over all its tensors"
