@@ -194,6 +194,12 @@ class ThesisApp(App[int]):
 
         self.push_screen(ComparePage(paths))
 
+    def action_jobs(self) -> None:
+        """Show what was launched."""
+        from tui.screens.jobs import JobsPage
+
+        self.push_screen(JobsPage())
+
     def copy(self, text: str, what: str) -> None:
         """Put a text into the terminal's clipboard (OSC 52), and say so."""
         self.copy_to_clipboard(text)

@@ -1,0 +1,1 @@
+"""What was launched: a list of jobs, with what can be done with each."""

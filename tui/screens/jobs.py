@@ -1,0 +1,226 @@
+"""What was launched, from here or elsewhere: how it is, what it prints, and how to end it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import ClassVar
+
+from textual import on, work
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.message import Message
+from textual.widgets import Static
+
+from engine.errors import EngineError
+from engine.facts.text import plain
+from engine.launch.control import ask_job_to_stop, kill_job
+from engine.launch.jobs import Job
+from tui.dialogs import ConfirmDialog
+from tui.jobs.job_list import JobList
+from tui.jobs.lines import head, told
+from tui.page import Page
+from tui.run.log_view import LogView
+from tui.widgets.key_line import KeyLine
+from tui.widgets.listing import Listing
+from tui.widgets.search_line import SearchLine
+
+LEAST_HEIGHT = 20
+"""In fewer lines the log is shown in the place of the list, by its key alone."""
+
+
+class JobsPage(Page):
+    """The jobs of the output root, with the log of the one under the cursor."""
+
+    HELP_TITLE = "jobs"
+    DEFAULT_CSS = """
+    JobsPage {
+        layout: vertical; background: $surface;
+        & #head, & #titles, & #told { height: 1; padding: 0 1; text-wrap: nowrap;
+                                      text-overflow: ellipsis; }
+        & #head { background: $panel; text-style: bold; }
+        & #titles { padding: 0; color: $text-muted; }
+        & #told { color: $text-muted; }
+        &.low JobList { height: 1fr !important; }
+        & LogView { height: 1fr; border-top: solid $foreground 20%; }
+        &.log JobList, &.log #titles { display: none; }
+        &.log LogView { border-top: none; }
+        &.low LogView { display: none; }
+        &.low.log LogView { display: block; }
+    }
+    """
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("X", "stop", "Stop", tooltip="Ask the job to save and end"),
+        Binding("K", "kill", "Kill", tooltip="End its processes on this machine"),
+        Binding("l", "log", "Log", tooltip="The log as large as the screen, or the list again"),
+        Binding("a", "everything", "All", tooltip="Show old jobs as well, or not"),
+        Binding("y", "copy_path", "Copy the path", show=False),
+        Binding("Y", "copy_command", "Copy the command", show=False),
+        Binding("escape,q", "back", "Back", key_display="esc"),
+    ]
+
+    class Done(Message):
+        """Something was done to a job, or could not be."""
+
+        def __init__(self, said: str, problem: str) -> None:
+            super().__init__()
+            self.said, self.problem = said, problem
+
+    def compose(self) -> ComposeResult:
+        """Head, titles, list, what is said about the job, its log, search, keys."""
+        app = self.thesis
+        yield Static("", id="head", markup=False)
+        yield Static("", id="titles", markup=False)
+        yield JobList(str(app.root), app.look)
+        yield Static("", id="told", markup=False)
+        yield LogView("", id="log")
+        yield SearchLine()
+        yield KeyLine()
+
+    def on_mount(self) -> None:
+        """Begin to look."""
+        self.job_list.watch_files(True)
+        self.job_list.focus()
+        self._tell()
+
+    @property
+    def job_list(self) -> JobList:
+        """The jobs."""
+        return self.query_one(JobList)
+
+    @property
+    def _log(self) -> LogView:
+        return self.query_one(LogView)
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether the jobs, and the log of the one under the cursor, are there."""
+        jobs = self.job_list
+        return jobs.is_settled and (jobs.job is None or self._log.is_settled)
+
+    def runs_changed(self) -> None:
+        """The app knows more of the runs: look at the jobs anew."""
+        if self.is_mounted and self.query(JobList) and self.thesis.listed:
+            self.job_list.runs = self.thesis.runs
+            self.job_list.look_now()
+
+    def on_resize(self) -> None:
+        """Leave the log out where there are few lines."""
+        self.set_class(self.size.height < LEAST_HEIGHT, "low")
+        self.call_after_refresh(self._tell)
+
+    @on(JobList.Changed)
+    @on(JobList.Picked)
+    def _tell(self) -> None:
+        """Everything around the list."""
+        if not self.query(LogView):
+            return
+        jobs, job = self.job_list, self.job_list.job
+        self.query_one("#head", Static).update(head(str(self.thesis.root), jobs.jobs, jobs.shown))
+        self.query_one("#titles", Static).update(jobs.title_line() if jobs.shown else "")
+        self.query_one("#told", Static).update(told(job) if job else "")
+        # As many lines as there are jobs; the log has the others.
+        jobs.styles.height = min(max(3, len(jobs.shown)), self.size.height // 2)
+        path = str(job.handle.directory) if job else ""
+        if path != self._log.path:
+            self._log.show_run(path)
+        self._log.watch_files(bool(path))
+        self._log.visible = bool(path)
+
+    @on(JobList.Opened)
+    def _opened(self, message: JobList.Opened) -> None:
+        job = message.job
+        if job.handle.kind != "sweep":
+            self.thesis.open_run(str(job.handle.directory))
+        elif job.runs:
+            self.thesis.compare([run.path for run in job.runs])
+        else:
+            self.notify("no run of this sweep has begun", timeout=3)
+
+    @on(Listing.SearchAsked)
+    def _search(self, event: Listing.SearchAsked) -> None:
+        self.query_one(SearchLine).ask(event.listing)
+
+    def action_log(self) -> None:
+        """Show the log as large as the screen, or the list again."""
+        self.toggle_class("log")
+        (self._log if self.has_class("log") else self.job_list).focus()
+
+    def action_everything(self) -> None:
+        """Show old jobs as well, or not."""
+        self.job_list.everything = not self.job_list.everything
+        self.job_list.choose_shown()
+
+    def action_copy_path(self) -> None:
+        """Copy the path of the job."""
+        if self.job_list.job is not None:
+            self.thesis.copy(str(self.job_list.job.handle.directory), "the path")
+
+    def action_copy_command(self) -> None:
+        """Copy the command that starts the same."""
+        job = self.job_list.job
+        if job is not None and job.handle.command:
+            self.thesis.copy(job.handle.command, "the command")
+
+    @work(exclusive=True, group="dialog")
+    async def action_stop(self) -> None:
+        """Ask the job to save and end."""
+        job = self._under_way()
+        if job is None:
+            return
+        more = ", and no further runs begin" if job.handle.kind == "sweep" else ""
+        details = f"Each run finishes its present step, saves, and ends{more}."
+        if await self.app.push_screen_wait(ConfirmDialog(f"stop {job.name}?", details)):
+            self._do(lambda: ask_job_to_stop(job.handle), f"asked {job.name} to stop")
+
+    @work(exclusive=True, group="dialog")
+    async def action_kill(self) -> None:
+        """End the processes of the job."""
+        job = self._under_way()
+        if job is None:
+            return
+        details = (
+            "Its processes on this machine get SIGTERM, on which they save and end, and SIGKILL "
+            "after 10 seconds. What was done since the last checkpoint may be lost."
+        )
+        if await self.app.push_screen_wait(ConfirmDialog(f"kill {job.name}?", details)):
+            self._do(lambda: kill_job(job.handle), f"ended {job.name}")
+
+    def _under_way(self) -> Job | None:
+        """The job under the cursor, if it can be ended; says so if not."""
+        job = self.job_list.job
+        if job is None or not self.thesis.may_change():
+            return None
+        if not job.under_way:
+            self.notify("it is over already", timeout=3)
+            return None
+        return job
+
+    @work(thread=True, group="change", description="change")
+    def _do(self, change: Callable[[], object], said: str) -> None:
+        try:
+            change()
+        except EngineError as error:
+            self.post_message(self.Done("", f"{error.message}. {error.hint}".strip()))
+            return
+        self.post_message(self.Done(said, ""))
+
+    @on(Done)
+    def _done(self, message: Done) -> None:
+        message.stop()
+        if message.problem:
+            self.notify(plain(message.problem), severity="error", markup=False)
+        else:
+            self.notify(plain(message.said), timeout=3, markup=False)
+        self.job_list.look_now()
+        self.thesis.library.hurry()
+
+    def action_back(self) -> None:
+        """End a search, make the log small again, or leave."""
+        for view in (self._log, self.job_list):
+            if view.searched:
+                view.search("")
+                return
+        if self.has_class("log"):
+            self.action_log()
+        else:
+            self.dismiss(None)
