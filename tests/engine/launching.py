@@ -21,6 +21,15 @@ TINY = (
     "logging.make_plots=false",
     "device=cpu",
 )
+QUICK_LOOP = """\
+from engine.facts import append_jsonl_event, build_event_payload
+
+def train(cfg):
+    for moment in ("on_start", "on_train_end"):
+        append_jsonl_event(".", build_event_payload(moment, "."))
+"""
+"""A training that loads no torch."""
+QUICK = ("loop=quick_loop:train", "logging.make_plots=false")
 LONG = (*TINY, "phase1.trainer.epochs=100000", "logging.progress_every_s=0.05")
 
 
@@ -69,6 +78,7 @@ class Jobs:
 def jobs(own_folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Jobs]:
     """Jobs that this test starts."""
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    (own_folder / "quick_loop.py").write_text(QUICK_LOOP)
     started = Jobs()
     yield started
     started.end()
