@@ -283,6 +283,46 @@ def test_a_sparkline_of_a_loss_that_starts_far_above_is_not_flat() -> None:
     assert len(set(sparkline(decaying, 20, Look().bars))) >= 6
 
 
+_HEIGHTS = st.floats(-1e100, 1e100) | st.floats(0.01, 10)
+
+
+@given(st.lists(_HEIGHTS, min_size=2, max_size=30))
+@example([0.2273, 0.1355])
+@example([0.227, 0.135, 0.118, 0.109])
+@example([1.27, 0.60, 0.48, 0.47])
+@example([100.0, *(1 + n / 10 for n in range(12))])
+def test_a_sparkline_keeps_the_order_of_values_and_reaches_both_ends(values: list[float]) -> None:
+    bars = Look().bars
+    steps = [bars.index(bar) for bar in sparkline(values, 30, bars)]
+    in_order = sorted(zip(values, steps, strict=True))
+    assert [step for _, step in in_order] == sorted(steps)
+    assert steps[values.index(min(values))] == 0
+    assert min(values) == max(values) or steps[values.index(max(values))] == len(bars) - 1
+
+
+@given(st.lists(_HEIGHTS, min_size=2, max_size=200, unique=True), st.integers(2, 30))
+def test_a_sparkline_of_a_falling_course_falls(values: list[float], width: int) -> None:
+    bars = Look().bars
+    steps = [bars.index(bar) for bar in sparkline(sorted(values, reverse=True), width, bars)]
+    assert steps == sorted(steps, reverse=True)
+    assert (steps[0], steps[-1]) == (len(bars) - 1, 0)
+
+
+@pytest.mark.parametrize(
+    ("values", "line"),
+    [([0.2273, 0.1355], "█▁"), ([0.227, 0.135, 0.118, 0.109], "█▃▂▁"),
+     ([1.27, 0.60, 0.48, 0.47], "█▂▁▁"), ([2.0, 2.0], "▁▁")],
+)  # fmt: skip
+def test_a_sparkline_of_few_values_shows_all_of_them(values: list[float], line: str) -> None:
+    assert sparkline(values, 12, Look().bars) == line
+
+
+def test_one_value_far_above_leaves_the_others_to_be_told_apart() -> None:
+    line = sparkline([100.0, *(-n for n in range(15))], 16, Look().bars)
+    assert line[0] == "█"
+    assert len(set(line[1:])) >= 7
+
+
 @given(st.lists(st.floats(), max_size=400))
 def test_thinned_values_are_few_and_lose_no_extreme(values: list[float]) -> None:
     few = thinned(values)
