@@ -22,6 +22,7 @@ from engine.config.composer import Base, Composer
 from engine.config.help import group_help
 from engine.config.paths import config_dir
 from engine.config.schema import FIELDS, Field, value_problems
+from engine.config.yaml_keys import file_keys
 
 TYPED = "typed"
 """The origin of a value that an override sets."""
@@ -124,7 +125,7 @@ class FormMaker:
         except COMPOSE_ERRORS:
             from engine.config.problems import find_problems
 
-            problems = find_problems(given, self.composer.config_dirs)
+            problems = find_problems(given, self.composer.config_dirs, composer=self.composer)
             return self._form(given, self._what_composes(given), tuple(problems))
 
     def _form(self, given: draft.Overrides, single: Sequence[str], problems: Sequence[str]) -> Form:
@@ -173,8 +174,10 @@ class FormMaker:
     def _broken(self, group: str, option: str) -> str:
         """Why the file of an option cannot be read, and where."""
         try:
-            OmegaConf.load(self._file(f"{group}/{option}") or "")
-        except (YAMLError, OSError, OmegaConfBaseException, ValueError) as error:
+            path = self._file(f"{group}/{option}")
+            if path is not None:
+                file_keys(path)
+        except (YAMLError, OSError, ValueError, RecursionError) as error:
             return " ".join(str(error).split())
         return ""
 
@@ -221,11 +224,9 @@ class FormMaker:
         if path is None:
             return
         comments, prefix = key_comments(path), f"{package}." if package else ""
-        content = OmegaConf.load(path)
-        if isinstance(content, DictConfig):
-            for key, _ in values_of(content):
-                if not key.startswith("defaults"):
-                    yield f"{prefix}{key}", comments.get(key, "")
+        for key in file_keys(path):
+            if key.partition(".")[0] != "defaults":
+                yield f"{prefix}{key}", comments.get(key, "")
 
     def _file(self, config_path: str) -> Path | None:
         """The file of a config, in the first folder that has it."""
