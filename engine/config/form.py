@@ -55,6 +55,8 @@ class Group:
     chosen: str | None
     """The present choice; None if there is none. Likewise `default`, without overrides."""
     default: str | None
+    sign: str = ""
+    """What stands before its name in an override: `+` where no config names the group."""
 
     @property
     def key(self) -> str:
@@ -98,6 +100,8 @@ class Form:
     """What is wrong, in sentences: those of values begin with their key."""
     config: DictConfig | None = field(default=None, compare=False)
     """What the overrides compose to; of a sweep its first point."""
+    name: str = ""
+    """What its run is called, behind the time."""
 
 
 class FormMaker:
@@ -137,6 +141,7 @@ class FormMaker:
             entries=tuple(self._entries(cfg, base, given, found)),
             problems=tuple(found),
             config=cfg,
+            name=str(OmegaConf.select(base.config, "hydra.job.name") or ""),
         )
 
     def _what_composes(self, overrides: Sequence[str]) -> list[str]:
@@ -156,7 +161,8 @@ class FormMaker:
         plain = self.composer.base()
         choices, defaults = (one.config.hydra.runtime.choices for one in (base, plain))
         for name, options in self._options_since(plain).items():
-            yield Group(name, options, choices.get(name), defaults.get(name))
+            sign = "" if name in defaults else "+"
+            yield Group(name, options, choices.get(name), defaults.get(name), sign)
 
     def _options_since(self, plain: Base) -> dict[str, tuple[Option, ...]]:
         """Group to its options; read again when a file has changed, which makes a new base."""
