@@ -119,6 +119,10 @@ class ComposeFeed(Feed):
         """Whether all that was asked for is told."""
         return self._done is self._wanted and not self._run
 
+    def tell(self, post: Post) -> None:
+        """Tell somebody else from now on; what was asked for earlier is forgotten."""
+        self._post, self._wanted, self._done, self._run = post, None, None, ""
+
     def want(self, wanted: Wanted) -> None:
         """Make the form of this draft, before anything that was asked for earlier."""
         self._wanted = wanted

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, ClassVar
 
 from rich.cells import cell_len
-from rich.style import Style
 from rich.text import Text
 from textual import events
 from textual.binding import Binding, BindingType
@@ -173,11 +172,11 @@ class FormList(Listing):
         key, value, default, origin, expected = self.columns()
         name = f"{'  ' * row.depth}{plain(row.name)}"
         if row.kind == "node":
-            return text.append(name, self.style_of("muted"))
-        text.append(self._fit(name, key) + " ", self.style_of("title" if row.typed else "key"))
+            return text.append(name, self.style_of("title"))
+        text.append(self._fit(name, key) + " ", self.style_of("key" if row.typed else "muted"))
         shown = plain(row.value)
         is_last = not default
-        text.append(shown if is_last else self._fit(shown, value), self._value_style(row, look))
+        text.append(shown if is_last else self._fit(shown, value), self.style_of(look))
         if default:
             told = plain(row.default) if row.typed else ""
             text.append(f" {self._fit(told, default)}", self.style_of("muted"))
@@ -199,9 +198,6 @@ class FormList(Listing):
             if cells:
                 text.append(f" {fit(name, cells)}", self.style_of("muted"))
         return text
-
-    def _value_style(self, row: Row, look: str) -> Style:
-        return self.style_of("value" if look == "key" else look)
 
     def _fit(self, text: str, width: int) -> str:
         return fit(text, width, more=self._look.more) if cell_len(text) != width else text

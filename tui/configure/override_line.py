@@ -72,17 +72,26 @@ class OverrideLine(Horizontal):
         seen.styles.text_style = "none" if text else "italic"
         seen.styles.text_opacity = "100%" if text else "60%"
 
-    def open(self) -> None:
-        """Let somebody type."""
+    def open(self, key: str = "") -> None:
+        """Let somebody type; behind the override of a key, if one is given."""
         line = self.query_one(Prompt)
         self.is_open = True
         text = plain(draft.write_line(self._overrides))
         with line.prevent(Input.Changed):
             line.value = f"{text} " if text else ""
-        line.cursor_position = len(line.value)
+        line.cursor_position = self._end_of(key) if key else len(line.value)
         self._swap(line, self.query_one(".seen"))
         self.screen.set_focus(line)
         self.post_message(self.Opened())
+
+    def _end_of(self, key: str) -> int:
+        """Where the override of a key ends in the line."""
+        end = 0
+        for one in self._overrides:
+            end += len(plain(draft.write_line([one]))) + 1
+            if draft.key_of(one) == key:
+                break
+        return max(0, end - 1)
 
     def leave(self) -> None:
         """Have it as it was."""
