@@ -42,9 +42,11 @@ class Drafting(Page):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("u", "undo", "Undo"),
         Binding("ctrl+r", "redo", "Redo", show=False),
-        Binding("w", "save_as", "Save as", tooltip="Keep the draft under a name"),
-        Binding("o", "open", "Drafts", tooltip="Open or delete a draft that is kept"),
-        Binding("N", "begin", "New", tooltip="Begin a new draft; the present one is kept"),
+        Binding("w", "save_as", "Save as", show=False, tooltip="Keep the draft under a name"),
+        Binding("o", "open", "Drafts", show=False, tooltip="Open or delete a draft that is kept"),
+        Binding(
+            "N", "begin", "New", show=False, tooltip="Begin a new draft; the present one is kept"
+        ),
     ]
 
     def __init__(self, run: str = "") -> None:

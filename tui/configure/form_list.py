@@ -23,8 +23,9 @@ if TYPE_CHECKING:
 KEY_CELLS = (20, 34)
 """Least and most room for keys."""
 VALUE_CELLS = (12, 24)
-DEFAULT_FROM, ORIGIN_FROM, EXPECTED_FROM = 58, 76, 96
-"""Width from which on there is a column for the default, the origin, and what is expected."""
+EXPECTED_FROM, ORIGIN_FROM = 52, 104
+"""Width from which on there is a column for what is expected, of a value that is set for its
+default; and from which on there are columns for the default and the origin too."""
 
 
 class FormList(Listing):
@@ -38,7 +39,9 @@ class FormList(Listing):
         Binding("right,l", "turn(1)", "Next choice", show=False),
         Binding("left,h", "turn(-1)", "Previous choice", show=False),
         Binding("d", "reset", "Default", tooltip="Back to what the configs have"),
-        Binding("c", "changed_only", "Changed", tooltip="Show what is changed only, or all"),
+        Binding(
+            "c", "changed_only", "Changed", show=False, tooltip="Show what is changed only, or all"
+        ),
         Binding("right_square_bracket", "next_part(1)", "Next part", show=False),
         Binding("left_square_bracket", "next_part(-1)", "Previous part", show=False),
     ]
@@ -140,10 +143,9 @@ class FormList(Listing):
     def columns(self) -> tuple[int, int, int, int, int]:
         """Cells of key, value, default, origin and what is expected; 0 for those without room."""
         width = self.size.width - 3
-        key = max(KEY_CELLS[0], min(KEY_CELLS[1], width * 2 // 5))
+        key = max(KEY_CELLS[0], min(KEY_CELLS[1], width * 3 // 8))
         value = max(VALUE_CELLS[0], min(VALUE_CELLS[1], width // 4))
-        default = 12 if width >= DEFAULT_FROM else 0
-        origin = 18 if width >= ORIGIN_FROM else 0
+        default, origin = (14, 22) if width >= ORIGIN_FROM else (0, 0)
         rest = width - key - value - default - origin - 4
         return key, value, default, origin, rest if width >= EXPECTED_FROM else 0
 
@@ -175,8 +177,7 @@ class FormList(Listing):
             return text.append(name, self.style_of("title"))
         text.append(self._fit(name, key) + " ", self.style_of("key" if row.typed else "muted"))
         shown = plain(row.value)
-        is_last = not default
-        text.append(shown if is_last else self._fit(shown, value), self.style_of(look))
+        text.append(shown if not expected else self._fit(shown, value), self.style_of(look))
         if default:
             told = plain(row.default) if row.typed else ""
             text.append(f" {self._fit(told, default)}", self.style_of("muted"))
@@ -184,7 +185,10 @@ class FormList(Listing):
             told = "" if row.kind == "group" and not row.typed else plain(row.origin)
             text.append(f" {self._fit(told, origin)}", self.style_of("muted"))
         if expected:
-            text.append(f" {self._fit(plain(row.expected), expected)}", self.style_of("muted"))
+            told = plain(row.expected)
+            if row.typed and not default:
+                told = f"default {plain(row.default)}"
+            text.append(f" {self._fit(told, expected)}", self.style_of("muted"))
         return text
 
     def _title(self, text: Text, row: Row) -> Text:

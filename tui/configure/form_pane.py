@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from functools import partial
+from typing import ClassVar
+
 from textual import events, on
 from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
 from textual.containers import Container
 from textual.message import Message
 from textual.widgets import Input
@@ -31,6 +35,12 @@ class FormPane(Container):
     }
     """
 
+    BINDINGS: ClassVar[list[BindingType]] = [
+        # The line has these keys itself; here they are for whoever asks which there are.
+        Binding("enter", "take", "Take"),
+        Binding("escape", "end", "Leave as it was"),
+    ]
+
     class Typed(Message):
         """Somebody is typing a value."""
 
@@ -53,7 +63,9 @@ class FormPane(Container):
     def compose(self) -> ComposeResult:
         """The list, and the line over it."""
         yield FormList(self._look)
-        yield Prompt(keys={"escape": self.end, "up": self._take, "down": self._take})
+        yield Prompt(
+            keys={"escape": self.end, "up": partial(self._take, -1), "down": partial(self._take, 1)}
+        )
 
     @property
     def form(self) -> FormList:
@@ -86,6 +98,18 @@ class FormPane(Container):
         """Show whether what is typed can be so."""
         self.query_one(Prompt).set_class(bool(problem), "wrong")
 
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """There is something to take while a value is edited."""
+        return self.edited is not None if action in ("take", "end") else True
+
+    def action_take(self) -> None:
+        """Take what is typed."""
+        self._take()
+
+    def action_end(self) -> None:
+        """Leave the value as it is."""
+        self.end()
+
     def end(self) -> None:
         """Leave the value as it is."""
         self.edited = None
@@ -93,11 +117,12 @@ class FormPane(Container):
         self.form.focus()
         self.post_message(self.Left())
 
-    def _take(self) -> None:
+    def _take(self, way: int = 0) -> None:
         row, text = self.edited, self.query_one(Prompt).value
         if row is not None:
             self.end()
             self.post_message(self.Set(row.key, text))
+            self.form.action_move(way)
 
     @on(Input.Submitted)
     def _submitted(self, event: Input.Submitted) -> None:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import ClassVar
 
 from textual import events, on
 from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
 from textual.containers import Horizontal
 from textual.content import Content
 from textual.message import Message
@@ -33,6 +35,12 @@ class OverrideLine(Horizontal):
         & Input.wrong { color: $text-error; }
     }
     """
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        # The line has these keys itself; here they are for whoever asks which there are.
+        Binding("enter", "keep", "Keep"),
+        Binding("escape", "leave", "Have it as it was"),
+    ]
 
     class Typed(Message):
         """Other overrides stand there; `problem` says why they cannot be read yet."""
@@ -92,6 +100,18 @@ class OverrideLine(Horizontal):
             if draft.key_of(one) == key:
                 break
         return max(0, end - 1)
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """There is something to keep while somebody types."""
+        return self.is_open if action in ("keep", "leave") else True
+
+    def action_keep(self) -> None:
+        """Keep what is typed."""
+        self._close(kept=True)
+
+    def action_leave(self) -> None:
+        """Have it as it was."""
+        self.leave()
 
     def leave(self) -> None:
         """Have it as it was."""

@@ -32,6 +32,8 @@ from tui.widgets.tab_line import TabLine
 PARTS = ("Form", "Composed", "Points", "Check")
 _IDS = ("form", "composed", "points", "check")
 
+NOTHING_CHANGED = "all by default"
+
 WIDE = 100
 """Columns from which on the form has another part beside it."""
 
@@ -200,7 +202,10 @@ class ConfigurePage(Jumping):
     def _show_note(self) -> None:
         name, parent = plain(self.draft.name), plain(os.path.basename(self.draft.parent))
         title = f"draft {name}" if name else f"from {parent}" if parent else "new training"
-        self.query_one(TabLine).show(title, self.part, self._note())
+        told = self._note()
+        if self.has_class("narrow") and told != NOTHING_CHANGED:
+            title = told.partition(",")[0]  # there is room for one of them
+        self.query_one(TabLine).show(title, self.part, told)
 
     def _note(self) -> str:
         """The state of the draft, in a few words."""
@@ -211,7 +216,7 @@ class ConfigurePage(Jumping):
         problems = count(len(self.problems()), "problem")
         checked = "checked" if self.report and self.report.ok and not problems else ""
         told = [changed, points.note(), self._time(points), problems, checked]
-        return ", ".join(filter(None, told)) or "all by default"
+        return ", ".join(filter(None, told)) or NOTHING_CHANGED
 
     def _time(self, points: PointsList) -> str:
         values = {one.key: one.value for one in (self.form.entries if self.form else ())}
