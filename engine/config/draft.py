@@ -89,6 +89,13 @@ def put(overrides: Sequence[str], override: str) -> Overrides:
     return tuple(result if placed else [*result, override])
 
 
+def collapsed(overrides: Sequence[str]) -> Overrides:
+    """Without those that a later one of the same key makes worthless."""
+    last = {text.partition("=")[0]: number for number, text in enumerate(overrides)}
+    pairs = enumerate(overrides)
+    return tuple(text for number, text in pairs if last[text.partition("=")[0]] == number)
+
+
 def without(overrides: Sequence[str], key: str) -> Overrides:
     """Without the overrides of a key or group."""
     return tuple(one for one in overrides if key_of(one) != key)

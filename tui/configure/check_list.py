@@ -13,9 +13,10 @@ from textual.message import Message
 
 from engine.facts.text import plain
 from engine.facts.words import count, in_words
+from tui.configure.part_list import PartList
 from tui.configure.preflight import Problem, Report
+from tui.configure.rows import Row
 from tui.look import Look
-from tui.widgets.listing import Listing
 
 
 @dataclass(frozen=True)
@@ -78,7 +79,7 @@ def _bytes(number: float | None) -> str:
     return f"{number:.3g} TB"
 
 
-class CheckList(Listing):
+class CheckList(PartList):
     """The report; Enter goes to the field of a problem."""
 
     SEARCH_HINT = "text"
@@ -98,6 +99,19 @@ class CheckList(Listing):
         super().__init__(id=id)
         self._look = look
         self._lines: list[Line] = []
+
+    @property
+    def told(self) -> Row | None:
+        """The whole text of the line."""
+        if self.cursor >= len(self._lines):
+            return None
+        one = self._lines[self.cursor]
+        where = "enter goes to its field" if one.key else ""
+        name = {"!": "problem", "?": "not checked", "ok": "checked"}.get(one.name, one.name.strip())
+        text = plain(one.text)
+        if one.look == "bad":
+            return Row("node", one.key or name, value=where, problem=text)
+        return Row("node", name or "check", value=where, help=text)
 
     def show_report(self, problems: Sequence[Problem], report: Report | None, doing: str) -> None:
         """Show what was found, and what is being done."""

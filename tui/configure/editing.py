@@ -158,8 +158,7 @@ class Editing(Drafting):
         if before is not None and typed != before:
             self.history.amend(before)
             if message.kept:
-                self.history.change(typed)
-                self.show_draft()
+                self.change(replace(typed, overrides=draft.collapsed(typed.overrides)))
             else:
                 self.amend(before)
         self.query_one(FormList).focus()

@@ -12,9 +12,9 @@ from textual.binding import Binding, BindingType
 from textual.message import Message
 
 from engine.facts.text import plain
+from tui.configure.part_list import PartList
 from tui.configure.rows import Row, rows_of
 from tui.look import Look
-from tui.widgets.listing import Listing
 from tui.widgets.painted import fit
 
 if TYPE_CHECKING:
@@ -22,13 +22,13 @@ if TYPE_CHECKING:
 
 KEY_CELLS = (20, 34)
 """Least and most room for keys."""
-VALUE_CELLS = (12, 24)
+VALUE_CELLS = (12, 20)
 EXPECTED_FROM, ORIGIN_FROM = 52, 104
 """Width from which on there is a column for what is expected, of a value that is set for its
 default; and from which on there are columns for the default and the origin too."""
 
 
-class FormList(Listing):
+class FormList(PartList):
     """One line for each group and value; what the draft sets stands out."""
 
     SEARCH_HINT = "key, value or help"
@@ -45,9 +45,6 @@ class FormList(Listing):
         Binding("right_square_bracket", "next_part(1)", "Next part", show=False),
         Binding("left_square_bracket", "next_part(-1)", "Previous part", show=False),
     ]
-
-    class Moved(Message):
-        """The cursor is on another line."""
 
     class EditAsked(Message):
         """A line is to be edited."""
@@ -102,6 +99,23 @@ class FormList(Listing):
         """The line under the cursor."""
         return self.rows[self.cursor] if self.cursor < len(self.rows) else None
 
+    def row_of(self, key: str) -> Row | None:
+        """What is known of a key of the config, be it searched or not."""
+        if self.row is not None and self.row.key.replace("/", ".") == key:
+            return self.row
+        rows = rows_of(self._form, self._overrides) if self._form else []
+        return next((row for row in rows if row.key == key), None)
+
+    @property
+    def told(self) -> Row | None:
+        """What is known of the line."""
+        return self.row
+
+    @property
+    def key(self) -> str:
+        """The key of the config that the line is about."""
+        return self.row.key.replace("/", ".") if self.row else ""
+
     def search(self, text: str) -> None:
         """Show the lines with a text in key, value or help only."""
         self.searched = text
@@ -132,11 +146,10 @@ class FormList(Listing):
         self.go_to(self.cursor)
 
     def go_to(self, number: int) -> None:
-        """Put the cursor on a line, and say so."""
+        """Put the cursor on a line."""
         super().go_to(number)
         if number <= 1 and self._count:  # the title above the first line too
             self.scroll_to(y=0, animate=False, immediate=True, force=True)
-        self.post_message(self.Moved())
 
     # How it is drawn.
 
@@ -145,7 +158,7 @@ class FormList(Listing):
         width = self.size.width - 3
         key = max(KEY_CELLS[0], min(KEY_CELLS[1], width * 3 // 8))
         value = max(VALUE_CELLS[0], min(VALUE_CELLS[1], width // 4))
-        default, origin = (14, 22) if width >= ORIGIN_FROM else (0, 0)
+        default, origin = (10, 22) if width >= ORIGIN_FROM else (0, 0)
         rest = width - key - value - default - origin - 4
         return key, value, default, origin, rest if width >= EXPECTED_FROM else 0
 

@@ -13,8 +13,9 @@ from textual.message import Message
 from engine.facts.text import plain
 from engine.facts.words import count
 from tui.configure.draft_state import Struck
+from tui.configure.part_list import PartList
+from tui.configure.rows import Row
 from tui.look import Look
-from tui.widgets.listing import Listing
 
 if TYPE_CHECKING:
     from engine.config.points import Point
@@ -22,13 +23,14 @@ if TYPE_CHECKING:
 _STRUCK = Style(strike=True)
 
 
-class PointsList(Listing):
+class PointsList(PartList):
     """One line a point."""
 
     SEARCH_HINT = "value or problem"
     HELP_TITLE = "points"
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("x,space", "strike", "Strike out", tooltip="Leave the point out, or not"),
+        Binding("x", "strike", "Strike out", tooltip="Leave the point out, or not"),
+        Binding("space", "strike", "Strike out", show=False),
         Binding("S", "screen.seeds", "Seeds", tooltip="Train each point with several seeds"),
     ]
 
@@ -80,6 +82,17 @@ class PointsList(Listing):
     def n_left(self) -> int:
         """How many will be trained."""
         return len(self.points) - len(self.left_out)
+
+    @property
+    def told(self) -> Row | None:
+        """The overrides of the point, and what is wrong with it."""
+        if self.cursor >= len(self.points):
+            return None
+        point = self.points[self.cursor]
+        out = "left out" if point.differing in self._struck else ""
+        told = "  ".join(point.differing)
+        problem = self.problems.get(point.number, "")
+        return Row("node", f"point {point.number}", value=told, help=out, problem=problem)
 
     def note(self) -> str:
         """How many there are, in a few words."""

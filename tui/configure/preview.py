@@ -12,7 +12,7 @@ from rich.text import Text
 from engine.facts.text import plain
 from tui.configure.feed import Composed
 from tui.configure.key_tree import tree_of
-from tui.widgets.listing import Listing
+from tui.configure.part_list import PartList
 from tui.widgets.painted import fit
 
 SIGNS = {"same": " ", "changed": "~", "new": "+", "gone": "-"}
@@ -80,7 +80,7 @@ def _tree(composed: Composed) -> Iterator[Line]:
         yield Line("value", name, key, depth, (text, *before), change)
 
 
-class Preview(Listing):
+class Preview(PartList):
     """The composed config."""
 
     SEARCH_HINT = "key or value"

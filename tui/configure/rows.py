@@ -36,6 +36,8 @@ class Row:
     help: str = ""
     problem: str = ""
     choices: tuple[str, ...] = ()
+    resolved: str = ""
+    """The value with all that it refers to filled in, where that is another text."""
     typed: bool = False
     """Whether the draft sets it."""
 
@@ -119,6 +121,7 @@ def value_row(entry: Entry, overrides: Sequence[str]) -> Row:
         help=entry.help,
         problem=entry.problem,
         choices=entry.choices,
+        resolved=draft.text_of(entry.value) if "${" in value and entry.value is not None else "",
         typed=typed is not None,
     )
 

@@ -107,7 +107,7 @@ class FieldLines(Painted):
         muted = self.style_of("told--muted")
         problem = self._problem or row.problem
         facts = self._facts(row)
-        key = plain(row.key.lstrip("#"))
+        key = plain(row.key.lstrip("#") or row.name)
         first = [(f" {key}", self.style_of("told--key"))]
         room = width - cell_len(key) - 2
         told = self._dot.join(filter(None, facts))
@@ -123,11 +123,12 @@ class FieldLines(Painted):
         if row.kind == "title":
             return ["enter chooses an option" if row.name == "Groups" else "enter edits a value"]
         if row.kind == "node":
-            return []
+            return [plain(row.value)]
         what = f"one of {plain(row.expected)}" if row.kind == "group" else plain(row.expected)
-        default = f"default {plain(row.default)}" if row.default else ""
+        default = f"default {plain(row.default)}" if row.typed and row.default else ""
+        resolved = f"now {plain(row.resolved)}" if row.resolved else ""
         origin = f"from {plain(row.origin)}" if row.origin and not row.typed else ""
-        return [what, default, "typed" if row.typed else origin]
+        return [what, resolved, default, "typed" if row.typed else origin]
 
 
 class CommandLine(Painted):

@@ -21,6 +21,7 @@ from tui.configure.form_list import FormList
 from tui.configure.form_pane import FormPane
 from tui.configure.jumping import Jumping
 from tui.configure.override_line import OverrideLine
+from tui.configure.part_list import PartList
 from tui.configure.points_list import PointsList
 from tui.configure.preview import Preview, n_changed
 from tui.configure.told_lines import CommandLine, FieldLines, ProblemLines
@@ -33,6 +34,9 @@ PARTS = ("Form", "Composed", "Points", "Check")
 _IDS = ("form", "composed", "points", "check")
 
 NOTHING_CHANGED = "all by default"
+
+_TABS = 66
+"""Cells that the title and the names of the parts take."""
 
 WIDE = 100
 """Columns from which on the form has another part beside it."""
@@ -197,13 +201,16 @@ class ConfigurePage(Jumping):
         self.refresh_bindings()
 
     def _show_field(self) -> None:
-        self.query_one(FieldLines).show(self.query_one(FormList).row, self._typed_problem)
+        """What is known of the line under the cursor; of a key what the form knows of it."""
+        view, form = self._view(), self.query_one(FormList)
+        row = form.row_of(view.key) if view.key else view.told
+        self.query_one(FieldLines).show(row, self._typed_problem)
 
     def _show_note(self) -> None:
         name, parent = plain(self.draft.name), plain(os.path.basename(self.draft.parent))
         title = f"draft {name}" if name else f"from {parent}" if parent else "new training"
         told = self._note()
-        if self.has_class("narrow") and told != NOTHING_CHANGED:
+        if self.size.width < len(told) + _TABS and told != NOTHING_CHANGED:
             title = told.partition(",")[0]  # there is room for one of them
         self.query_one(TabLine).show(title, self.part, told)
 
@@ -226,12 +233,12 @@ class ConfigurePage(Jumping):
         epochs = values.get("phase1.trainer.epochs")
         return total_words(seconds, epochs, points.n_left or 1)
 
-    @on(FormList.Moved)
-    def _moved(self, message: FormList.Moved) -> None:
+    @on(PartList.Moved)
+    def _moved(self, message: PartList.Moved) -> None:
         message.stop()
         row = self.query_one(FormList).row
-        if row is not None and self.part == 0:
-            self.query_one(Preview).show_key(row.key.replace("/", "."))
+        if self.part == 0 and row is not None and row.kind != "group":
+            self.query_one(Preview).show_key(row.key)
         self._show_field()
 
     # Parts.
@@ -249,10 +256,10 @@ class ConfigurePage(Jumping):
         """Open the next part, or the one before."""
         self.action_part((self.part + way) % len(PARTS))
 
-    def _view(self) -> Listing:
+    def _view(self) -> PartList:
         """The list of the open part."""
         place = "FormList" if self.part == 0 else f"#{_IDS[self.part]}"
-        return self.query_one(place, Listing)
+        return self.query_one(place, PartList)
 
     @on(events.DescendantFocus)
     def _focused(self, event: events.DescendantFocus) -> None:
