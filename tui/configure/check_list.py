@@ -41,6 +41,7 @@ def lines_of(problems: Sequence[Problem], report: Report | None, doing: str) -> 
     if not problems:
         lines.append(Line("good", "this can be trained", "ok"))
     lines += [Line("loud", text, "warning") for text in report.warnings]
+    lines += [Line("muted", text, "remark") for text in report.remarks]
     return lines + list(_needs(report))
 
 

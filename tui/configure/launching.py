@@ -14,6 +14,7 @@ from textual.binding import Binding, BindingType
 from engine.config import draft
 from engine.errors import EngineError
 from engine.facts.text import plain
+from engine.launch.job import JobSpec
 from tui.configure import preflight, starting
 from tui.configure.editing import Editing
 from tui.configure.launch_dialog import LaunchDialog
@@ -156,7 +157,7 @@ class Launching(Editing):
         points = self.points_list
         return f"start {points.n_left} runs?" if points.points else "start this training?"
 
-    def _facts(self, spec: starting.LaunchSpec) -> list[tuple[str, str]]:
+    def _facts(self, spec: JobSpec) -> list[tuple[str, str]]:
         points, parent = self.points_list, spec.parent
         told = points.note() if points.points else ""
         facts = [("name", spec.directory.name), ("target", "this machine"), ("points", told)]
@@ -169,14 +170,14 @@ class Launching(Editing):
         told = [f"not checked: {report.failure}"] if report.failure else []
         return [*told, *report.warnings]
 
-    def _spec(self) -> starting.LaunchSpec:
+    def _spec(self) -> JobSpec:
         name = self.form.name if self.form else ""
         typed = draft.find(self.draft.overrides, "hydra.job.name")
         if typed is not None:
             name = typed.partition("=")[2]
         sweep = self.is_sweep
         at_once = int(self.thesis.remembered.number("configure.at_once", 1))
-        return starting.LaunchSpec(
+        return JobSpec(
             overrides=self.overrides,
             directory=starting.directory_of(self.thesis.root, name, sweep=sweep),
             sweep=sweep,
@@ -184,10 +185,11 @@ class Launching(Editing):
             config_dirs=tuple(Path(os.path.abspath(d)) for d in self.thesis.settings.config_dirs),
             leave_out=self.points_list.left_out,
             parent=os.path.basename(self.draft.parent) or None,
+            points=self.points_list.n_left if sweep and self.points_list.points else None,
         )
 
     @work(group="start", description="start")
-    async def _start(self, spec: starting.LaunchSpec) -> None:
+    async def _start(self, spec: JobSpec) -> None:
         """Start it in a thread, and go to see it."""
         try:
             path = await asyncio.to_thread(starting.launch, spec)

@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import json
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -35,6 +35,8 @@ class Report:
     """Why nothing could be checked."""
     problems: tuple[Problem, ...] = ()
     warnings: tuple[str, ...] = ()
+    remarks: tuple[str, ...] = ()
+    """What is good to know, and less than a warning."""
     parts: Mapping[str, int] = field(default_factory=dict)
     """Parameters of each part of the model."""
     points: int | None = None
@@ -48,8 +50,7 @@ class Report:
 
 
 _KNOWN = {
-    "ok", "problems", "warnings", "points", "model", "epoch_s", "total_s", "checkpoint_bytes",
-    "disk_free_bytes", "batch_bytes", "batch_memory_bytes", "memory_bytes", "format",
+    "ok", "problems", "warnings", "points", "model", "epoch_s", "total_s", "training_s", "loop",
 }  # fmt: skip
 
 
@@ -101,20 +102,23 @@ def report_of(text: str, errors: str = "") -> Report:
         lines = [line for line in plain(errors, keep_lines=True).splitlines() if line.strip()]
         return Report(failure=f"the check gave no report: {(lines or ['nothing'])[-1].strip()}")
     problems = tuple(_problems(found.get("problems")))
-    model = found.get("model") if isinstance(found.get("model"), dict) else {}
     points = found.get("points")
-    memory = ("batch_bytes", "batch_memory_bytes", "memory_bytes")
+    model, batch, checkpoint, disk = (
+        _dict(found.get(name)) for name in ("model", "batch", "checkpoint", "disk")
+    )
+    sizes = [_number(checkpoint.get(name)) for name in ("best_bytes", "last_bytes")]
     return Report(
         ok=found.get("ok") is True and not problems,
         problems=problems,
-        warnings=tuple(plain(one) for one in _list(found.get("warnings")) if isinstance(one, str)),
-        parts=_numbers(model.get("parts") if model else None),
+        warnings=tuple(_texts(found.get("warnings"))),
+        remarks=tuple(_texts(found.get("remarks"))),
+        parts=dict(_sizes(model.get("parts"))),
         points=len(points) if isinstance(points, list) else None,
-        batch_bytes=next((n for n in (_number(found.get(k)) for k in memory) if n), None),
+        batch_bytes=_number(batch.get("memory_bytes")),
         epoch_s=_number(found.get("epoch_s")),
         total_s=_number(found.get("total_s")),
-        checkpoint_bytes=_number(found.get("checkpoint_bytes")),
-        disk_free_bytes=_number(found.get("disk_free_bytes")),
+        checkpoint_bytes=sum(filter(None, sizes)) or None,
+        disk_free_bytes=_number(disk.get("free_bytes")),
         others=_others(found),
     )
 
@@ -130,15 +134,17 @@ def _problems(value: Any) -> list[Problem]:
     return found
 
 
-def _numbers(value: Any) -> dict[str, int]:
-    """Part to its number of parameters, which may stand in an entry of the part."""
-    parts = value.items() if isinstance(value, dict) else ()
-    found = {}
-    for name, told in parts:
-        number = _number(told.get("parameters") if isinstance(told, dict) else told)
+def _texts(value: Any) -> list[str]:
+    """The texts of remarks, without what to do about them."""
+    return [problem.text.splitlines()[0] for problem in _problems(value) if problem.text]
+
+
+def _sizes(value: Any) -> Iterator[tuple[str, int]]:
+    """Each part of a model with its number of parameters."""
+    for part in map(_dict, _list(value)):
+        number = _number(part.get("total"))
         if number is not None:
-            found[plain(name)] = int(number)
-    return found
+            yield plain(part.get("name")), int(number)
 
 
 def _others(found: Mapping[str, Any]) -> dict[str, str]:
@@ -149,6 +155,10 @@ def _others(found: Mapping[str, Any]) -> dict[str, str]:
         for name, value in found.items()
         if name not in _KNOWN and isinstance(value, plain_ones)
     }
+
+
+def _dict(value: Any) -> dict[str, Any]:
+    return value if isinstance(value, dict) else {}
 
 
 def _list(value: Any) -> list[Any]:
