@@ -84,7 +84,10 @@ def _titled(title: str, rows: Sequence[Row]) -> Iterator[Row]:
 def group_row(group: Group, form: Form, overrides: Sequence[str]) -> Row:
     """The line of a group, with what its option says about itself."""
     typed = draft.find(overrides, group.name)
-    value = typed.partition("=")[2] if typed else group.default
+    # What is not typed may follow from another choice; what was taken back is as it was.
+    taken_back = draft.find(form.overrides, group.name) is not None
+    value = group.default if taken_back else group.chosen
+    value = typed.partition("=")[2] if typed else value
     option = next((one for one in group.options if one.name == value), None)
     broken = option.problem if option else ""
     return Row(
