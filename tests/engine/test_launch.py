@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -16,7 +17,10 @@ from hypothesis import strategies as st
 from omegaconf import OmegaConf
 
 import engine.cli.train
+from engine.cli.launched import Placement
 from engine.config.command import directory_override
+from engine.config.compose import compose
+from engine.config.directories import make_loops_known
 from engine.errors import ConfigError, FactsError, LaunchError
 from engine.facts import RunDir, read_events
 from engine.launch.job import JobSpec
@@ -24,7 +28,7 @@ from engine.launch.local import message, submit
 from engine.launch.record import command_text, new_entries, read_job, write_record
 from engine.library.index import Index, summarise
 from tests.conftest import long_form
-from tests.engine.launching import LONG, QUICK, TINY, Jobs, jobs, wait_until
+from tests.engine.launching import QUICK, TINY, WAITING, Jobs, jobs, wait_until
 
 __all__ = ["jobs"]
 
@@ -227,7 +231,7 @@ def test_a_record_starts_no_process_but_the_one_it_names(
 
 
 def test_the_process_does_not_die_with_its_terminal_and_ends_when_it_is_asked(jobs: Jobs) -> None:
-    job = jobs.submit(*LONG)
+    job = jobs.submit(*WAITING)
     run_dir = RunDir(job.directory)
     assert job.pid is not None
     assert summarise(job.directory).sentence == f"starting; process {job.pid} is alive"
@@ -242,6 +246,7 @@ def test_the_process_does_not_die_with_its_terminal_and_ends_when_it_is_asked(jo
     assert summarise(job.directory).state == "stopped"
 
 
+@pytest.mark.slow
 def test_a_run_goes_on_in_the_background_and_keeps_what_it_came_from(jobs: Jobs) -> None:
     job = jobs.submit(*TINY, parent="run_before")
     jobs.ended(job)
@@ -255,14 +260,20 @@ def test_a_run_goes_on_in_the_background_and_keeps_what_it_came_from(jobs: Jobs)
 
 
 def test_a_run_under_way_is_not_started_again(jobs: Jobs) -> None:
-    job = jobs.submit(*LONG)
+    job = jobs.submit(*WAITING)
     with pytest.raises(ConfigError, match="run is running"):
         submit(JobSpec((), job.directory, resume=True))
     assert read_job(job.path) == job
 
 
-def test_a_config_that_began_as_another_runs_names_trusted_classes_only(jobs: Jobs) -> None:
-    refused = jobs.submit(*QUICK, parent="run_before")
-    taken = jobs.submit(*QUICK, parent="run_before", trust=("quick_loop",))
-    assert "not a package that is trusted" in (jobs.ended(refused).reason or "")
-    assert jobs.ended(taken).exit_code == 0
+def test_a_config_that_began_as_another_runs_names_trusted_classes_only(
+    jobs: Jobs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    entries = new_entries(JobSpec(QUICK, Path("run"), parent="run_before"))
+    job = write_record(Path("launch.json").absolute(), entries)
+    make_loops_known([], QUICK)
+    with pytest.raises(ConfigError, match="not a package that is trusted"):
+        Placement(job).check(compose(QUICK))
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    Placement(replace(job, trust=("quick_loop",))).check(compose(QUICK))
+    Placement(replace(job, parent=None)).check(compose(QUICK))

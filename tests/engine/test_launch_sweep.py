@@ -18,7 +18,7 @@ from engine.launch.control import ask_job_to_stop
 from engine.launch.jobs import Job, find_jobs
 from engine.launch.record import read_job
 from tests.conftest import long_form
-from tests.engine.launching import LONG, QUICK, Jobs, jobs, wait_until
+from tests.engine.launching import LONG, QUICK, WAITING, Jobs, jobs, wait_until
 
 __all__ = ["jobs"]
 
@@ -133,7 +133,7 @@ def test_a_sweep_ends_with_all_its_runs_saved(jobs: Jobs, how: str) -> None:
 
 
 def test_a_file_stop_ends_a_sweep_that_trains_one_after_the_other(jobs: Jobs) -> None:
-    sweep = jobs.submit("phase1.trainer.seed=1,2,3", *LONG, sweep=True)
+    sweep = jobs.submit("phase1.trainer.seed=1,2,3", *WAITING, sweep=True)
     wait_until(all_train(1))
     SweepDir(sweep.directory).stop.touch()
     assert jobs.ended(sweep).exit_code == 0
