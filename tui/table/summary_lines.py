@@ -29,6 +29,10 @@ _WORDS = 90
 _ORDER = ("running", "queued", "held", "failed", "lost", BROKEN, "stopped", "finished")
 
 
+LAST = "nothing matches yet; the last that did:"
+"""Above the runs that stay while a filter is typed."""
+
+
 class Notice(NamedTuple):
     """What stands where there is no table."""
 
@@ -36,10 +40,16 @@ class Notice(NamedTuple):
     text: str = ""
 
 
-def head(root: str, arranged: Arranged, view: View, look: Look, styles: Styles, width: int) -> Text:
-    """Root, runs by state, and how they are chosen and ordered."""
-    line = Text()
-    line.append(_home(root), "bold")
+def place(root: str) -> Text:
+    """The root, as short as it can be written."""
+    return Text(_home(root), "bold")
+
+
+def head(
+    before: Text, arranged: Arranged, view: View, look: Look, styles: Styles, width: int
+) -> Text:
+    """The root, or what is more urgent; runs by state, and how they are chosen and ordered."""
+    line = Text().append_text(before)
     line.append(f"  {_amount(arranged, view)}")
     for state in _ORDER:
         if arranged.counts.get(state):
