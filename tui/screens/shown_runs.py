@@ -13,6 +13,7 @@ from textual.widgets import Static
 
 from engine.errors import ConfigError
 from engine.library.summary import RunSummary
+from engine.tables.groups import comparable
 from tui.look import STATE_COLOURS
 from tui.page import Page
 from tui.table.filter_bar import FilterBar
@@ -278,7 +279,7 @@ class ShownRuns(Page):
         row = None if not self.table.display else self.table.row
         self._write("#info", info(row, self.view, len(self.marked), self._styles()))
         rows = self.table.visible_rows
-        runs = [best_of(row.runs) if row.kind == "seeds" else row.run for row in rows]
+        runs = [best_of(comparable(r.runs)) if r.kind == "seeds" else r.run for r in rows]
         wanted = {run.path: run.updated for run in runs if run is not None}
         if self._result is not None and self.view.sort and self.view.sort[0] in SMOOTHED:
             wanted |= {run.path: run.updated for run in self._result.shown}

@@ -208,4 +208,5 @@ def _rows(
         return
     keys = [(name, words.find(name)) for name in view.by]
     folded = seeds_of(runs) if view.seeds else {}
-    yield from tree_rows(runs, keys, Tree(view.turned, folded, order_of(sort)))
+    by_value = tuple(sort) in ((), NEWEST_FIRST)
+    yield from tree_rows(runs, keys, Tree(view.turned, folded, order_of(sort), by_value))

@@ -135,12 +135,14 @@ def _about_group(row: Row) -> str:
     counts = Counter(run.state or BROKEN for run in row.runs)
     states = ", ".join(f"{n} {state}" for state, n in counts.most_common())
     told = [f"{plain(row.label)}: {states}"]
-    best = best_of(row.runs)
+    runs = comparable(row.runs)
+    best = best_of(runs)
     if best is not None:
         number = show("metric", best.numbers[MAIN].best)
-        mean = spread(run.numbers[MAIN].best for run in comparable(row.runs) if MAIN in run.numbers)
+        mean = spread(run.numbers[MAIN].best for run in runs if MAIN in run.numbers)
         told.append(f"best {MAIN} {number} of {plain(best.name)}")
-        told.append(f"mean {mean}")
+        left_out = f", without the {len(row.runs) - len(runs)} that have not finished"
+        told.append(f"mean {mean}{left_out if len(runs) < len(row.runs) else ''}")
     return "; ".join(told)
 
 
