@@ -16,9 +16,10 @@ from engine.tables.keys import Key
 from tui.look import Look
 from tui.table.columns import Spec, fit, gutter
 from tui.table.keys import MEAN, SEEN, SMOOTH, Words
-from tui.table.row_cells import Scene, cell, common_beginning, cut, value
+from tui.table.row_cells import Scene, cell, common_beginning, cut, text_of, value
 from tui.table.rows import Arranged, Arranger, View
 from tui.table.sparks import smoothed, sparkline, thinned
+from tui.table.summary_lines import info
 from tui.table.tree import Row
 
 NOW = 1_800_000_000.0
@@ -143,6 +144,33 @@ def test_seeds_of_one_setting_are_one_row_that_opens() -> None:
     assert [row.kind for row in opened.rows[:4]] == ["seeds", "run", "run", "run"]
     assert "seed" not in result.names
     assert MEAN in result.names
+
+
+def test_a_mean_without_the_runs_that_have_not_finished_says_of_how_many_it_is() -> None:
+    states = ["finished", "finished", "running", "failed"]
+    runs = tuple(make(number, state=state) for number, state in enumerate(states))
+    row, whole = Row("g", runs, "seeds"), Row("h", runs[:2], "seeds")
+    losses = [run.numbers["val_loss"].best for run in runs]
+    assert text_of(key_of(MEAN), row, NOW).endswith(" n=2")
+    assert "n=" not in text_of(key_of(MEAN), whole, NOW)
+    assert value(key_of("val_loss"), row) == min(losses[:2]) > min(losses)
+    told = info(row, View(), 0, {}).plain
+    assert "run_001" in told
+    assert told.endswith("without the 2 that have not finished")
+
+
+@pytest.mark.parametrize("down", [False, True])
+def test_groups_stand_in_the_order_of_their_values_unless_a_sort_is_chosen(down: bool) -> None:
+    runs = tuple(
+        make(number, config={"phase1.trainer.lr": rate})
+        for number, rate in enumerate([1e-3, 10.0, 2e-4, "auto", 1e-3, None])
+    )
+    rows = arranged(View(by=("lr",)), runs).rows
+    labels = [row.label for row in rows if row.kind == "group"]
+    assert labels == ["lr=0.0002", "lr=0.001", "lr=10", "lr=auto", "lr=(none)"]
+    by_loss = arranged(View(by=("lr",), sort=("-val_loss" if down else "val_loss",)), runs).rows
+    firsts = [row.runs[0].numbers["val_loss"].best for row in by_loss if row.kind == "group"]
+    assert firsts == sorted(firsts, reverse=down)
 
 
 def test_groups_are_sorted_by_their_mean() -> None:
