@@ -140,3 +140,11 @@ def test_a_file_stop_ends_a_sweep_that_trains_one_after_the_other(jobs: Jobs) ->
     job = only(find_jobs("outputs"))
     assert (job.state.state, job.counts) == ("stopped", {"stopped": 1})
     assert [path.name for path in Path("outputs/runs").iterdir()] == [job.runs[0].name]
+
+
+def test_the_runs_of_a_sweep_are_named_after_it(jobs: Jobs) -> None:
+    Path("quick_loop.py").write_text(SEEDED_LOOP)
+    name = "exp_20260102-030405_mine"
+    jobs.ended(jobs.submit("phase1.trainer.seed=1,3", *QUICK, sweep=True, name=name))
+    runs = sorted(path.name for path in Path("outputs/runs").iterdir())
+    assert runs == [f"run_20260102-030405_mine_job{number}" for number in (0, 1)]
