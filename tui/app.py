@@ -43,6 +43,8 @@ class Settings:
     light: bool = False
     filter: str = ""
     config_dirs: tuple[Path, ...] = ()
+    trusted: tuple[str, ...] = ()
+    """Packages of the user's own, whose classes the config of a past run may name."""
     """Further folders with config groups."""
     cache: Path | None = None
     """Folder of the index; the user's own if not given. Likewise `state`, of what is remembered."""
@@ -210,7 +212,7 @@ class ThesisApp(App[int]):
         from tui.configure.feed import ComposeFeed
 
         if self._composing is None:
-            self._composing = ComposeFeed(self.settings.config_dirs, post)
+            self._composing = ComposeFeed(self.settings.config_dirs, post, self.settings.trusted)
             self._composing.start()
         self._composing.tell(post)
         return self._composing

@@ -113,6 +113,7 @@ def _question(args: argparse.Namespace) -> contextlib.AbstractContextManager[Que
 
 
 def _settings(args: argparse.Namespace, graphics: Graphics) -> Settings:
+    from engine.cli.trust import trusted_packages
     from tui.app import Settings
     from tui.look import Look
 
@@ -131,6 +132,7 @@ def _settings(args: argparse.Namespace, graphics: Graphics) -> Settings:
         light=args.light,
         filter=_filter(args.words),
         config_dirs=tuple(_folder(path) for path in args.config_dir),
+        trusted=tuple(trusted_packages()),
         state=Path(os.devnull) if drawn else None,  # a picture depends on nobody's habits
     )
 

@@ -63,7 +63,8 @@ def _work(args: argparse.Namespace) -> int:
 
 def _resumption(args: argparse.Namespace) -> JobSpec:
     """A run that goes on; raises where `engine resume` would."""
-    from engine.cli.resume import config_to_go_on, trusted_packages
+    from engine.cli.resume import config_to_go_on
+    from engine.cli.trust import trusted_packages
     from engine.launch.job import JobSpec
 
     if args.multirun or args.at_once != 1 or args.leave_out or args.config_dir or args.parent:

@@ -34,7 +34,7 @@ class Placement:
         """Raise a `ConfigError` if the config began as another run's and names what it may not."""
         if self.job is None or self.job.parent is None:
             return
-        from engine.cli.resume import trusted_packages
+        from engine.cli.trust import trusted_packages
         from engine.config.saved import untrusted
 
         trusted = [*self.job.trust, *trusted_packages()]
@@ -145,7 +145,8 @@ def _train(job: JobHandle, failures: list[Exception], debug: bool) -> None:
     from engine.cli.train import DISPATCH, Task
 
     if job.kind == "resume":
-        from engine.cli.resume import resume, trusted_packages
+        from engine.cli.resume import resume
+        from engine.cli.trust import trusted_packages
 
         trusted = [*job.trust, *trusted_packages()]
         resume(RunDir(job.directory), job.overrides, trusted, launched=True)

@@ -185,6 +185,7 @@ class Launching(Editing):
             config_dirs=tuple(Path(os.path.abspath(d)) for d in self.thesis.settings.config_dirs),
             leave_out=self.points_list.left_out,
             parent=os.path.basename(self.draft.parent) or None,
+            trust=self.thesis.settings.trusted,
             points=self.points_list.n_left if sweep and self.points_list.points else None,
         )
 

@@ -12,13 +12,13 @@ from engine.facts.text import plain
 from engine.tables.commands import resume_command, train_command
 from tui.dialogs import ChoiceDialog, ConfirmDialog, TextDialog
 from tui.labelling import Change, apply, noting, stopping, tagging
-from tui.page import Page
+from tui.screens.starting_again import StartingAgain
 
 if TYPE_CHECKING:
     from engine.library.summary import RunSummary
 
 
-class OneRunActions(Page):
+class OneRunActions(StartingAgain):
     """A page of one run, `summary`, whose directory is at `path`."""
 
     path: str
@@ -36,6 +36,10 @@ class OneRunActions(Page):
     def copied(self) -> tuple[str, str]:
         """What `y` copies, and what it is."""
         return self.path, "the path of the run"
+
+    def run_to_start(self) -> RunSummary | None:
+        """The run."""
+        return self.summary
 
     def action_copy(self) -> None:
         """Copy what the cursor is on, or the path of the run."""

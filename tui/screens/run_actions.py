@@ -16,10 +16,11 @@ from engine.tables.commands import train_command
 from tui.dialogs import ConfirmDialog, TextDialog
 from tui.labelling import Change, apply, archiving, noting, shared_tags, stopping, tagging
 from tui.screens.marked_runs import MarkedRuns
+from tui.screens.starting_again import StartingAgain
 from tui.table.run_table import RunTable
 
 
-class RunActions(MarkedRuns):
+class RunActions(MarkedRuns, StartingAgain):
     """What acts on runs: the marked ones, or else those of the row."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -60,6 +61,11 @@ class RunActions(MarkedRuns):
             self.thesis.open_run(row.run.path)
         elif row is not None:
             self.table.action_turn(not row.is_open)
+
+    def run_to_start(self) -> RunSummary | None:
+        """The run under the cursor; None if there is none, or a group."""
+        runs = self.row_runs()
+        return runs[0] if len(runs) == 1 else None
 
     def action_compare(self) -> None:
         """Lay the marked runs over each other, or those of the group."""
