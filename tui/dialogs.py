@@ -37,6 +37,9 @@ _FRAME = """
 {name} .hint {{
     color: $text-muted;
 }}
+{name} .problem {{
+    color: $text-error;
+}}
 {name} Input, {name} OptionList, {name} SelectionList {{
     border: none;
     padding: 0 1;
@@ -64,6 +67,8 @@ class TextDialog(ModalScreen[str | None]):
         What stands there to begin with: of several lines one is made, unless it is left as it is.
     hint
         What may be typed.
+    problem
+        Why what stands there cannot be.
     """
 
     DEFAULT_CSS = _FRAME.format(name="TextDialog")
@@ -72,16 +77,20 @@ class TextDialog(ModalScreen[str | None]):
         Binding("escape", "dismiss_none", "Cancel"),
     ]
 
-    def __init__(self, title: str, value: str = "", hint: str = "") -> None:
+    def __init__(self, title: str, value: str = "", hint: str = "", problem: str = "") -> None:
         super().__init__()
         self._title, self._value, self._hint = title, value, hint
+        self._problem = problem
         self._line = plain(value)
 
     def compose(self) -> ComposeResult:
-        """Title, line, hint."""
+        """Title, line, what is wrong with it, hint."""
         with Vertical():
             yield Static(plain(self._title), classes="title", markup=False)
             yield Prompt(self._line, {"escape": self.action_dismiss_none})
+            if self._problem:
+                problem = plain(self._problem, keep_lines=True)
+                yield Static(problem, classes="problem", markup=False)
             if self._hint:
                 yield Static(self._hint, classes="hint", markup=False)
         yield Footer()

@@ -22,6 +22,7 @@ from engine.config.composer import Base, Composer
 from engine.config.help import group_help
 from engine.config.paths import config_dir
 from engine.config.schema import FIELDS, Field, value_problems
+from engine.config.yaml_keys import file_keys
 
 TYPED = "typed"
 """The origin of a value that an override sets."""
@@ -54,6 +55,8 @@ class Group:
     chosen: str | None
     """The present choice; None if there is none. Likewise `default`, without overrides."""
     default: str | None
+    sign: str = ""
+    """What stands before its name in an override: `+` where no config names the group."""
 
     @property
     def key(self) -> str:
@@ -97,6 +100,8 @@ class Form:
     """What is wrong, in sentences: those of values begin with their key."""
     config: DictConfig | None = field(default=None, compare=False)
     """What the overrides compose to; of a sweep its first point."""
+    name: str = ""
+    """What its run is called, behind the time."""
 
 
 class FormMaker:
@@ -124,7 +129,7 @@ class FormMaker:
         except COMPOSE_ERRORS:
             from engine.config.problems import find_problems
 
-            problems = find_problems(given, self.composer.config_dirs)
+            problems = find_problems(given, self.composer.config_dirs, composer=self.composer)
             return self._form(given, self._what_composes(given), tuple(problems))
 
     def _form(self, given: draft.Overrides, single: Sequence[str], problems: Sequence[str]) -> Form:
@@ -136,6 +141,7 @@ class FormMaker:
             entries=tuple(self._entries(cfg, base, given, found)),
             problems=tuple(found),
             config=cfg,
+            name=str(OmegaConf.select(base.config, "hydra.job.name") or ""),
         )
 
     def _what_composes(self, overrides: Sequence[str]) -> list[str]:
@@ -155,7 +161,8 @@ class FormMaker:
         plain = self.composer.base()
         choices, defaults = (one.config.hydra.runtime.choices for one in (base, plain))
         for name, options in self._options_since(plain).items():
-            yield Group(name, options, choices.get(name), defaults.get(name))
+            sign = "" if name in defaults else "+"
+            yield Group(name, options, choices.get(name), defaults.get(name), sign)
 
     def _options_since(self, plain: Base) -> dict[str, tuple[Option, ...]]:
         """Group to its options; read again when a file has changed, which makes a new base."""
@@ -173,8 +180,10 @@ class FormMaker:
     def _broken(self, group: str, option: str) -> str:
         """Why the file of an option cannot be read, and where."""
         try:
-            OmegaConf.load(self._file(f"{group}/{option}") or "")
-        except (YAMLError, OSError, OmegaConfBaseException, ValueError) as error:
+            path = self._file(f"{group}/{option}")
+            if path is not None:
+                file_keys(path)
+        except (YAMLError, OSError, ValueError, RecursionError) as error:
             return " ".join(str(error).split())
         return ""
 
@@ -221,11 +230,9 @@ class FormMaker:
         if path is None:
             return
         comments, prefix = key_comments(path), f"{package}." if package else ""
-        content = OmegaConf.load(path)
-        if isinstance(content, DictConfig):
-            for key, _ in values_of(content):
-                if not key.startswith("defaults"):
-                    yield f"{prefix}{key}", comments.get(key, "")
+        for key in file_keys(path):
+            if key.partition(".")[0] != "defaults":
+                yield f"{prefix}{key}", comments.get(key, "")
 
     def _file(self, config_path: str) -> Path | None:
         """The file of a config, in the first folder that has it."""

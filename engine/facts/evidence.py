@@ -14,13 +14,8 @@ from typing import Any
 
 from engine.errors import FactsError
 from engine.facts import machine
-from engine.facts.attempts import (
-    Attempt,
-    Process,
-    heartbeat_age_s,
-    process_of,
-    read_attempts,
-)
+from engine.facts.attempts import Attempt, Process, heartbeat_age_s, process_of, read_attempts
+from engine.facts.copies import copied_from, is_rewritten, is_younger, last_event_at
 from engine.facts.files import as_facts_error
 from engine.facts.launched import is_this_process, starting_process
 from engine.facts.records import integer_in, read_record, text_in
@@ -52,6 +47,16 @@ class LastSeen:
     """Largest memory of the process, in MiB; None for that of a GPU."""
     epochs_done: int | None = None
     epochs: int | None = None
+    at: float | None = None
+    """Unix seconds of the last event, by the clock of the machine that trains; None where the run
+    keeps no record of its attempts, so that nothing tells how far that may be off."""
+    written: float | None = None
+    """Modification time of the events, from before they were read."""
+
+    @property
+    def is_younger(self) -> bool:
+        """Whether the file of the events was written long after the last of them."""
+        return is_younger(self.written, self.at)
 
 
 @dataclass(frozen=True)
@@ -94,6 +99,10 @@ class Evidence:
     """Whether a newer start, or launch, followed the end that the facts tell of."""
     moved_from: str | None = None
     """Where the process of the attempt trains, if that is not this directory."""
+    copied_from: str | None = None
+    """Where the attempt is on record as well, if this directory is a copy of that."""
+    rewritten: bool = False
+    """Whether the events were copied or changed since they were written, and heartbeats too."""
     rival: Attempt | None = None
     """An older start whose process lives too."""
     memory_full: bool = False
@@ -136,6 +145,7 @@ def gather(
     attempts = read_attempts(run_dir, most=3)
     attempt = attempts[-1] if attempts else None
     size = events.st_size if events else 0
+    wrote = _wrote(events, seen)
     silent_attempt = attempt is not None and attempt.events_size == size
     ended = seen.moment in ENDS
     relaunched = ended and events is not None and _is_later(launch, launched, events.st_mtime)
@@ -144,11 +154,12 @@ def gather(
     evidence = Evidence(
         seen=seen,
         job=job,
-        events_age_s=now - events.st_mtime if events and not relaunched else None,
+        events_age_s=now - wrote if wrote is not None and not relaunched else None,
         begun_age_s=now - claimed.st_mtime if claimed else None,
         hidden=_why_hidden(run_dir.events, events),
         reopened=ended and (silent_attempt or relaunched),
         stop_asked=_stat(run_dir.stop) is not None,
+        rewritten=_is_rewritten(run_dir, attempt, seen),
     )
     starting = starting_process(run_dir, launch, launched, attempt)
     if starting is not None:
@@ -172,6 +183,7 @@ def _with_attempt(
     uptime = machine.uptime_s() if process == "rebooted" else None
     if age is not None and uptime is not None and age < uptime:
         process = "elsewhere"  # it has beaten since this machine started: a namesake's
+    original = None if process in ("gone", "reused") else copied_from(run_dir, attempt)
     rivals = [one for one in attempts[:-1] if _is_rival(one, attempt, now)]
     return replace(
         evidence,
@@ -179,10 +191,24 @@ def _with_attempt(
         process=process,
         heartbeat_age_s=age,
         no_event_since=silent,
-        moved_from=_moved_from(attempt, run_dir, age) if process == "alive" else None,
+        moved_from=_moved_from(attempt, run_dir, age, original) if process == "alive" else None,
+        copied_from=original,
         rival=rivals[-1] if rivals else None,
         memory_full=_memory_full(evidence.seen, attempt, process),
     )
+
+
+def _wrote(events: os.stat_result | None, seen: LastSeen) -> float | None:
+    """When the last event was written; an empty file tells nothing."""
+    if events is None or not events.st_size:
+        return None
+    return last_event_at(seen.written, seen.at) if seen.is_younger else events.st_mtime
+
+
+def _is_rewritten(run_dir: RunDir, attempt: Attempt | None, seen: LastSeen) -> bool:
+    if attempt is None or seen.written is None or seen.at is None or not seen.is_younger:
+        return False
+    return is_rewritten(run_dir, attempt, seen.written, seen.at)
 
 
 def _is_later(launch: dict[str, Any], launched: os.stat_result | None, ended: float) -> bool:
@@ -220,9 +246,11 @@ def _is_rival(older: Attempt, newest: Attempt, now: float) -> bool:
     return age is not None and begun is not None and age < min(JUST_NOW_S, now - begun - 15)
 
 
-def _moved_from(attempt: Attempt, run_dir: RunDir, age: float | None) -> str | None:
+def _moved_from(
+    attempt: Attempt, run_dir: RunDir, age: float | None, original: str | None
+) -> str | None:
     """Where a process that lives trains, if this directory was moved or copied from there."""
-    if age is not None and age <= SILENT_S:
+    if original is None and age is not None and age <= SILENT_S:
         return None  # it beats here, whatever name the directory had
     here = os.path.realpath(run_dir.path)
     return attempt.run_dir if attempt.run_dir not in (None, here) else None

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from tui.charts.axes import Axis, grown, kept
+from tui.charts.data import rows_of
 from tui.charts.layout import Layout, layout
 from tui.charts.picture import LEAST_GUTTER, Plot, gutter_of, plot_height
 from tui.charts.view import (
@@ -149,14 +150,7 @@ class Charts:
 
     def data(self) -> list[dict[str, Any]]:
         """What is seen, as one row for each point."""
-        axis = self.seen
-        if axis is None:
-            return []
-        rows: list[dict[str, Any]] = []
-        for title in self.panels:
-            for stroke in self.strokes(title):
-                rows += _rows(title, stroke, axis)
-        return rows
+        return rows_of(self.panels, self.view, self.seen)
 
     def select(self, towards: int) -> None:
         """Select the next chart, on another page if need be."""
@@ -257,19 +251,3 @@ class Charts:
             return None
         self._ups[title] = kept(self._ups.get(title), *limits, self.view.log_y, lines)
         return self._ups[title]
-
-
-def _rows(title: str, stroke: Stroke, axis: Axis) -> list[dict[str, Any]]:
-    first = int(np.searchsorted(stroke.raw.xs, axis.low))
-    last = int(np.searchsorted(stroke.raw.xs, axis.high, side="right"))
-    points = zip(
-        stroke.raw.xs[first:last].tolist(),
-        stroke.raw.ys[first:last].tolist(),
-        stroke.shown.ys[first:last].tolist(),
-        strict=True,
-    )
-    run = " ".join(stroke.runs)
-    return [
-        {"panel": title, "run": run, "label": stroke.label, "x": x, "y": y, "smoothed": smoothed}
-        for x, y, smoothed in points
-    ]

@@ -11,6 +11,7 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.widget import Widget
 
+from tui.charts.data import rows_of
 from tui.charts.grid import ChartGrid
 from tui.compare.drawings import curves_picture
 from tui.compare.export_dialog import Makers
@@ -108,13 +109,14 @@ class CurvesPane(Pane):
 
     def makers(self) -> Makers:
         """The curves as a picture, or their points."""
-        grid, scene = self.query_one(RunCharts), Scene(self.scene.comparison, self.scene.hidden)
-        ground = self.background_colors[1].hex6
-        panels = self._overlay.panels(scene.comparison, self.shown, scene.hidden, None, ground)
+        scene, charts = self.scene, self.query_one(RunCharts).charts
+        ground, colours = self.background_colors[1].hex6, self.screen_colours()
+        unmarked = self._overlay.panels(scene.comparison, self.shown, scene.hidden, None, ground)
+        panels, view, axis = charts.panels, charts.view, charts.seen
         return {
-            ".svg": lambda: curves_picture(panels, grid.charts.view, self.screen_colours()),
-            ".csv": lambda: as_csv(grid.data()),
-            ".json": lambda: as_json(grid.data()),
+            ".svg": lambda: curves_picture(unmarked, view, colours),
+            ".csv": lambda: as_csv(rows_of(panels, view, axis)),
+            ".json": lambda: as_json(rows_of(panels, view, axis)),
         }
 
     def command(self) -> str:

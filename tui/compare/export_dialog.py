@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,7 +17,7 @@ if TYPE_CHECKING:
     from tui.app import ThesisApp
 
 Makers = Mapping[str, Callable[[], str]]
-"""Ending of a file's name to what makes its text."""
+"""Ending of a file's name to what makes its text; it is called in a thread."""
 
 
 async def export(app: ThesisApp, stem: str, makers: Makers) -> None:
@@ -25,29 +27,39 @@ async def export(app: ThesisApp, stem: str, makers: Makers) -> None:
     """
     if not app.may_change():
         return
-    ends = list(makers)
-    default = free_name(stem, ends[0], Path.cwd())
-    hint = f"its ending says what is written: {', '.join(ends)}\nin {plain(Path.cwd())}"
-    answer: str | None = default
-    while answer is not None:
-        answer = await app.push_screen_wait(TextDialog("Export to a file", answer, hint))
-        if answer is not None and await _write(app, answer, makers):
+    folder, ends = _folder(), list(makers)
+    told = f"in {plain(folder)}" if folder else "the folder that this was started in is gone"
+    hint = f"its ending says what is written: {', '.join(ends)}\n{told}"
+    answer = free_name(stem, ends[0], folder) if folder else f"{stem}{ends[0]}"
+    problem: str | None = ""
+    while problem is not None:
+        dialog = TextDialog("Export to a file", answer, hint, problem)
+        typed = await app.push_screen_wait(dialog)
+        if typed is None:
             return
+        answer, problem = typed, await _write(app, typed, makers)
 
 
-async def _write(app: ThesisApp, answer: str, makers: Makers) -> bool:
-    """Write the file; False if another name is wanted."""
+def _folder() -> Path | None:
+    """Where a name without a folder leads; None if that is no longer there."""
+    try:
+        return Path.cwd()
+    except OSError:
+        return None
+
+
+async def _write(app: ThesisApp, answer: str, makers: Makers) -> str | None:
+    """Write the file; why another name is wanted, or None if it is done."""
     try:
         path = path_of(answer)
-        make = makers[format_of(path, list(makers))]
-        if path.exists() or path.is_symlink():
+        make, write = makers[format_of(path, list(makers))], write_new
+        if os.path.lexists(path):
             if not await app.push_screen_wait(ConfirmDialog(f"Replace {path}?", "It is there.")):
-                return False
-            write_over(path, make())
-        else:
-            write_new(path, make())
+                return ""
+            write = write_over
+        # Millions of values take seconds: in a thread the keys go on.
+        await asyncio.to_thread(lambda: write(path, make()))
     except EngineError as error:
-        app.notify(plain(str(error)), severity="error", markup=False)
-        return False
+        return f"{error.message}. {error.hint or ''}".strip()
     app.notify(f"wrote {plain(path)}", timeout=4, markup=False)
-    return True
+    return None

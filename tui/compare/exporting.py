@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import functools
 import io
 import json
 import math
@@ -32,15 +33,16 @@ def as_csv(records: Records) -> str:
     names = list(dict.fromkeys(name for record in records for name in record))
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow([_csv_cell(name) for name in names])
-    for record in records:
-        writer.writerow([_csv_cell(record.get(name)) for name in names])
+    writer.writerow(map(_csv_cell, names))
+    writer.writerows([_csv_cell(record.get(name)) for name in names] for record in records)
     return text.getvalue()
 
 
 def as_json(records: Records) -> str:
-    """A list of objects; numbers that are not finite are null."""
-    return json.dumps(_finite(records), indent=1, allow_nan=False, ensure_ascii=False) + "\n"
+    """A list of objects, one a line; numbers that are not finite are null."""
+    encode = json.JSONEncoder(allow_nan=False, ensure_ascii=False).encode
+    lines = (encode(_finite(record)) for record in records)
+    return f"[\n {text}\n]\n" if (text := ",\n ".join(lines)) else "[]\n"
 
 
 def format_of(path: Path, formats: Sequence[str] = FORMATS) -> str:
@@ -69,11 +71,22 @@ def path_of(text: str) -> Path:
     path = Path(os.path.expanduser(text.strip()))
     if "\0" in text or not text.strip():
         raise ConfigError("no file is named")
-    if path.is_dir():
+    try:
+        os.fsencode(path)
+        is_folder, has_folder = path.is_dir(), path.parent.is_dir()
+    except (OSError, UnicodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "no file has such a name"
+        raise ConfigError(f"{_shortened(path)}: {reason}", "Choose another name.") from error
+    if is_folder:
         raise ConfigError(f"{plain(path)} is a folder", "Name a file in it.")
-    if not path.parent.is_dir():
+    if not has_folder:
         raise ConfigError(f"there is no folder {plain(path.parent)}")
     return path
+
+
+def _shortened(path: Path) -> str:
+    name = plain(path.name)
+    return name if len(name) <= 60 else f"{name[:40]}...{name[-10:]}"
 
 
 def free_name(stem: str, suffix: str, folder: Path) -> str:
@@ -161,17 +174,28 @@ def _command(name: str, words: Sequence[str], root: Path) -> str:
 
 def _csv_cell(value: Any) -> str:
     """Text as it is, but for what a spreadsheet would run as a formula."""
+    kind = type(value)
+    if kind is float:  # most cells: millions of them are written in seconds
+        return repr(value) if math.isfinite(value) else ""
+    if kind is str:
+        return _csv_text(value)
     if value is None or (isinstance(value, float) and not math.isfinite(value)):
         return ""
     text = plain(as_text(value))
-    return f"'{text}" if as_number(value) is None and _FORMULA.match(text) else text
+    return text if as_number(value) is not None else _csv_text(text)
+
+
+@functools.lru_cache(maxsize=1024)
+def _csv_text(text: str) -> str:
+    text = plain(text)
+    return f"'{text}" if _FORMULA.match(text) else text
 
 
 def _finite(value: Any) -> Any:
-    if isinstance(value, Mapping):
-        return {plain(name): _finite(entry) for name, entry in value.items()}
-    if isinstance(value, list | tuple):
-        return [_finite(entry) for entry in value]
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
     if isinstance(value, str):
         return plain(value)
-    return None if isinstance(value, float) and not math.isfinite(value) else value
+    if isinstance(value, Mapping):
+        return {plain(name): _finite(entry) for name, entry in value.items()}
+    return [_finite(entry) for entry in value] if isinstance(value, list | tuple) else value

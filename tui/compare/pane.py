@@ -64,7 +64,7 @@ class Pane(Vertical):
         self.scene = scene
 
     def makers(self) -> Makers:
-        """What can be written to a file."""
+        """What can be written to a file; it is made in a thread, so of plain values only."""
         raise NotImplementedError
 
     def command(self) -> str:

@@ -107,8 +107,9 @@ class ScatterPane(Pane):
     def makers(self) -> Makers:
         """The points as a picture, or as records."""
         points, logs = self.points, {"log_x": self.is_log("x"), "log_y": self.is_log("y")}
+        colours = self.screen_colours()
         return {
-            ".svg": lambda: points_picture(points, self.screen_colours(), **logs),
+            ".svg": lambda: points_picture(points, colours, **logs),
             ".csv": lambda: as_csv(points_records(points)),
             ".json": lambda: as_json(points_records(points)),
         }

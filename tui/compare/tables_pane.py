@@ -94,8 +94,8 @@ class DifferencesPane(Pane):
 
     def makers(self) -> Makers:
         """The table."""
-        table = self.query_one(DifferenceTable)
-        return {".csv": lambda: as_csv(table.export()), ".json": lambda: as_json(table.export())}
+        records = self.query_one(DifferenceTable).export()
+        return {".csv": lambda: as_csv(records), ".json": lambda: as_json(records)}
 
 
 class ValuesPane(Pane):
@@ -133,5 +133,5 @@ class ValuesPane(Pane):
 
     def makers(self) -> Makers:
         """The table."""
-        table = self.query_one(WinnersTable)
-        return {".csv": lambda: as_csv(table.export()), ".json": lambda: as_json(table.export())}
+        records = self.query_one(WinnersTable).export()
+        return {".csv": lambda: as_csv(records), ".json": lambda: as_json(records)}

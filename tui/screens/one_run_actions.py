@@ -27,6 +27,7 @@ class OneRunActions(Page):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("y", "copy", "Copy", tooltip="Copy what the cursor is on, or the path of the run"),
         Binding("Y", "copy_command", "Copy the command", show=False),
+        Binding("e", "edit", "Edit as new", tooltip="A draft with the config of this run"),
         Binding("t", "tags", "Tags"),
         Binding("n", "note", "Note"),
         Binding("X", "stop_run", "Stop", tooltip="Ask the run to save and end"),
@@ -41,6 +42,10 @@ class OneRunActions(Page):
         text, what = self.copied()
         if text:
             self.thesis.copy(text, what)
+
+    def action_edit(self) -> None:
+        """Begin a draft with the config of this run."""
+        self.thesis.configure(self.path)
 
     @work(exclusive=True, group="dialog")
     async def action_copy_command(self) -> None:

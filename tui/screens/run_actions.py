@@ -24,6 +24,10 @@ class RunActions(MarkedRuns):
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("c", "compare", "Compare"),
+        Binding("N", "configure", "New"),
+        Binding(
+            "e", "edit", "Edit as new", show=False, tooltip="A draft with the config of the run"
+        ),
         Binding("p", "pin", "Keep on top, or not", show=False),
         Binding("t", "tag", "Tags", show=False),
         Binding("n", "note", "Note", show=False),
@@ -64,6 +68,18 @@ class RunActions(MarkedRuns):
             self.thesis.compare([run.path for run in runs])
         else:
             self.notify("mark two runs or more with space, then compare them", timeout=4)
+
+    def action_configure(self) -> None:
+        """Go on with the draft of a training, or begin one."""
+        self.thesis.configure()
+
+    def action_edit(self) -> None:
+        """Begin a draft with the config of the run."""
+        runs = self.row_runs()
+        if len(runs) == 1:
+            self.thesis.configure(runs[0].path)
+        else:
+            self.notify("put the cursor on one run, whose config is to be edited", timeout=3)
 
     def action_pin(self) -> None:
         """Keep the runs on top, or not."""

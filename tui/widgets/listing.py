@@ -103,7 +103,11 @@ class Listing(ScrollView, can_focus=True):
 
     def style_of(self, name: str) -> Style:
         """A style of this list: `muted`, `key`, `title`, `value`, `loud`, `good`, `bad`, `hit`."""
-        return self.get_component_rich_style(f"listing--{name}", partial=True)
+        own = self.get_component_rich_style(f"listing--{name}", partial=True)
+        if name == "hit":
+            return own
+        # Of a colour that lets the ground through the partial style has the full one.
+        return own + Style(color=self.get_component_rich_style(f"listing--{name}").color)
 
     def show_lines(self, count: int, *, redraw: bool = True) -> None:
         """There are so many lines now."""
