@@ -17,7 +17,7 @@ from engine.facts import machine
 from engine.facts.attempts import Attempt, Process, heartbeat_age_s, process_of, read_attempts
 from engine.facts.copies import copied_from, is_rewritten, is_younger, last_event_at
 from engine.facts.files import as_facts_error
-from engine.facts.launched import is_this_process, starting_process
+from engine.facts.launched import is_later, is_this_process, launch_record, starting_process
 from engine.facts.records import integer_in, read_record, text_in
 from engine.facts.run_dir import RunDir
 from engine.facts.values import seconds_of
@@ -139,7 +139,7 @@ def gather(
     """
     now = time.time() if now is None else now
     events, launched = _stat(run_dir.events), _stat(run_dir.launch)
-    launch = _launch_record(run_dir) if launched else {}
+    launch = launch_record(run_dir) if launched else {}
     if is_this_process(run_dir, launch):
         launched, launch = None, {}  # who asks is the job itself, and is no evidence for it
     attempts = read_attempts(run_dir, most=3)
@@ -148,7 +148,7 @@ def gather(
     wrote = _wrote(events, seen)
     silent_attempt = attempt is not None and attempt.events_size == size
     ended = seen.moment in ENDS
-    relaunched = ended and events is not None and _is_later(launch, launched, events.st_mtime)
+    relaunched = ended and events is not None and is_later(launch, launched, events.st_mtime)
     claimed = launched if relaunched or launch.get("state") == "running" else None
     claimed = claimed or _stat(run_dir.facts)
     evidence = Evidence(
@@ -209,14 +209,6 @@ def _is_rewritten(run_dir: RunDir, attempt: Attempt | None, seen: LastSeen) -> b
     if attempt is None or seen.written is None or seen.at is None or not seen.is_younger:
         return False
     return is_rewritten(run_dir, attempt, seen.written, seen.at)
-
-
-def _is_later(launch: dict[str, Any], launched: os.stat_result | None, ended: float) -> bool:
-    """Whether a launch record was written, and the job submitted, after the training ended."""
-    if launched is None or launch.get("state") not in ("queued", "held", "running"):
-        return False
-    submitted = seconds_of(text_in(launch, "submitted"))
-    return launched.st_mtime > ended and (submitted is None or submitted > ended)
 
 
 def _recorded_job(launch: dict[str, Any], age: float, silent_s: float | None) -> JobReport | None:
@@ -283,13 +275,6 @@ def _why_hidden(events: Path, status: os.stat_result | None) -> str | None:
     if not stat.S_ISREG(status.st_mode):
         return "it is no file"
     return None if os.access(events, os.R_OK) else os.strerror(errno.EACCES)
-
-
-def _launch_record(run_dir: RunDir) -> dict[str, Any]:
-    try:
-        return read_record(run_dir.launch) or {}
-    except FactsError:
-        return {}  # damaged: it tells nothing
 
 
 def _refuse_nothing(run_dir: RunDir, evidence: Evidence) -> None:

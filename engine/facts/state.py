@@ -22,7 +22,7 @@ from engine.facts.evidence import (
     gather,
 )
 from engine.facts.run_dir import RunDir
-from engine.facts.words import count, first_line, in_words, signal_name
+from engine.facts.words import count, first_line, in_words, signal_name, signal_of
 
 STATES = ("queued", "held", "running", "finished", "stopped", "failed", "lost")
 
@@ -169,7 +169,7 @@ def _job_over(evidence: Evidence, job: JobReport) -> RunState:
         return RunState("stopped", f"its job was removed{reason}")
     cause = OUT_OF_MEMORY if out_of_memory else None
     probably = f", probably {cause}" if cause else ""
-    number = _signal_of(job)
+    number = signal_of(job.exit_code, job.signal)
     if number is not None:
         sentence = f"its job was ended by {signal_name(number)}{probably}{reason}"
         return RunState("lost", sentence, cause or (KILLED if number in _KILLING else None))
@@ -294,13 +294,3 @@ def _usual_gap_s(seen: LastSeen) -> float | None:
     if gap is None or not math.isfinite(gap) or gap <= 0:
         return None
     return min(gap, _LONGEST_GAP_S)
-
-
-def _signal_of(job: JobReport) -> int | None:
-    """The signal that ended a job: said outright, or as a shell or Python says it."""
-    if job.signal:
-        return job.signal
-    code = job.exit_code or 0
-    if code < 0:
-        return -code
-    return code - 128 if 128 < code < 128 + 65 else None
