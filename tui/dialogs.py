@@ -37,6 +37,9 @@ _FRAME = """
 {name} .hint {{
     color: $text-muted;
 }}
+{name} .wrong {{
+    color: $text-error;
+}}
 {name} Input, {name} OptionList, {name} SelectionList {{
     border: none;
     padding: 0 1;
@@ -64,6 +67,8 @@ class TextDialog(ModalScreen[str | None]):
         What stands there to begin with: of several lines one is made, unless it is left as it is.
     hint
         What may be typed.
+    problem
+        What was wrong with the answer before.
     """
 
     DEFAULT_CSS = _FRAME.format(name="TextDialog")
@@ -72,9 +77,9 @@ class TextDialog(ModalScreen[str | None]):
         Binding("escape", "dismiss_none", "Cancel"),
     ]
 
-    def __init__(self, title: str, value: str = "", hint: str = "") -> None:
+    def __init__(self, title: str, value: str = "", hint: str = "", problem: str = "") -> None:
         super().__init__()
-        self._title, self._value, self._hint = title, value, hint
+        self._title, self._value, self._hint, self._problem = title, value, hint, problem
         self._line = plain(value)
 
     def compose(self) -> ComposeResult:
@@ -82,6 +87,8 @@ class TextDialog(ModalScreen[str | None]):
         with Vertical():
             yield Static(plain(self._title), classes="title", markup=False)
             yield Prompt(self._line, {"escape": self.action_dismiss_none})
+            if self._problem:
+                yield Static(plain(self._problem, keep_lines=True), classes="wrong", markup=False)
             if self._hint:
                 yield Static(self._hint, classes="hint", markup=False)
         yield Footer()

@@ -29,25 +29,26 @@ async def export(app: ThesisApp, stem: str, makers: Makers) -> None:
     default = free_name(stem, ends[0], Path.cwd())
     hint = f"its ending says what is written: {', '.join(ends)}\nin {plain(Path.cwd())}"
     answer: str | None = default
-    while answer is not None:
-        answer = await app.push_screen_wait(TextDialog("Export to a file", answer, hint))
-        if answer is not None and await _write(app, answer, makers):
-            return
+    problem: str | None = ""
+    while answer is not None and problem is not None:
+        dialog = TextDialog("Export to a file", answer, hint, problem)
+        answer = await app.push_screen_wait(dialog)
+        if answer is not None:
+            problem = await _write(app, answer, makers)
 
 
-async def _write(app: ThesisApp, answer: str, makers: Makers) -> bool:
-    """Write the file; False if another name is wanted."""
+async def _write(app: ThesisApp, answer: str, makers: Makers) -> str | None:
+    """Write the file; why another name is wanted, or None if it is written."""
     try:
         path = path_of(answer)
         make = makers[format_of(path, list(makers))]
         if path.exists() or path.is_symlink():
             if not await app.push_screen_wait(ConfirmDialog(f"Replace {path}?", "It is there.")):
-                return False
+                return ""
             write_over(path, make())
         else:
             write_new(path, make())
     except EngineError as error:
-        app.notify(plain(str(error)), severity="error", markup=False)
-        return False
+        return str(error)
     app.notify(f"wrote {plain(path)}", timeout=4, markup=False)
-    return True
+    return None
