@@ -280,6 +280,36 @@ def test_a_narrow_table_keeps_state_name_progress_and_loss() -> None:
     assert {"progress", "val_loss"} <= set(kept)
 
 
+@pytest.mark.parametrize("width", [60, 70, 80, 90, 100, 120])
+def test_runs_of_equal_settings_are_told_apart_by_their_times(width: int) -> None:
+    from tui.table.layout import Layout
+
+    runs = tuple(
+        make(n, config={"phase1.trainer.lr": 0.1}, loop="gan_ae" if n > 3 else "ae", seed=1)
+        for n in range(6)
+    )
+    for n, one in enumerate(runs):
+        one.name = f"run_20260105-09{30 + n}00_autoencoder_of_tokens"
+        one.numbers = {"val_loss": Number(0.5, 10, 9, 0.5, 9, 8)}
+        one.updated = NOW
+    result, layout, scene = arranged(View(), runs), Layout(), Scene(Look(), NOW, lambda _: (1.0,))
+    layout.measure(result, result.rows, scene)
+    columns = layout.columns(result, (), width, Look())
+    name = next(column for column in columns if column.name == "name")
+    lines = {
+        "".join(text for text, _ in cell(key_of("name"), name, row, scene)) for row in result.rows
+    }
+    assert len(lines) == len(runs)
+
+
+def test_places_get_no_column() -> None:
+    runs = tuple(
+        make(n, config={"data.path": f"/data/{n}.h5", "env.output_root": f"/o/{n}"})
+        for n in range(4)
+    )
+    assert not {"path", "data.path", "output_root"} & set(arranged(View(), runs).telling)
+
+
 @given(st.text(max_size=40), st.integers(0, 40))
 def test_a_cut_text_is_no_wider_than_asked_for(text: str, width: int) -> None:
     from rich.cells import cell_len

@@ -99,7 +99,8 @@ def notice(
     if not n_runs:
         text = (
             f"{plain(root)}\n\na run appears here as soon as one is started:\n\n"
-            "thesis-train phase1.trainer.epochs=20"
+            "thesis-train phase1.trainer.epochs=20\n\n"
+            "runs of another folder: thesis-tui --root FOLDER"
         )
         return Notice("no runs yet", text)
     if arranged is None:

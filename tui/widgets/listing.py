@@ -6,6 +6,7 @@ import re
 from functools import lru_cache
 from typing import ClassVar
 
+from rich.segment import Segment
 from rich.style import Style
 from rich.text import Text
 from textual.binding import Binding, BindingType
@@ -14,6 +15,8 @@ from textual.geometry import Region, Size
 from textual.message import Message
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
+
+from tui.look import Look
 
 STYLES = ("cursor", "muted", "key", "title", "value", "loud", "good", "bad", "hit")
 """Names of the styles of lines."""
@@ -141,9 +144,19 @@ class Listing(ScrollView, can_focus=True):
             marked = self.get_component_rich_style("listing--cursor", partial=False)
             style = style + Style(bgcolor=marked.bgcolor)
         strip = Strip(text.render(self.app.console)).apply_style(style)
-        return strip.crop_extend(self._sideways, self._sideways + width, style)
+        end = self._sideways + width
+        if strip.cell_length <= end or width < 2:
+            return strip.crop_extend(self._sideways, end, style)
+        more = Strip([Segment(self._more, style + self.style_of("muted"))])
+        return Strip.join([strip.crop_extend(self._sideways, end - 1, style), more])
 
     _sideways = 0
+
+    @property
+    def _more(self) -> str:
+        """At the edge, where a line goes on."""
+        look: Look = getattr(self.app, "look", Look())
+        return look.more
 
     def on_resize(self, event: Resize) -> None:
         """Fit the width."""
