@@ -17,6 +17,7 @@ from textual.app import App, SystemCommand
 from textual.binding import Binding, BindingType
 from textual.screen import Screen
 
+from engine.facts.text import plain
 from engine.library.index import Index
 from engine.library.summary import RunSummary
 from tui.feeds import CurvesFeed, LibraryFeed, Post, SparksFeed
@@ -244,8 +245,19 @@ class ThesisApp(App[int]):
 
     def copy(self, text: str, what: str) -> None:
         """Put a text into the terminal's clipboard (OSC 52), and say so."""
+        try:
+            text.encode()
+        except UnicodeEncodeError:
+            told = f"{what} cannot be copied: a name in it is not UTF-8"
+            self.notify(told, severity="warning")
+            return
         self.copy_to_clipboard(text)
         self.notify(f"copied {what}", timeout=2)
+
+    def notify(self, message: str, *, title: str = "", **options: Any) -> None:
+        """Tell something in a corner: as text, with nothing in it that a terminal would obey."""
+        clean = plain(message, keep_lines=True)
+        super().notify(clean, title=plain(title), **(options | {"markup": False}))
 
     def may_change(self) -> bool:
         """Whether files may be changed; says so if not."""

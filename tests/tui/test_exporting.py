@@ -16,10 +16,12 @@ from hypothesis import strategies as st
 
 from engine.errors import ConfigError, FactsError
 from engine.library.summary import RunSummary
+from tests.tui.charted import line
 from tests.tui.compared import compared
 from tui.charts import svg
+from tui.charts.view import View
 from tui.compare.comparison import entries_of
-from tui.compare.drawings import points_picture, points_records
+from tui.compare.drawings import curves_picture, points_picture, points_records
 from tui.compare.exporting import (
     as_csv,
     as_json,
@@ -177,6 +179,31 @@ def test_a_band_is_a_closed_area() -> None:
     tree = ElementTree.fromstring(svg.picture([svg.Panel("a", "x", [band])]))
     polygon = next(tree.iter(f"{SVG}polygon"))
     assert len(polygon.get("points", "").split()) == 14
+
+
+def texts_of(picture: str) -> list[str]:
+    return [text.text or "" for text in ElementTree.fromstring(picture).iter(f"{SVG}text")]
+
+
+def test_a_picture_shows_the_part_that_is_seen() -> None:
+    panels = {"val_loss": [line([1, 2, 3, 4, 1000, 6, 7, 8])]}
+    assert {"80", "1000"} <= set(texts_of(curves_picture(panels, View(), {})))
+    part = texts_of(curves_picture(panels, View(window=(10, 30)), {}))
+    assert {"10", "30", "3.0"} <= set(part)
+    assert not {"80", "1000"} & set(part)
+
+
+def test_a_picture_leaves_out_what_the_screen_leaves_out() -> None:
+    panels = {"val_loss": [line([*range(300), 1e6])]}
+    assert "1.0M" in texts_of(curves_picture(panels, View(), {}))
+    texts = texts_of(curves_picture(panels, View(trim=True), {}))
+    assert {"100", "200", "300"} <= set(texts)
+    assert "1.0M" not in texts
+
+
+def test_a_part_without_values_says_so() -> None:
+    panels = {"val_loss": [line([1, 2, 3])]}
+    assert "no values" in texts_of(curves_picture(panels, View(window=(100, 200)), {}))
 
 
 def test_points_have_their_colours_for_white_ground(runs: list[RunSummary]) -> None:

@@ -426,6 +426,17 @@ def test_a_filter_is_decided_by_its_own_text_and_not_by_the_answer_to_an_older_o
     run(test())
 
 
+def test_the_line_below_a_filter_is_plain_text(app_at: AppAt, root: Path) -> None:
+    async def test() -> None:
+        async with app_at(root) as pilot:
+            await wait_for(pilot, lambda: len(ids(pilot)) == 6)
+            await pilot.press("slash", "(")
+            page_of(pilot).filter_bar.tell("", "no run \x1b[2Jhas \x07it", wrong="(")
+            assert page_of(pilot).filter_bar._problem == "no run has it"
+
+    run(test())
+
+
 def test_rows_of_an_older_list_are_not_shown(app_at: AppAt, root: Path) -> None:
     async def test() -> None:
         async with app_at(root) as pilot:

@@ -75,6 +75,9 @@ class Panel:
     """Of the x axis."""
     log_x: bool = False
     log_y: bool = False
+    across: Axis | None = None
+    up: Axis | None = None
+    """The part that is seen; all of it if not given."""
 
 
 def picture(panels: Sequence[Panel], columns: int = 2) -> str:
@@ -125,19 +128,25 @@ def _panel(panel: Panel, number: int) -> Iterator[str]:
 
 def _axes(panel: Panel) -> tuple[Axis | None, Axis | None]:
     """Both axes; None where nothing has a place on them."""
-    xs = [x for curve in panel.curves for x in curve.xs] + [dot.x for dot in panel.dots]
-    ys = [y for curve in panel.curves for part in (curve.ys, curve.low, curve.high) for y in part]
-    ys += [dot.y for dot in panel.dots]
-    seen_x = [x for x in xs if math.isfinite(x) and (x > 0 or not panel.log_x)]
-    seen_y = [y for y in ys if math.isfinite(y) and (y > 0 or not panel.log_y)]
-    if not seen_x or not seen_y:
+    curves, dots = panel.curves, panel.dots
+    across_all = [curve.xs for curve in curves], [dot.x for dot in dots]
+    up_all = [part for one in curves for part in (one.ys, one.low, one.high)], [d.y for d in dots]
+    xs, ys = _limits(*across_all, panel.log_x), _limits(*up_all, panel.log_y)
+    if xs is None or ys is None:
         return None, None
-    across = axes.exact(min(seen_x), max(seen_x), panel.log_x)
+    across = panel.across or axes.exact(*xs, panel.log_x)
     if panel.categories:
         across = Axis(-0.5, len(panel.categories) - 0.5)
     elif panel.dots:
-        across = axes.rounded(min(seen_x), max(seen_x), panel.log_x)
-    return across, axes.rounded(min(seen_y), max(seen_y), panel.log_y)
+        across = axes.rounded(*xs, panel.log_x)
+    return across, panel.up or axes.rounded(*ys, panel.log_y)
+
+
+def _limits(parts: Sequence[Numbers], more: Numbers, log: bool) -> tuple[float, float] | None:
+    """Lowest and highest of the values that have a place; None if there is none."""
+    values = np.concatenate([np.asarray(part, dtype=float) for part in (*parts, more)])
+    values = values[np.isfinite(values) & ((values > 0) | (not log))]
+    return (float(values.min()), float(values.max())) if len(values) else None
 
 
 def _curve(curve: Curve, across: Axis, up: Axis, dash: str) -> Iterator[str]:

@@ -61,5 +61,5 @@ async def _write(app: ThesisApp, answer: str, makers: Makers) -> str | None:
         await asyncio.to_thread(lambda: write(path, make()))
     except EngineError as error:
         return f"{error.message}. {error.hint or ''}".strip()
-    app.notify(f"wrote {plain(path)}", timeout=4, markup=False)
+    app.notify(f"wrote {path}", timeout=4)
     return None

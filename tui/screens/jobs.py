@@ -12,7 +12,6 @@ from textual.message import Message
 from textual.widgets import Static
 
 from engine.errors import EngineError
-from engine.facts.text import plain
 from engine.launch.control import ask_job_to_stop, kill_job
 from engine.launch.jobs import Job
 from tui.dialogs import ConfirmDialog
@@ -208,9 +207,9 @@ class JobsPage(Page):
     def _done(self, message: Done) -> None:
         message.stop()
         if message.problem:
-            self.notify(plain(message.problem), severity="error", markup=False)
+            self.notify(message.problem, severity="error")
         else:
-            self.notify(plain(message.said), timeout=3, markup=False)
+            self.notify(message.said, timeout=3)
         self.job_list.look_now()
         self.thesis.library.hurry()
 

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, ClassVar
 from textual import work
 from textual.binding import Binding, BindingType
 
-from engine.facts.text import plain
 from engine.tables.commands import resume_command, train_command
 from tui.dialogs import ChoiceDialog, ConfirmDialog, TextDialog
 from tui.labelling import Change, apply, noting, stopping, tagging
@@ -108,5 +107,5 @@ class OneRunActions(StartingAgain):
         """Change the run in a thread, and look at it again; say so where that cannot be."""
         problem = await asyncio.to_thread(apply, change, [run.path])
         if problem:
-            self.notify(plain(problem), severity="error", markup=False)
+            self.notify(problem, severity="error")
         self.thesis.library.hurry()

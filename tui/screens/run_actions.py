@@ -183,9 +183,9 @@ class RunActions(MarkedRuns, StartingAgain):
     def _changed(self, message: Changed) -> None:
         message.stop()
         if message.problem:
-            self.notify(message.problem, severity="error", markup=False)
+            self.notify(message.problem, severity="error")
         elif message.done:
-            self.notify(message.done, timeout=3, markup=False)
+            self.notify(message.done, timeout=3)
         self.thesis.library.hurry()
 
 

@@ -83,6 +83,13 @@ class FilterBar(Vertical):
             super().__init__()
             self.text = text
 
+    class Found(Message):
+        """What a thread found that a text may become."""
+
+        def __init__(self, text: str, offers: list[str]) -> None:
+            super().__init__()
+            self.text, self.offers = text, offers
+
     def __init__(self, history: Sequence[str] = ()) -> None:
         super().__init__()
         self.history = list(history)
@@ -136,7 +143,7 @@ class FilterBar(Vertical):
             The filter that this is about, if it cannot be read, so that it cannot stay.
         """
         self.query_one(".count", Static).update(Text(count))
-        self._problem, self._wrong = problem, wrong
+        self._problem, self._wrong = plain(problem), wrong
         self._show_below()
 
     @on(Input.Changed)
@@ -205,12 +212,14 @@ class FilterBar(Vertical):
     def _seek(self, text: str) -> None:
         """Find suggestions out of the screen's way."""
         offers = complete(text, self._runs)
-        self.app.call_from_thread(self._found, text, offers)
+        self.post_message(self.Found(text, offers))
 
-    def _found(self, text: str, offers: list[str]) -> None:
+    @on(Found)
+    def _found(self, message: Found) -> None:
+        message.stop()
         latest, self._sought = self._sought, None
-        self._offered(text, offers)
-        if self.is_open and latest is not None and latest != text:
+        self._offered(message.text, message.offers)
+        if self.is_open and latest is not None and latest != message.text:
             self._offer(latest)
 
     def _offered(self, text: str, offers: list[str]) -> None:
