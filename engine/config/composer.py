@@ -64,6 +64,8 @@ class Composer:
         self._loader: Any = None
         self._bases: OrderedDict[tuple[str, ...], Base] = OrderedDict()
         self._parsed: dict[str, Override] = {}
+        self.explained: dict[tuple[str, ...], str] = {}
+        """Options and an override that does not go with them, to the sentence about it."""
 
     def compose(self, overrides: Sequence[str] = ()) -> DictConfig:
         """The config that these overrides give, as `engine.config.compose.compose` does.
@@ -119,6 +121,7 @@ class Composer:
             self._loader = loader
             self._bases.clear()
             self._parsed.clear()
+            self.explained.clear()
         return loader
 
     def _parse(self, text: str) -> Override:

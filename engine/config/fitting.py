@@ -34,16 +34,47 @@ def typed_problem(key: str, text: str) -> str:
     return next(filter(None, map(field.problem, values)), "")
 
 
+def what_composes(
+    composer: Composer, overrides: Sequence[str], problems: Sequence[str]
+) -> list[str]:
+    """The overrides that compose, with one value each: mostly those that no problem is about."""
+    keys = {draft.key_of(one) for one in overrides}
+    told = {key for key in keys if any(is_about(text.lstrip("+~"), key) for text in problems)}
+    rest = [one for one in overrides if draft.key_of(one) not in told]
+    if _composes(composer, rest):
+        return first_point(composer, rest)
+    good: list[str] = []
+    for one in overrides:
+        if _composes(composer, [*good, one]):
+            good.append(one)
+    return first_point(composer, good)
+
+
+def is_about(problem: str, key: str) -> bool:
+    """Whether a sentence is about a key or group, which it then begins with."""
+    return problem.startswith(key) and problem[len(key) : len(key) + 1] in ("=", ":", " ", "")
+
+
 def missing(composer: Composer, before: Sequence[str], after: Sequence[str]) -> draft.Overrides:
     """The overrides of values that go with the options chosen `before`, and not with those `after`.
 
     Of a sweep over options it is enough that one of them has the key.
     """
     values = [text for text in after if not _is_choice(composer, text)]
+    if not values or _composes(composer, after):
+        return ()
     now, then = (_choices(composer, overrides) for overrides in (after, before))
     return tuple(
         text for text in values if not _goes(composer, now, text) and _goes(composer, then, text)
     )
+
+
+def _composes(composer: Composer, overrides: Sequence[str]) -> bool:
+    try:
+        composer.compose(first_point(composer, overrides))
+    except COMPOSE_ERRORS:
+        return False
+    return True
 
 
 def _choices(composer: Composer, overrides: Sequence[str]) -> list[Sequence[str]]:

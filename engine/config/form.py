@@ -19,6 +19,7 @@ from engine.config import draft
 from engine.config.comments import key_comments
 from engine.config.compose import COMPOSE_ERRORS
 from engine.config.composer import Base, Composer
+from engine.config.fitting import is_about, what_composes
 from engine.config.help import group_help
 from engine.config.paths import config_dir
 from engine.config.schema import FIELDS, Field, value_problems
@@ -130,7 +131,7 @@ class FormMaker:
             from engine.config.problems import find_problems
 
             problems = find_problems(given, self.composer.config_dirs, composer=self.composer)
-            return self._form(given, self._what_composes(given), tuple(problems))
+            return self._form(given, what_composes(self.composer, given, problems), tuple(problems))
 
     def _form(self, given: draft.Overrides, single: Sequence[str], problems: Sequence[str]) -> Form:
         cfg, base = self.composer.compose(single), self.composer.base(single)
@@ -143,19 +144,6 @@ class FormMaker:
             config=cfg,
             name=str(OmegaConf.select(base.config, "hydra.job.name") or ""),
         )
-
-    def _what_composes(self, overrides: Sequence[str]) -> list[str]:
-        """The overrides that compose, each with those before it."""
-        from engine.config.points import first_point
-
-        good: list[str] = []
-        for one in overrides:
-            try:
-                self.composer.compose(first_point(self.composer, [*good, one]))
-            except COMPOSE_ERRORS:
-                continue
-            good.append(one)
-        return first_point(self.composer, good)
 
     def _groups(self, base: Base) -> Iterator[Group]:
         plain = self.composer.base()
@@ -190,7 +178,7 @@ class FormMaker:
     def _entries(
         self, cfg: DictConfig, base: Base, given: draft.Overrides, problems: Sequence[str]
     ) -> Iterator[Entry]:
-        defaults = dict(values_of(base.config))
+        defaults, resolved = dict(values_of(base.config)), _all_resolved(cfg)
         facts = self._facts_of(base)
         for key, raw in values_of(cfg):
             if key in _CHOSEN or key.endswith("._target_"):
@@ -204,7 +192,7 @@ class FormMaker:
             yield Entry(
                 key=key,
                 text=text,
-                value=_resolved(cfg, key),
+                value=resolved[key] if key in resolved else _resolved(cfg, key),
                 default=draft.text_of(defaults[key]) if key in defaults else None,
                 expected=known.expected() if known else _kind(raw),
                 choices=_choices(known, raw),
@@ -264,9 +252,12 @@ def _flat(node: dict[Any, Any], prefix: str) -> Iterator[tuple[str, Any]]:
             yield f"{prefix}{key}", value
 
 
-def is_about(problem: str, key: str) -> bool:
-    """Whether a sentence is about a key or group, which it then begins with."""
-    return problem.startswith(key) and problem[len(key) : len(key) + 1] in ("=", ":", " ", "")
+def _all_resolved(cfg: DictConfig) -> dict[str, Any]:
+    """Every value with what it refers to filled in; empty where that cannot be for one of them."""
+    try:
+        return dict(values_of(cfg, resolve=True))
+    except OmegaConfBaseException:
+        return {}
 
 
 def _resolved(cfg: DictConfig, key: str) -> Any:

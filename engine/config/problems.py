@@ -150,7 +150,11 @@ def _refused(
         results = [_compose(composer, [*context, _text(override)]) for context in contexts]
         errors = [result for result in results if isinstance(result, Exception)]
         if len(errors) == len(contexts):
-            sentences[id(override)] = _explain(composer, override, errors[0], contexts[0])
+            case = (*contexts[0], _text(override))
+            if case not in composer.explained:  # a form is made again after each edit
+                sentence = _explain(composer, override, errors[0], contexts[0])
+                composer.explained[case] = sentence
+            sentences[id(override)] = composer.explained[case]
     return sentences
 
 

@@ -92,6 +92,11 @@ class Drafting(Page):
         """Whether what is shown is of the present draft."""
         return self._told_number == self._number
 
+    @property
+    def is_idle(self) -> bool:
+        """Whether all that is wanted of the thread is told."""
+        return not self._run and self._feed is not None and self._feed.is_idle
+
     def begin(self) -> None:
         """Show the draft that was written last, or begin with a run."""
         self._feed = self.thesis.composing(self.post_message)

@@ -113,6 +113,7 @@ class ComposeFeed(Feed):
         self._done: Wanted | None = None
         self._run = ""
         self._parent: tuple[str, dict[str, str]] = ("", {})
+        self._default: tuple[object, dict[str, str]] = (None, {})
 
     @property
     def is_idle(self) -> bool:
@@ -160,10 +161,17 @@ class ComposeFeed(Feed):
             dropped = missing(maker.composer, wanted.before, overrides)
             overrides = tuple(text for text in overrides if text not in dropped)
         form = maker.form(overrides)
-        default = texts_of(maker.form(()) if overrides else form)
+        default = self._default_of(maker)
         parent = self._parent_of(wanted.parent)
         self._post(FormMade(wanted, form, Composed(texts_of(form), default, parent), dropped))
         return not self._is_old(wanted) and self._tell_points(wanted, overrides, maker)
+
+    def _default_of(self, maker: FormMaker) -> dict[str, str]:
+        """The config without overrides; made again when a file has changed, as its base is."""
+        base = maker.composer.base()
+        if self._default[0] is not base:
+            self._default = base, texts_of(maker.form(()))
+        return self._default[1]
 
     def _tell_points(self, wanted: Wanted, overrides: Sequence[str], maker: FormMaker) -> bool:
         from engine.config.compose import COMPOSE_ERRORS

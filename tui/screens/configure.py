@@ -112,7 +112,7 @@ class ConfigurePage(Jumping):
         """Whether all that this page shows is there."""
         points = self.query_one(PointsList)
         checked = len(points.problems) == len(points.points)
-        return self.is_composed and not self._run and checked and not self.doing
+        return self.is_composed and self.is_idle and checked and not self.doing
 
     def runs_changed(self) -> None:
         """What past runs took may be known better."""
