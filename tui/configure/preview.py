@@ -89,7 +89,6 @@ class Preview(PartList):
     def __init__(self, *, id: str | None = None, ascii: bool = False) -> None:
         super().__init__(id=id)
         self._arrow = "<-" if ascii else "←"
-        self._more = "~" if ascii else "…"
         self._lines: list[Line] = []
 
     def show_composed(self, composed: Composed) -> None:
