@@ -21,6 +21,8 @@ class EngineError(Exception):
     """
 
     exit_code = 1
+    problems: tuple[str, ...] = ()
+    """Each of several problems that the message lists; empty where it tells of one."""
 
     told = False
     """Whether the user has read it."""
@@ -45,7 +47,9 @@ class ConfigError(EngineError):
         if len(problems) == 1:
             return cls(problems[0])
         lines = "".join(f"\n  - {problem}" for problem in problems)
-        return cls(f"{len(problems)} problems in this configuration:{lines}")
+        error = cls(f"{len(problems)} problems in this configuration:{lines}")
+        error.problems = tuple(problems)
+        return error
 
 
 class DataError(EngineError):

@@ -6,10 +6,10 @@ import asyncio
 import signal
 import threading
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from textual import work
 from textual._xterm_parser import XTermParser
@@ -20,12 +20,15 @@ from textual.screen import Screen
 from engine.facts.text import plain
 from engine.library.index import Index
 from engine.library.summary import RunSummary
-from tui.feeds import CurvesFeed, LibraryFeed, SparksFeed
+from tui.feeds import CurvesFeed, LibraryFeed, Post, SparksFeed
 from tui.look import LIGHT_PALETTE, PALETTE, Colours, Look
 from tui.messages import CurvesGrown, FeedFailed, RunsListed
 from tui.page import Page
 from tui.remembered import Remembered
 from tui.terminal.sparing import sent_sparingly
+
+if TYPE_CHECKING:
+    from tui.configure.feed import ComposeFeed
 
 SAVE_EVERY_S = 10.0
 """Between two writings of what is remembered, if it changed."""
@@ -40,6 +43,10 @@ class Settings:
     read_only: bool = False
     light: bool = False
     filter: str = ""
+    config_dirs: tuple[Path, ...] = ()
+    trusted: tuple[str, ...] = ()
+    """Packages of the user's own, whose classes the config of a past run may name."""
+    """Further folders with config groups."""
     cache: Path | None = None
     """Folder of the index; the user's own if not given. Likewise `state`, of what is remembered."""
     state: Path | None = None
@@ -76,6 +83,7 @@ class ThesisApp(App[int]):
         self.sparks = SparksFeed(self.post_message)
         self._grown: frozenset[str] = frozenset()
         """Runs with curves that have grown, and that no page was told of."""
+        self._composing: ComposeFeed | None = None
         self._colours = Colours()
 
     @property
@@ -138,10 +146,15 @@ class ThesisApp(App[int]):
     def _save(self) -> None:
         self.remembered.save()
 
+    def save_soon(self) -> None:
+        """Write now what is remembered: somebody's work, which is not to be lost."""
+        self._save()
+
     def on_unmount(self) -> None:
         """End the threads, and keep what was chosen."""
-        for feed in (self.library, self.curves, self.sparks):
-            feed.stop()
+        for feed in (self.library, self.curves, self.sparks, self._composing):
+            if feed is not None:
+                feed.stop()
         self.remembered.save()
 
     @property
@@ -196,6 +209,35 @@ class ThesisApp(App[int]):
         from tui.screens.run import RunPage
 
         self.push_screen(RunPage(path))
+
+    def configure(self, run: str = "") -> None:
+        """Show the draft of a training; with a path, a draft of that run."""
+        from tui.screens.configure import ConfigurePage
+
+        self.push_screen(ConfigurePage(run))
+
+    def composing(self, post: Post) -> ComposeFeed:
+        """The thread that composes configs, which from now on tells `post` what it finds."""
+        from tui.configure.feed import ComposeFeed
+
+        if self._composing is None:
+            self._composing = ComposeFeed(self.settings.config_dirs, post, self.settings.trusted)
+            self._composing.start()
+        self._composing.tell(post)
+        return self._composing
+
+    def show_started(self, path: Path, *, sweep: bool) -> None:
+        """Show a run that was started, or the table with the runs of a sweep."""
+        from tui.screens.runs import RunsPage
+
+        self.library.hurry()
+        while len(self.screen_stack) > 1:
+            self.pop_screen()
+        table = self.screen_stack[0]
+        if not sweep:
+            self.open_run(str(path))
+        elif isinstance(table, RunsPage):
+            table.look_at(replace(table.view, filter=f"sweep={path.name}"), from_top=True)
 
     def compare(self, paths: Sequence[str]) -> None:
         """Lay runs over each other."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import string
 import zlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -9,6 +10,10 @@ from dataclasses import dataclass
 from tui.terminal.graphics import NO_GRAPHICS, Graphics
 
 BARS = "▁▂▃▄▅▆▇█"
+
+SIGNS = "●■▲◆▼★✚✖" + string.ascii_letters
+"""Tell runs of one colour apart, and all of them where there are no colours."""
+ASCII_SIGNS = "".join(dict.fromkeys("ox+*#@%&" + string.ascii_letters))
 
 
 @dataclass(frozen=True)
@@ -26,6 +31,11 @@ class Look:
     def bars(self) -> str:
         """Signs of growing height."""
         return "_.-=+*#@" if self.ascii else BARS
+
+    @property
+    def signs(self) -> str:
+        """Signs of curves, one after the other."""
+        return ASCII_SIGNS if self.ascii else SIGNS
 
     @property
     def full(self) -> str:

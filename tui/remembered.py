@@ -10,6 +10,7 @@ import contextlib
 import json
 import os
 import sys
+import threading
 import zlib
 from pathlib import Path
 from typing import Any
@@ -39,6 +40,7 @@ class Remembered:
         name = f"{os.path.basename(self.root)[:40]}-{zlib.crc32(os.fsencode(self.root)):08x}.json"
         folder = state_folder() if folder is None else folder
         self.path = folder / name if folder else None
+        self._saving = threading.Lock()
         self._choices = self._read()
         self._known = {name: json.dumps(value) for name, value in self._choices.items()}
         """What was read or written last, as text."""
@@ -65,6 +67,20 @@ class Remembered:
         value = self._choices.get(name)
         return value if isinstance(value, bool) else default
 
+    def record(self, name: str) -> dict[str, Any]:
+        """A choice that has entries; empty where there is none."""
+        value = self._choices.get(name)
+        return value if isinstance(value, dict) else {}
+
+    def records(self, name: str) -> list[dict[str, Any]]:
+        """A choice that is a list of such; empty where there is none."""
+        value = self._choices.get(name)
+        return [one for one in value if isinstance(one, dict)] if isinstance(value, list) else []
+
+    def names(self, beginning: str) -> list[str]:
+        """The names of choices that begin so."""
+        return [name for name in self._choices if name.startswith(beginning)]
+
     def keep(self, name: str, value: Any) -> None:
         """Remember a choice; it is written by `save`."""
         self._choices[name] = value
@@ -72,8 +88,13 @@ class Remembered:
     def save(self) -> None:
         """Write the choices that changed; where that cannot be done they are forgotten.
 
-        What another window on the same root has written meanwhile stays.
+        What another window on the same root has written meanwhile stays. Two threads may save:
+        the one that comes later writes what is chosen then.
         """
+        with self._saving:
+            self._save()
+
+    def _save(self) -> None:
         chosen = dict(self._choices)  # this is a thread, and the screen goes on choosing
         texts = {name: json.dumps(value) for name, value in chosen.items()}
         changed = {name: text for name, text in texts.items() if text != self._known.get(name)}

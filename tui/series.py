@@ -41,6 +41,8 @@ class Line:
     restarts: tuple[Restart, ...] = ()
     group: str = ""
     """Lines of one group are seeds of the same settings: a mean with a band."""
+    sign: str = ""
+    """What marks it where colours do not tell it apart; chosen by its place if not given."""
 
     @classmethod
     def of(
@@ -52,12 +54,13 @@ class Line:
         colour: str,
         restarts: tuple[Restart, ...] = (),
         group: str = "",
+        sign: str = "",
     ) -> Line:
         """A line over the arrays of a series, which are not copied."""
         steps, epochs, times, values = (
             np.frombuffer(part, dtype=np.float64) if part else _NONE for part in series
         )
-        return cls(run, label, colour, steps, epochs, times, values, restarts, group)
+        return cls(run, label, colour, steps, epochs, times, values, restarts, group, sign)
 
     def over(self, axis: str) -> Array:
         """The places of the values: steps, epochs or seconds."""

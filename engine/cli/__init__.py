@@ -11,6 +11,7 @@ GROUPS = {
         "train": ("engine.cli.train", "main", "train a model; the same as thesis-train"),
         "launch": ("engine.cli.launch", "main", "train in the background"),
         "jobs": ("engine.cli.jobs", "main", "list, stop and kill what was launched"),
+        "check": ("engine.cli.check", "main", "whether a training will work, and what it takes"),
         "resume": ("engine.cli.resume", "main", "go on with a run where it was saved last"),
         "stop": ("engine.cli.stop", "stop", "ask runs to save and end"),
         "kill": ("engine.cli.stop", "kill", "end runs that do not listen"),
@@ -44,6 +45,7 @@ OTHER_NAMES = {
     "rm": "remove", "delete": "remove", "compare": "diff", "log": "show --log 20",
     "tail": "follow", "watch": "runs --watch", "curves": "plot", "start": "launch",
     "submit": "launch", "queue": "jobs", "sweep": "launch --multirun",
+    "dry-run": "check", "preflight": "check", "validate": "check", "estimate": "check",
     "help": "--help", "version": "--version", "completion": "--shell-completion install=bash",
 }  # fmt: skip
 """What people type to what they mean."""

@@ -171,22 +171,12 @@ def _candidates(
     if not hasattr(command, "parser"):
         return []
     try:
-        if name == "launch" and _is_override(typed):
-            return _as_for_train(typed, words)
-        return _of_parser(command.parser(), typed)
+        parser = command.parser()
+        if _is_override(parser, typed):
+            return _overrides(name, typed, words[:2])
+        return _of_parser(parser, typed)
     except (EngineError, OSError):  # nothing to offer; the command itself will say why
         return []
-
-
-def _is_override(typed: Typed) -> bool:
-    """Whether the word at the cursor is no option, and not the value of one."""
-    return not typed.word.startswith("-") and not typed.words[-1].startswith("--")
-
-
-def _as_for_train(typed: Typed, words: Sequence[str]) -> list[str]:
-    """What Hydra offers for an override."""
-    os.environ["COMP_LINE"] = f"train {typed.word}"
-    return _of_hydra(words[:2])[1].split()
 
 
 def _of_hydra(words: Sequence[str]) -> tuple[int, str]:
@@ -195,6 +185,20 @@ def _of_hydra(words: Sequence[str]) -> tuple[int, str]:
     with contextlib.redirect_stdout(printed):
         code = importlib.import_module("engine.cli.train").main(words, program="engine")
     return code, printed.getvalue()
+
+
+def _is_override(parser: argparse.ArgumentParser, typed: Typed) -> bool:
+    """Whether the word at the cursor is an override of a command that takes those of a training."""
+    takes = any(action.metavar == "OVERRIDE" for action in parser._get_positional_actions())
+    option = parser._option_string_actions.get(typed.words[-1])
+    return takes and not typed.word.startswith("-") and not _takes_value(option)
+
+
+def _overrides(name: str, typed: Typed, words: Sequence[str]) -> list[str]:
+    """What Hydra offers for an override; it knows none of the command's own options."""
+    before = [word for word in typed.words[2:] if not word.startswith("-") and "=" in word]
+    os.environ["COMP_LINE"] = " ".join([name, *before, typed.word])
+    return _of_hydra(words)[1].split()
 
 
 def _of_parser(parser: argparse.ArgumentParser, typed: Typed) -> list[str]:

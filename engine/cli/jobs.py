@@ -131,10 +131,10 @@ def _row(job: Job) -> list[Cell]:
 
 def _progress(job: Job) -> str:
     """How far it is: epochs of a run, runs of a sweep."""
-    if job.handle.kind == "sweep":
+    single = job.runs[0] if job.runs and job.handle.kind in ("run", "resume") else None
+    if single is None or not single.epochs:
         return job.state.sentence
-    (run,) = job.runs
-    return f"{run.epochs_done}/{run.epochs} epochs" if run.epochs else job.state.sentence
+    return f"{single.epochs_done}/{single.epochs} epochs"
 
 
 def _record(job: Job) -> dict[str, Any]:

@@ -33,7 +33,7 @@ engine jobs lists what was launched, engine follow RUN shows what a run does.
 
 def _add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "overrides", metavar="KEY=VALUE", nargs="*", default=[], help="as for thesis-train"
+        "overrides", metavar="OVERRIDE", nargs="*", default=[], help="as for thesis-train"
     )
     parser.add_argument("-m", "--multirun", action="store_true", help="a run for each combination")
     text = "how many runs of the sweep train at the same time (default 1)"
@@ -63,7 +63,8 @@ def _work(args: argparse.Namespace) -> int:
 
 def _resumption(args: argparse.Namespace) -> JobSpec:
     """A run that goes on; raises where `engine resume` would."""
-    from engine.cli.resume import config_to_go_on, trusted_packages
+    from engine.cli.resume import config_to_go_on
+    from engine.cli.trust import trusted_packages
     from engine.launch.job import JobSpec
 
     if args.multirun or args.at_once != 1 or args.leave_out or args.config_dir or args.parent:
@@ -104,14 +105,16 @@ def _look_ahead(
 ) -> tuple[Path, int | None]:
     """The directory that is wanted, and how many runs there will be; all problems at once."""
     from engine.cli.train import DISPATCH
+    from engine.config.command import dotted_loops
+    from engine.config.compose import register_loops
     from engine.config.composer import Composer
-    from engine.config.directories import make_loops_known, number_of_points, wanted_directory
+    from engine.config.directories import number_of_points, wanted_directory
     from engine.config.problems import find_problems
 
     for folder in folders:
         if not folder.is_dir():
             raise ConfigError(f"--config-dir: there is no folder {folder}")
-    make_loops_known(list(DISPATCH), overrides)
+    register_loops([*DISPATCH, *dotted_loops(overrides)])
     problems = find_problems(overrides, folders, sweep=sweep)
     if problems:
         raise ConfigError.from_problems(problems)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import signal
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -33,7 +34,7 @@ class Placement:
         """Raise a `ConfigError` if the config began as another run's and names what it may not."""
         if self.job is None or self.job.parent is None:
             return
-        from engine.cli.resume import trusted_packages
+        from engine.cli.trust import trusted_packages
         from engine.config.saved import untrusted
 
         trusted = [*self.job.trust, *trusted_packages()]
@@ -79,6 +80,10 @@ def _recorded(run_dir: RunDir, sweep: JobHandle, overrides: Sequence[str]) -> It
         raise
     finally:
         _complete(run_dir.launch, code, reason)
+
+
+_SWEEP = re.compile(r"exp_([-\w.]+)", re.ASCII)
+"""The name of the directory of a sweep, as our configs give it."""
 
 
 def run_launched(words: Sequence[str], debug: bool) -> int:
@@ -140,21 +145,34 @@ def _train(job: JobHandle, failures: list[Exception], debug: bool) -> None:
     from engine.cli.train import DISPATCH, Task
 
     if job.kind == "resume":
-        from engine.cli.resume import resume, trusted_packages
+        from engine.cli.resume import resume
+        from engine.cli.trust import trusted_packages
 
         trusted = [*job.trust, *trusted_packages()]
         resume(RunDir(job.directory), job.overrides, trusted, launched=True)
         return
-    from engine.config.command import directory_override, run_command
+    from engine.config.command import run_command
     from engine.launch.record import sweep_settings
 
     words = [word for folder in job.config_dirs for word in ("--config-dir", folder)]
     words += ["--multirun"] if job.kind == "sweep" else []
     words += [*job.overrides, *sweep_settings(job.at_once or 1, job.leave_out)]
-    key = "hydra.sweep.dir" if job.kind == "sweep" else "hydra.run.dir"
-    words.append(directory_override(key, job.directory))
+    words += _directories(job)
     task = Task(failures, debug, Placement(job))
     run_command("thesis-train", words, task, list(DISPATCH))
+
+
+def _directories(job: JobHandle) -> list[str]:
+    """The overrides that put a job where its record lies; runs are named after their sweep."""
+    from engine.config.command import directory_override
+
+    if job.kind != "sweep":
+        return [directory_override("hydra.run.dir", job.directory)]
+    words = [directory_override("hydra.sweep.dir", job.directory)]
+    own = _SWEEP.fullmatch(job.name)
+    if own and not any(word.startswith("hydra.sweep.subdir=") for word in job.overrides):
+        words.append(f"hydra.sweep.subdir=../../runs/run_{own[1]}_job${{hydra.job.num}}")
+    return words
 
 
 def _complete(record: Path, code: int, reason: str | None) -> None:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import argparse
 import logging
-import os
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from engine.cli.attempt import Loop, draw_seed, guarded, import_from_here, train_in, write_config
 from engine.cli.output import Command
 from engine.cli.select import add_root_option, select_one
+from engine.cli.trust import trusted_packages
 from engine.errors import ConfigError
 from engine.facts.run_dir import RunDir
 from engine.facts.state import UNDER_WAY
@@ -19,8 +19,6 @@ if TYPE_CHECKING:
     from engine.library.summary import RunSummary
 
 log = logging.getLogger("engine")
-
-TRUST_VARIABLE = "THESIS_TRUST"
 
 _DETAILS = """\
 The run goes on in its own directory, with the config that is saved there, from last.pt: on a CPU
@@ -225,8 +223,3 @@ def _nothing_left(run_dir: RunDir, summary: RunSummary, cfg: Any) -> str | None:
         more = f"phase1.trainer.early_stopping.patience={2 * patience}"
         return f"{done}, ended by early stopping; {more} trains it further"
     return None
-
-
-def trusted_packages() -> list[str]:
-    """The packages that the environment says are trusted."""
-    return [name for name in os.environ.get(TRUST_VARIABLE, "").split(",") if name]

@@ -175,6 +175,7 @@ def _train(cfg: Any, placement: Placement) -> None:
         run_settings,
         sweep_stop,
     )
+    from engine.config.paths import make_paths_absolute
 
     wanted, texts, job_number = run_settings()
     stop = sweep_stop()
@@ -190,7 +191,7 @@ def _train(cfg: Any, placement: Placement) -> None:
     except ConfigError:
         _remove_empty(wanted)
         raise
-    _make_paths_absolute(cfg)
+    make_paths_absolute(cfg)
     with _environment(HYDRA_JOB_ID, job_number):
         by_itself = OmegaConf.select(cfg, "run.resume") == "auto" and placement.job is None
         if not cfg.logging.save_artifacts:
@@ -214,14 +215,6 @@ def _remove_empty(wanted: Path) -> None:
     if wanted != Path.cwd():
         with contextlib.suppress(OSError):
             wanted.rmdir()
-
-
-def _make_paths_absolute(cfg: Any) -> None:
-    """Paths of the config as seen from where the command was typed, not from the run directory."""
-    places = ((cfg.env, "data_root"), (cfg.env, "output_root"), (cfg.data, "root"))
-    for node, key in (*places, (cfg.data, "path")):
-        if isinstance(node.get(key), str) and "://" not in node[key]:
-            node[key] = os.path.abspath(os.path.expanduser(node[key]))
 
 
 @contextlib.contextmanager

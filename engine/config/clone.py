@@ -3,19 +3,43 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
+import yaml
 from omegaconf import DictConfig
 
 from engine.config import draft
+from engine.config.classes import is_class_in_source
 from engine.config.compose import COMPOSE_ERRORS
 from engine.config.composer import Composer
 from engine.config.form import values_of
-from engine.config.saved import PLACES, untrusted
+from engine.config.saved import PLACES, load_saved, read_small, untrusted
 from engine.errors import ConfigError
 
 _LEFT_OUT = (*PLACES, "data.path")
 """Keys that a run saves as they were on its machine."""
+
+
+def draft_of(composer: Composer, run: Path, trusted: Sequence[str] = ()) -> draft.Overrides:
+    """The overrides that give the config of a run directory again; see `overrides_of`.
+
+    Raises
+    ------
+    ConfigError
+        Those of `load_saved` and `overrides_of`.
+    """
+    saved = load_saved(run / ".hydra" / "config.yaml")
+    return overrides_of(composer, saved, _typed(run / ".hydra" / "overrides.yaml"), trusted)
+
+
+def _typed(path: Path) -> list[str]:
+    """The overrides in a run's `overrides.yaml`; none where that cannot be read."""
+    try:
+        found = yaml.safe_load(read_small(path))
+    except (OSError, ValueError, RecursionError, yaml.YAMLError):
+        return []
+    return [one for one in found if isinstance(one, str)] if isinstance(found, list) else []
 
 
 def overrides_of(
@@ -40,18 +64,18 @@ def overrides_of(
     ConfigError
         If the config names a class that is not trusted, or needs config files that are not there.
     """
-    problems = untrusted(saved, trusted)
+    problems = untrusted(saved, trusted, is_class_in_source)
     if problems:
         raise ConfigError.from_problems(problems)
     kept = tuple(text for text in typed if _is_ours(text))
     try:
-        present = _plain(composer.compose(kept))
+        present = plain_values(composer.compose(kept))
     except COMPOSE_ERRORS as error:
         raise ConfigError(
             f"the overrides of this run give no config today: {_first_line(error)}",
             "If it used config files of your own, give their folder with --config-dir.",
         ) from error
-    for change in _changes(present, _plain(saved)):
+    for change in _changes(present, plain_values(saved)):
         kept = draft.put(kept, change)
     return kept
 
@@ -73,8 +97,8 @@ def _changes(before: dict[str, Any], wanted: dict[str, Any]) -> list[str]:
     return [*changed, *gone]
 
 
-def _plain(cfg: DictConfig) -> dict[str, Any]:
-    """Dotted key to value, with what it refers to filled in; places and `_target_`s left out."""
+def plain_values(cfg: DictConfig) -> dict[str, Any]:
+    """What is trained, without where: dotted key to value, with what it refers to filled in."""
     return {
         key: value
         for key, value in values_of(cfg, resolve=True)

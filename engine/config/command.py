@@ -67,7 +67,7 @@ def run_command(
     argv = _flags_first(experiment_as_group(argv))
     register_resolvers()
     register_sweeper()
-    register_loops([*loops, *_dotted_loops(argv)])
+    register_loops([*loops, *dotted_loops(argv)])
     unknown = _unknown_flags(argv)
     if unknown:
         raise ConfigError.from_problems([flag_problem(flag) for flag in unknown])
@@ -198,7 +198,7 @@ def directory_override(key: str, path: Path) -> str:
     return f"{key}={QuotedString(text=text, quote=Quote.single).with_quotes()}"
 
 
-def _dotted_loops(argv: Sequence[str]) -> list[str]:
+def dotted_loops(argv: Sequence[str]) -> list[str]:
     """Loops given as `package.module:function`, in a sweep too."""
     values = [word.removeprefix("loop=") for word in argv if word.startswith("loop=")]
     return [name for value in values for name in value.split(",") if ":" in name]

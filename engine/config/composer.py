@@ -8,8 +8,9 @@ code, so that the result is the one Hydra would give.
 from __future__ import annotations
 
 import copy
+import functools
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -34,8 +35,19 @@ class Base:
 
     config: DictConfig
     """Hydra's own node included."""
-    parts: tuple[ResultDefault, ...]
-    """The files that it is merged from, in their order."""
+    find_parts: Callable[[], tuple[ResultDefault, ...]]
+
+    @functools.cached_property
+    def parts(self) -> tuple[ResultDefault, ...]:
+        """The files that it is merged from, in their order."""
+        return self.find_parts()
+
+    @functools.cached_property
+    def bare(self) -> DictConfig:
+        """The config without Hydra's own node, which is larger and takes longer to copy."""
+        cfg = copy.deepcopy(self.config)
+        _drop_hydra(cfg)
+        return cfg
 
 
 class Composer:
@@ -52,6 +64,8 @@ class Composer:
         self._loader: Any = None
         self._bases: OrderedDict[tuple[str, ...], Base] = OrderedDict()
         self._parsed: dict[str, Override] = {}
+        self.explained: dict[tuple[str, ...], str] = {}
+        """Options and an override that does not go with them, to the sentence about it."""
 
     def compose(self, overrides: Sequence[str] = ()) -> DictConfig:
         """The config that these overrides give, as `engine.config.compose.compose` does.
@@ -61,18 +75,22 @@ class Composer:
         hydra.errors.HydraException, omegaconf.errors.OmegaConfBaseException
             Those of `COMPOSE_ERRORS`, if an override is wrong or a file cannot be read.
         """
-        cfg = self.compose_with_hydra(overrides)
-        with flag_override(cfg, ["struct", "readonly"], [False, False]):
-            del cfg["hydra"]
-        return cfg
+        return self._composed(overrides, with_hydra=False)
 
     def compose_with_hydra(self, overrides: Sequence[str] = ()) -> DictConfig:
         """The same with Hydra's own node; what that tells of the overrides is left out."""
+        return self._composed(overrides, with_hydra=True)
+
+    def _composed(self, overrides: Sequence[str], *, with_hydra: bool) -> DictConfig:
         with search_path(self.config_dirs):
             parsed = [self._parse(text) for text in overrides]
             values = [one for one in parsed if not self._is_choice(one)]
-            cfg = copy.deepcopy(self._base(parsed).config)
+            base = self._base(parsed)
+            is_bare = not with_hydra and not any(map(_is_of_hydra, values))
+            cfg = copy.deepcopy(base.bare if is_bare else base.config)
             ConfigLoaderImpl._apply_overrides_to_config(values, cfg)
+        if not with_hydra and not is_bare:
+            _drop_hydra(cfg)
         return cfg
 
     def base(self, overrides: Sequence[str] = ()) -> Base:
@@ -103,6 +121,7 @@ class Composer:
             self._loader = loader
             self._bases.clear()
             self._parsed.clear()
+            self.explained.clear()
         return loader
 
     def _parse(self, text: str) -> Override:
@@ -124,8 +143,20 @@ class Composer:
             self._bases.move_to_end(chosen)
             return self._bases[chosen]
         config = loader.load_configuration(PRIMARY, list(chosen), RunMode.RUN, from_shell=False)
-        parts = loader.compute_defaults_list(PRIMARY, list(chosen), RunMode.RUN).defaults
-        self._bases[chosen] = base = Base(config, tuple(parts))
+
+        def parts() -> tuple[ResultDefault, ...]:
+            return tuple(loader.compute_defaults_list(PRIMARY, list(chosen), RunMode.RUN).defaults)
+
+        self._bases[chosen] = base = Base(config, parts)
         if len(self._bases) > MOST_KEPT:
             self._bases.popitem(last=False)
         return base
+
+
+def _is_of_hydra(override: Override) -> bool:
+    return override.key_or_group.partition(".")[0] == "hydra"
+
+
+def _drop_hydra(cfg: DictConfig) -> None:
+    with flag_override(cfg, ["struct", "readonly"], [False, False]):
+        del cfg["hydra"]

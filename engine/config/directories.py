@@ -6,7 +6,6 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
-from engine.config.compose import register_loops
 from engine.config.composer import Composer
 from engine.config.points import axes, count
 from engine.errors import ConfigError
@@ -52,10 +51,3 @@ def number_of_points(composer: Composer, overrides: Sequence[str], leave_out: Se
     if len(set(leave_out)) == total:
         raise ConfigError("no point of the sweep is left")
     return total - len(set(leave_out))
-
-
-def make_loops_known(loops: Sequence[str], overrides: Sequence[str]) -> None:
-    """Let `loop=` take these, and those that the overrides give as `package.module:function`."""
-    values = [word.removeprefix("loop=") for word in overrides if word.startswith("loop=")]
-    dotted = [name for value in values for name in value.split(",") if ":" in name]
-    register_loops([*loops, *dotted])

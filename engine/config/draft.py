@@ -9,13 +9,12 @@ from __future__ import annotations
 import shlex
 from collections.abc import Sequence
 from functools import lru_cache
-from typing import Any
-
-from hydra.core.override_parser.overrides_parser import OverridesParser
-from hydra.core.override_parser.types import Override
-from hydra.errors import HydraException
+from typing import TYPE_CHECKING, Any
 
 from engine.errors import ConfigError
+
+if TYPE_CHECKING:
+    from hydra.core.override_parser.types import Override
 
 Overrides = tuple[str, ...]
 
@@ -58,6 +57,10 @@ def key_of(override: str) -> str:
 @lru_cache(maxsize=1024)
 def parsed(override: str) -> Override | None:
     """What Hydra takes an override for; None if it cannot be read."""
+    # Here, so that a screen with a draft is there before Hydra is loaded.
+    from hydra.core.override_parser.overrides_parser import OverridesParser
+    from hydra.errors import HydraException
+
     try:
         return OverridesParser.create().parse_overrides([override])[0]
     except HydraException:
@@ -84,6 +87,13 @@ def put(overrides: Sequence[str], override: str) -> Overrides:
             result.append(override)
             placed = True
     return tuple(result if placed else [*result, override])
+
+
+def collapsed(overrides: Sequence[str]) -> Overrides:
+    """Without those that a later one of the same key makes worthless."""
+    last = {text.partition("=")[0]: number for number, text in enumerate(overrides)}
+    pairs = enumerate(overrides)
+    return tuple(text for number, text in pairs if last[text.partition("=")[0]] == number)
 
 
 def without(overrides: Sequence[str], key: str) -> Overrides:

@@ -19,9 +19,11 @@ from engine.config import draft
 from engine.config.comments import key_comments
 from engine.config.compose import COMPOSE_ERRORS
 from engine.config.composer import Base, Composer
+from engine.config.fitting import is_about, what_composes
 from engine.config.help import group_help
 from engine.config.paths import config_dir
 from engine.config.schema import FIELDS, Field, value_problems
+from engine.config.yaml_keys import file_keys
 
 TYPED = "typed"
 """The origin of a value that an override sets."""
@@ -54,6 +56,8 @@ class Group:
     chosen: str | None
     """The present choice; None if there is none. Likewise `default`, without overrides."""
     default: str | None
+    sign: str = ""
+    """What stands before its name in an override: `+` where no config names the group."""
 
     @property
     def key(self) -> str:
@@ -97,6 +101,8 @@ class Form:
     """What is wrong, in sentences: those of values begin with their key."""
     config: DictConfig | None = field(default=None, compare=False)
     """What the overrides compose to; of a sweep its first point."""
+    name: str = ""
+    """What its run is called, behind the time."""
 
 
 class FormMaker:
@@ -124,8 +130,8 @@ class FormMaker:
         except COMPOSE_ERRORS:
             from engine.config.problems import find_problems
 
-            problems = find_problems(given, self.composer.config_dirs)
-            return self._form(given, self._what_composes(given), tuple(problems))
+            problems = find_problems(given, self.composer.config_dirs, composer=self.composer)
+            return self._form(given, what_composes(self.composer, given, problems), tuple(problems))
 
     def _form(self, given: draft.Overrides, single: Sequence[str], problems: Sequence[str]) -> Form:
         cfg, base = self.composer.compose(single), self.composer.base(single)
@@ -136,26 +142,15 @@ class FormMaker:
             entries=tuple(self._entries(cfg, base, given, found)),
             problems=tuple(found),
             config=cfg,
+            name=str(OmegaConf.select(base.config, "hydra.job.name") or ""),
         )
-
-    def _what_composes(self, overrides: Sequence[str]) -> list[str]:
-        """The overrides that compose, each with those before it."""
-        from engine.config.points import first_point
-
-        good: list[str] = []
-        for one in overrides:
-            try:
-                self.composer.compose(first_point(self.composer, [*good, one]))
-            except COMPOSE_ERRORS:
-                continue
-            good.append(one)
-        return first_point(self.composer, good)
 
     def _groups(self, base: Base) -> Iterator[Group]:
         plain = self.composer.base()
         choices, defaults = (one.config.hydra.runtime.choices for one in (base, plain))
         for name, options in self._options_since(plain).items():
-            yield Group(name, options, choices.get(name), defaults.get(name))
+            sign = "" if name in defaults else "+"
+            yield Group(name, options, choices.get(name), defaults.get(name), sign)
 
     def _options_since(self, plain: Base) -> dict[str, tuple[Option, ...]]:
         """Group to its options; read again when a file has changed, which makes a new base."""
@@ -173,15 +168,17 @@ class FormMaker:
     def _broken(self, group: str, option: str) -> str:
         """Why the file of an option cannot be read, and where."""
         try:
-            OmegaConf.load(self._file(f"{group}/{option}") or "")
-        except (YAMLError, OSError, OmegaConfBaseException, ValueError) as error:
+            path = self._file(f"{group}/{option}")
+            if path is not None:
+                file_keys(path)
+        except (YAMLError, OSError, ValueError, RecursionError) as error:
             return " ".join(str(error).split())
         return ""
 
     def _entries(
         self, cfg: DictConfig, base: Base, given: draft.Overrides, problems: Sequence[str]
     ) -> Iterator[Entry]:
-        defaults = dict(values_of(base.config))
+        defaults, resolved = dict(values_of(base.config)), _all_resolved(cfg)
         facts = self._facts_of(base)
         for key, raw in values_of(cfg):
             if key in _CHOSEN or key.endswith("._target_"):
@@ -195,7 +192,7 @@ class FormMaker:
             yield Entry(
                 key=key,
                 text=text,
-                value=_resolved(cfg, key),
+                value=resolved[key] if key in resolved else _resolved(cfg, key),
                 default=draft.text_of(defaults[key]) if key in defaults else None,
                 expected=known.expected() if known else _kind(raw),
                 choices=_choices(known, raw),
@@ -221,11 +218,9 @@ class FormMaker:
         if path is None:
             return
         comments, prefix = key_comments(path), f"{package}." if package else ""
-        content = OmegaConf.load(path)
-        if isinstance(content, DictConfig):
-            for key, _ in values_of(content):
-                if not key.startswith("defaults"):
-                    yield f"{prefix}{key}", comments.get(key, "")
+        for key in file_keys(path):
+            if key.partition(".")[0] != "defaults":
+                yield f"{prefix}{key}", comments.get(key, "")
 
     def _file(self, config_path: str) -> Path | None:
         """The file of a config, in the first folder that has it."""
@@ -257,9 +252,12 @@ def _flat(node: dict[Any, Any], prefix: str) -> Iterator[tuple[str, Any]]:
             yield f"{prefix}{key}", value
 
 
-def is_about(problem: str, key: str) -> bool:
-    """Whether a sentence is about a key or group, which it then begins with."""
-    return problem.startswith(key) and problem[len(key) : len(key) + 1] in ("=", ":", " ", "")
+def _all_resolved(cfg: DictConfig) -> dict[str, Any]:
+    """Every value with what it refers to filled in; empty where that cannot be for one of them."""
+    try:
+        return dict(values_of(cfg, resolve=True))
+    except OmegaConfBaseException:
+        return {}
 
 
 def _resolved(cfg: DictConfig, key: str) -> Any:

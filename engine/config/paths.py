@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
+from typing import Any
 
 import engine
 
@@ -18,3 +20,11 @@ def config_dir() -> Path:
 def sample_dir() -> Path:
     """The folder with the sample of simulated collisions."""
     return _PACKAGE / "data" / "samples"
+
+
+def make_paths_absolute(cfg: Any) -> None:
+    """Paths of the config as seen from where the command was typed, not from the run directory."""
+    places = ((cfg.env, "data_root"), (cfg.env, "output_root"), (cfg.data, "root"))
+    for node, key in (*places, (cfg.data, "path")):
+        if isinstance(node.get(key), str) and "://" not in node[key]:
+            node[key] = os.path.abspath(os.path.expanduser(node[key]))

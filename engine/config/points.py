@@ -91,13 +91,24 @@ def first_point(composer: Composer, overrides: Sequence[str]) -> list[str]:
 
 def check(composer: Composer, found: Sequence[Point]) -> Iterator[tuple[Point, list[str]]]:
     """Each point with what is wrong with its config."""
+    told: dict[str, list[str]] = {}
     for point in found:
         try:
             cfg = composer.compose(point.overrides)
         except COMPOSE_ERRORS as error:
-            yield point, [" ".join(str(error).split("\n\n")[0].split())]
+            text = " ".join(str(error).split("\n\n")[0].split())
+            if text not in told:  # the same is mostly wrong at many points
+                told[text] = _explained(composer, point, text)
+            yield point, told[text]
             continue
         yield point, value_problems(cfg)
+
+
+def _explained(composer: Composer, point: Point, error: str) -> list[str]:
+    from engine.config.problems import find_problems
+
+    dirs = composer.config_dirs
+    return find_problems(point.overrides, dirs, sweep=False, composer=composer) or [error]
 
 
 def seeds(first: int, number: int) -> str:

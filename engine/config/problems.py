@@ -8,21 +8,25 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
-from hydra import compose as hydra_compose
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
 from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
 
-from engine.config.compose import COMPOSE_ERRORS, PRIMARY, search_path
+from engine.config.compose import COMPOSE_ERRORS, search_path
+from engine.config.composer import Composer
 from engine.config.help import group_help
 from engine.config.paths import config_dir
 from engine.config.schema import value_problems
 
 
 def find_problems(
-    overrides: Sequence[str], config_dirs: Sequence[Path] = (), *, sweep: bool = True
+    overrides: Sequence[str],
+    config_dirs: Sequence[Path] = (),
+    *,
+    sweep: bool = True,
+    composer: Composer | None = None,
 ) -> list[str]:
     """One sentence for each override that does not fit, then for each value that is wrong.
 
@@ -34,41 +38,44 @@ def find_problems(
         Further folders with config groups.
     sweep
         Whether an override may have several values; each of them is then looked at.
+    composer
+        One that knows these folders already, which saves time.
     """
+    composer = composer or Composer(config_dirs)
     with search_path(config_dirs):
         problems = [_unparsable(text) for text in overrides if _parse(text) is None]
         parsed = [override for override in map(_parse, overrides) if override is not None]
         if not sweep:
             several = [o for o in parsed if o.is_sweep_override()]
             problems += [f"{o.input_line}: several values; --multirun takes each" for o in several]
-        return problems + _compose_problems(parsed)
+        return problems + _compose_problems(composer, parsed)
 
 
 def flag_problem(flag: str) -> str:
     """The sentence for a flag that does not exist, with the key that it may stand for."""
     name = flag.lstrip("-").partition("=")[0].replace("-", "_")
     with search_path():
-        close = _key_hint(name, _all_keys(hydra_compose(PRIMARY)))
+        close = _key_hint(name, _all_keys(Composer().compose()))
     return f"{flag}: there is no such option{close}; values are set by key=value, without dashes"
 
 
-def _compose_problems(parsed: Sequence[Override]) -> list[str]:
+def _compose_problems(composer: Composer, parsed: Sequence[Override]) -> list[str]:
     """What is wrong with overrides that can be read: groups first, then keys, then values."""
     swept = {o.key_or_group for o in parsed if o.is_sweep_override()}
     single = [one for override in parsed for one in _each_value(override)]
     groups = [o for o in single if _group_options(o.key_or_group)]
-    chosen, problems = _fitting(groups, [[]])
+    chosen, problems = _fitting(composer, groups, [[]])
     # A key may exist with one choice of a swept group only; it fits if it does with any.
     common = [_text(o) for o in chosen if o.key_or_group not in swept]
     contexts = [[*common, _text(o)] for o in chosen if o.key_or_group in swept] or [common]
-    fitting, found = _fitting([o for o in single if o not in groups], contexts)
+    fitting, found = _fitting(composer, [o for o in single if o not in groups], contexts)
     fixed = [_text(o) for o in fitting if o.key_or_group not in swept]
     varied = [o for o in fitting if o.key_or_group in swept]
     # Each value of a sweep once, with the first value of every other swept key.
     first = {o.key_or_group: _text(o) for o in reversed(varied)}
     ones = [list((first | {o.key_or_group: _text(o)}).values()) for o in varied] or [[]]
     points = [[*context, *fixed, *one] for context in contexts for one in ones]
-    return problems + found + _value_problems(points)
+    return problems + found + _value_problems(composer, points)
 
 
 def _parse(text: str) -> Override | None:
@@ -98,7 +105,7 @@ def _each_value(override: Override) -> list[Override]:
 
 
 def _fitting(
-    overrides: Sequence[Override], contexts: Sequence[list[str]]
+    composer: Composer, overrides: Sequence[Override], contexts: Sequence[list[str]]
 ) -> tuple[list[Override], list[str]]:
     """The overrides that compose on one of the contexts; a sentence for each of the others.
 
@@ -106,8 +113,8 @@ def _fitting(
     """
     refused: dict[int, str] = {}
     for together in _rounds(overrides):
-        if not _any_fits(together, contexts):
-            refused |= _refused(together, contexts)
+        if not _any_fits(composer, together, contexts):
+            refused |= _refused(composer, together, contexts)
     fitting = [override for override in overrides if id(override) not in refused]
     return fitting, list(refused.values())
 
@@ -124,36 +131,46 @@ def _rounds(overrides: Sequence[Override]) -> list[list[Override]]:
     return rounds
 
 
-def _any_fits(overrides: Sequence[Override], contexts: Sequence[list[str]]) -> bool:
+def _any_fits(
+    composer: Composer, overrides: Sequence[Override], contexts: Sequence[list[str]]
+) -> bool:
     """Whether all of the overrides compose together, on any of the contexts."""
     words = [_text(override) for override in overrides]
-    return any(isinstance(_compose([*context, *words]), DictConfig) for context in contexts)
+    return any(
+        isinstance(_compose(composer, [*context, *words]), DictConfig) for context in contexts
+    )
 
 
-def _refused(overrides: Sequence[Override], contexts: Sequence[list[str]]) -> dict[int, str]:
+def _refused(
+    composer: Composer, overrides: Sequence[Override], contexts: Sequence[list[str]]
+) -> dict[int, str]:
     """A sentence for each override that alone composes on none of the contexts, by its identity."""
     sentences = {}
     for override in overrides:
-        results = [_compose([*context, _text(override)]) for context in contexts]
+        results = [_compose(composer, [*context, _text(override)]) for context in contexts]
         errors = [result for result in results if isinstance(result, Exception)]
         if len(errors) == len(contexts):
-            sentences[id(override)] = _explain(override, errors[0], contexts[0])
+            case = (*contexts[0], _text(override))
+            if case not in composer.explained:  # a form is made again after each edit
+                sentence = _explain(composer, override, errors[0], contexts[0])
+                composer.explained[case] = sentence
+            sentences[id(override)] = composer.explained[case]
     return sentences
 
 
-def _compose(overrides: Sequence[str]) -> DictConfig | Exception:
+def _compose(composer: Composer, overrides: Sequence[str]) -> DictConfig | Exception:
     """The config that the overrides give, or why there is none."""
     try:
-        return hydra_compose(PRIMARY, list(overrides))
+        return composer.compose(overrides)
     except COMPOSE_ERRORS as error:
         return error
 
 
-def _value_problems(points: Sequence[list[str]]) -> list[str]:
+def _value_problems(composer: Composer, points: Sequence[list[str]]) -> list[str]:
     """What is wrong with the values of the configs at these points of a sweep, each once."""
     problems: dict[str, None] = {}
     for point in points:
-        cfg = _compose(point)
+        cfg = _compose(composer, point)
         if isinstance(cfg, DictConfig):
             problems.update(dict.fromkeys(value_problems(cfg)))
     return list(problems)
@@ -171,7 +188,9 @@ def _unparsable(text: str) -> str:
     return f"{text}: cannot be read; put quotes around special characters: 'key=\"a, b\"'"
 
 
-def _explain(override: Override, error: Exception, context: Sequence[str]) -> str:
+def _explain(
+    composer: Composer, override: Override, error: Exception, context: Sequence[str]
+) -> str:
     """The sentence for an override that Hydra refused with `error` on `context`."""
     group, value = override.key_or_group, str(override.get_value_element_as_str())
     options = _group_options(group)
@@ -183,23 +202,23 @@ def _explain(override: Override, error: Exception, context: Sequence[str]) -> st
         return f"{override.input_line}: {_first_line(error)}"
     if "/" in group:
         return f"{group}: there is no such group{_hint(group, list(group_help([config_dir()])))}"
-    keys = _all_keys(hydra_compose(PRIMARY, list(context)))
+    keys = _all_keys(composer.compose(context))
     if group not in keys:
-        other = _option_with(override, context)
+        other = _option_with(composer, override, context)
         if other:
             return f"{group}: there is no such key here; it needs {other}"
         return f"{group}: there is no such key{_key_hint(group, keys)}; +{group}=… adds a new one"
     return f"{override.input_line}: {_first_line(error)}"
 
 
-def _option_with(override: Override, context: Sequence[str]) -> str | None:
+def _option_with(composer: Composer, override: Override, context: Sequence[str]) -> str | None:
     """`group=option` with which the key of an override exists; None if there is no such option."""
     parent = override.key_or_group.rpartition(".")[0].replace(".", "/")
     taken = {text.partition("=")[0] for text in context}
     for group in (parent, "loop"):
         for option in _group_options(group) if group and group not in taken else []:
             choice = f"{group}={option}"
-            if isinstance(_compose([*context, choice, _text(override)]), DictConfig):
+            if isinstance(_compose(composer, [*context, choice, _text(override)]), DictConfig):
                 return choice
     return None
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 import os
 import stat
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -51,7 +51,7 @@ def load_saved(path: Path) -> DictConfig:
     """
     register_resolvers()
     try:
-        text = _read_small(path)
+        text = read_small(path)
         if any(isinstance(event, AliasEvent) for event in yaml.parse(text, yaml.SafeLoader)):
             raise ConfigError(f"{path} has YAML aliases, which no config of a run has")
         cfg = OmegaConf.create(text)
@@ -64,7 +64,7 @@ def load_saved(path: Path) -> DictConfig:
     return cfg
 
 
-def _read_small(path: Path) -> str:
+def read_small(path: Path) -> str:
     """The text of an ordinary file; nothing that waits, or has no end, is read."""
     with open(os.open(path, os.O_RDONLY | os.O_NONBLOCK)) as file:
         if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
@@ -124,18 +124,28 @@ def differences(saved: DictConfig, typed: DictConfig) -> list[str]:
     ]
 
 
-def untrusted(cfg: DictConfig, trusted: Sequence[str]) -> list[str]:
+def untrusted(
+    cfg: DictConfig,
+    trusted: Sequence[str],
+    is_class: Callable[[Any, Sequence[str]], bool] | None = None,
+) -> list[str]:
     """One sentence for each class that `cfg` names and that may not be used.
 
     A config may come from somebody else, and what it names is called. So it may name classes of
     `engine` and of the packages `trusted`, where they are defined, and nothing else; imports are
     of modules of these packages only.
+
+    Parameters
+    ----------
+    is_class
+        Tells whether a name is that of a class of these packages; by default they are imported.
     """
+    is_class = is_class or _is_class_of
     allowed = (_COMPONENTS, *trusted)
     problems = [
         f"{key}={value}: no class of {' or '.join(allowed)}; --trust PACKAGE allows a package"
         for key, value in _targets(OmegaConf.to_container(cfg, resolve=True), "")
-        if not _is_class_of(value, allowed)
+        if not is_class(value, allowed)
     ]
     module, _, function = str(cfg.get("loop")).partition(":")
     if function and module.partition(".")[0] not in trusted:

@@ -140,6 +140,9 @@ FIGURE_MOMENTS = ("on_epoch_end", "on_train_end")
 
 _ABSENT = object()
 
+Node = DictConfig | dict[Any, Any]
+"""A config, or the plain values of one whose references are all filled in."""
+
 
 NODES = ("env", "data", "logging", "logging.families", "phase1", "phase1.trainer")
 """What every config must have, with keys below it."""
@@ -159,19 +162,29 @@ CLOSED = ("phase1.trainer", "phase1.trainer.early_stopping", "logging", "logging
 
 def value_problems(cfg: DictConfig) -> list[str]:
     """One sentence for each value of `cfg` that cannot be what it is, in the order of `FIELDS`."""
-    shape = list(_node_problems(cfg))
+    node = _resolved(cfg)
+    shape = list(_node_problems(node))
     if shape:
         return shape
-    problems = [*_field_problems(cfg), *_list_problems(cfg), *_near_misses(cfg)]
-    return problems or list(_unresolved(cfg))
+    problems = [*_field_problems(node), *_list_problems(node), *_near_misses(node)]
+    return problems or (list(_unresolved(cfg)) if node is cfg else [])
 
 
-def _node_problems(cfg: DictConfig) -> Iterator[str]:
+def _resolved(cfg: DictConfig) -> Node:
+    """The config as plain values, looked at in a tenth of the time; itself if one is not known."""
+    try:
+        plain = OmegaConf.to_container(cfg, resolve=True, throw_on_missing=True)
+    except OmegaConfBaseException:
+        return cfg
+    return plain if isinstance(plain, dict) else cfg
+
+
+def _node_problems(cfg: Node) -> Iterator[str]:
     """Nodes that are missing, or hold a plain value where keys belong."""
     parents = {field.key.rpartition(".")[0] for field in FIELDS} - {""}
     for key in sorted(key for key in parents | set(NODES) | set(MAPPINGS) if _is_ours(cfg, key)):
         value = _select(cfg, key)
-        if isinstance(value, DictConfig) or (value is _ABSENT and key not in NODES):
+        if isinstance(value, DictConfig | dict) or (value is _ABSENT and key not in NODES):
             continue
         if value is _ABSENT or value is None:
             yield f"{key} is empty, and cannot be"
@@ -180,12 +193,12 @@ def _node_problems(cfg: DictConfig) -> Iterator[str]:
             yield f"{key}={value}: has keys of its own; write {group}={value} to choose an option"
 
 
-def _is_ours(cfg: DictConfig, key: str) -> bool:
+def _is_ours(cfg: Node, key: str) -> bool:
     """Whether a key means what it says here: not so below `data` of another source."""
     return not key.startswith("data.") or _select(cfg, "data.source") in (*SOURCES, _ABSENT)
 
 
-def _near_misses(cfg: DictConfig) -> Iterator[str]:
+def _near_misses(cfg: Node) -> Iterator[str]:
     """Keys that nothing reads, but that look like one of `FIELDS`: typed in a config file."""
     for node in CLOSED:
         known = [f.key.rpartition(".")[2] for f in FIELDS if f.key.rpartition(".")[0] == node]
@@ -195,15 +208,25 @@ def _near_misses(cfg: DictConfig) -> Iterator[str]:
                 yield f"{node}.{key}: there is no such key (did you mean {node}.{close[0]}?)"
 
 
-def _select(cfg: DictConfig, key: str) -> Any:
+def _select(cfg: Node, key: str) -> Any:
     """The value of a key; `_ABSENT` if there is none, or it cannot be found out."""
+    if isinstance(cfg, dict):
+        return _select_plain(cfg, key)
     try:
         return OmegaConf.select(cfg, key, default=_ABSENT)
     except OmegaConfBaseException:
         return _ABSENT  # said by _unresolved
 
 
-def _field_problems(cfg: DictConfig) -> Iterator[str]:
+def _select_plain(node: Any, key: str) -> Any:
+    for part in key.split("."):
+        if not isinstance(node, dict) or part not in node:
+            return _ABSENT
+        node = node[part]
+    return node
+
+
+def _field_problems(cfg: Node) -> Iterator[str]:
     for field in (field for field in FIELDS if _is_ours(cfg, field.key)):
         value = _select(cfg, field.key)
         if value is _ABSENT and field.required:
@@ -213,7 +236,7 @@ def _field_problems(cfg: DictConfig) -> Iterator[str]:
             yield problem
 
 
-def _list_problems(cfg: DictConfig) -> Iterator[str]:
+def _list_problems(cfg: Node) -> Iterator[str]:
     """Lists whose entries have to be of one kind, and what has to have keys below it."""
     for key in ("phase1.encoder.hidden_dims", "phase1.decoder.hidden_dims", "test_mlp.hidden_dims"):
         value = _select(cfg, key)
@@ -231,16 +254,16 @@ def _list_problems(cfg: DictConfig) -> Iterator[str]:
         yield f"logging.moments={moments}: must be a list of {', '.join(FIGURE_MOMENTS)}"
 
 
-def _unknown_log_features(cfg: DictConfig) -> Iterator[str]:
+def _unknown_log_features(cfg: Node) -> Iterator[str]:
     names = [_select(cfg, f"data.{key}") for key in ("features", "global_features")]
     logs = _select(cfg, "data.log_features")
-    if _is_ours(cfg, "data.log_features") and all(map(OmegaConf.is_list, [*names, logs])):
+    if _is_ours(cfg, "data.log_features") and all(map(_is_list, [*names, logs])):
         for name in sorted(set(map(str, logs)) - {str(n) for known in names for n in known}):
             yield f"data.log_features: {name} is none of the features"
 
 
-def _is_list(value: Any, good: Callable[[Any], bool]) -> bool:
-    return OmegaConf.is_list(value) and all(map(good, value))
+def _is_list(value: Any, good: Callable[[Any], bool] = lambda _: True) -> bool:
+    return (isinstance(value, list) or OmegaConf.is_list(value)) and all(map(good, value))
 
 
 def _unresolved(cfg: DictConfig) -> Iterator[str]:

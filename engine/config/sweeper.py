@@ -16,6 +16,7 @@ import signal
 import sys
 import threading
 from collections.abc import Iterator, Sequence
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import FrameType
@@ -29,7 +30,7 @@ from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 
-from engine.errors import ConfigError
+from engine.errors import ConfigError, LaunchError
 
 log = logging.getLogger("engine")
 
@@ -83,6 +84,8 @@ class PointsSweeper(Sweeper):
         ------
         ConfigError
             If a point to leave out does not exist, or none is left.
+        LaunchError
+            If the process of one of several runs at once was killed.
         """
         basic, size = self._basic, self._basic.max_batch_size
         # The only place where the points are known and none of them runs yet.
@@ -94,7 +97,13 @@ class PointsSweeper(Sweeper):
         if str(self.config.hydra.launcher.get("_target_")).endswith(".BasicLauncher"):
             return basic.sweep(arguments)
         with _signals_ask(Path(self.config.hydra.sweep.dir) / STOP):
-            return basic.sweep(arguments)
+            try:
+                return basic.sweep(arguments)
+            except BrokenProcessPool as error:
+                raise LaunchError(
+                    "the process of a run was killed, and those of the other runs were ended",
+                    "engine resume goes on with each that had begun; memory may have run out.",
+                ) from error
 
 
 def _fix_the_time(config: DictConfig) -> None:

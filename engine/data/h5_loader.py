@@ -6,7 +6,6 @@ and event-wide numbers, and what the datasets are called, stands in `configs/dat
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,6 +17,7 @@ from torch import Tensor
 
 from engine.data.batches import TensorBatches
 from engine.data.fields import PADDING, SPLITS, EventBatch
+from engine.data.h5_shape import column_problems, find_labels, find_table, open_file
 from engine.data.normalisation import Normaliser
 from engine.errors import ConfigError, DataError
 
@@ -67,7 +67,9 @@ def make_dataloaders(
         not finite.
     """
     data = cfg.data
-    _check_columns(data)
+    problems = column_problems(data)
+    if problems:
+        raise ConfigError.from_problems(problems)
     splits = _read_splits(Path(data.path).expanduser(), data)
     tokens, globals_ = _fit(splits["train"], data)
     seed = cfg.phase1.trainer.get("seed", 0)
@@ -84,50 +86,10 @@ def make_dataloaders(
     return batches["train"], batches["val"], batches["test"], meta
 
 
-def _check_columns(data: Any) -> None:
-    """Raise unless the column layout fits the number of tokens and the features."""
-    wanted = {
-        "ids": data.n_tokens,
-        "globals": len(data.global_features),
-        "tokens": data.n_tokens * len(data.features),
-    }
-    problems = [
-        f"data.columns.{key}={list(data.columns[key])}: must span {width} columns "
-        f"within the {data.columns.total} of data.columns.total"
-        for key, width in wanted.items()
-        if not _spans(data.columns[key], width, data.columns.total)
-    ]
-    if problems:
-        raise ConfigError.from_problems(problems)
-
-
-def _spans(columns: Any, width: int, total: int) -> bool:
-    return len(columns) == 2 and columns[0] >= 0 and columns[0] + width == columns[1] <= total
-
-
 def _read_splits(path: Path, data: Any) -> dict[str, Events]:
     """All three splits of the file, at most `data.limit_samples` events of each."""
-    with _open(path) as file:
+    with open_file(path) as file:
         return {split: _read_split(file, path, split, data) for split in SPLITS}
-
-
-def _open(path: Path) -> h5py.File:
-    if not path.exists():
-        raise DataError(
-            f"there is no data file {path}",
-            "Set data.file=NAME, env.data_root=FOLDER or THESIS_DATA_ROOT to where it is.",
-        )
-    if path.is_dir():
-        raise DataError(f"the data file {path} is a folder", "Set data.file=NAME.")
-    try:
-        return h5py.File(path, "r")
-    except BlockingIOError as error:
-        raise DataError(f"another program is writing the data file {path}") from error
-    except OSError as error:
-        if isinstance(error, PermissionError) or not os.access(path, os.R_OK):
-            raise DataError(f"the data file {path} may not be read by you") from error
-        kind = "truncated" if "truncated" in str(error) else "not an HDF5 file, or damaged"
-        raise DataError(f"the data file {path} is {kind} ({error})", "Copy it again.") from error
 
 
 def _read_split(file: h5py.File, path: Path, split: str, data: Any) -> Events:
@@ -151,20 +113,7 @@ def _read_split(file: h5py.File, path: Path, split: str, data: Any) -> Events:
 
 def _read_table(file: h5py.File, path: Path, name: str, limit: int | None, columns: int) -> Any:
     """The rows [N, columns] of one dataset as float32."""
-    if name not in file:
-        raise DataError(
-            f"{path} has no dataset {name}; it has {', '.join(file) or 'none'}",
-            "Name the datasets in data.datasets.events.",
-        )
-    dataset = file[name]
-    if not isinstance(dataset, h5py.Dataset):
-        raise DataError(f"{name} in {path} is a group, not a dataset")
-    if dataset.ndim != 2 or dataset.shape[1] != columns or dataset.shape[0] == 0:
-        shape = " x ".join(map(str, dataset.shape))
-        raise DataError(
-            f"{name} in {path} is {shape}, not N x {columns} with N > 0",
-            "Describe the columns in data.columns, or choose another file.",
-        )
+    dataset = find_table(file, path, name, columns)
     try:
         with np.errstate(over="ignore"):  # what float32 cannot hold is found below, as infinite
             table = dataset[:limit].astype(np.float32, copy=False)
@@ -196,11 +145,9 @@ def _check_ids(ids: Any, path: Path, name: str, n_types: int) -> None:
 
 def _read_labels(file: h5py.File, path: Path, name: str | None, n_events: int) -> Tensor | None:
     """The class [N] of each event, where the file has classes."""
-    if not name or name not in file:
+    labels = find_labels(file, path, name, n_events)
+    if labels is None:
         return None
-    labels = file[name]
-    if not isinstance(labels, h5py.Dataset) or labels.ndim != 1 or len(labels) < n_events:
-        raise DataError(f"{name} in {path} is not one label for each of {n_events} events")
     try:
         return torch.from_numpy(labels[:n_events].astype(np.int64))
     except (OSError, ValueError, TypeError) as error:

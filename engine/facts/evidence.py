@@ -14,15 +14,10 @@ from typing import Any
 
 from engine.errors import FactsError
 from engine.facts import machine
-from engine.facts.attempts import (
-    Attempt,
-    Process,
-    heartbeat_age_s,
-    process_of,
-    read_attempts,
-)
+from engine.facts.attempts import Attempt, Process, heartbeat_age_s, process_of, read_attempts
+from engine.facts.copies import copied_from, is_rewritten, is_younger, last_event_at
 from engine.facts.files import as_facts_error
-from engine.facts.launched import is_this_process, starting_process
+from engine.facts.launched import is_later, is_this_process, launch_record, starting_process
 from engine.facts.records import integer_in, read_record, text_in
 from engine.facts.run_dir import RunDir
 from engine.facts.values import seconds_of
@@ -52,6 +47,16 @@ class LastSeen:
     """Largest memory of the process, in MiB; None for that of a GPU."""
     epochs_done: int | None = None
     epochs: int | None = None
+    at: float | None = None
+    """Unix seconds of the last event, by the clock of the machine that trains; None where the run
+    keeps no record of its attempts, so that nothing tells how far that may be off."""
+    written: float | None = None
+    """Modification time of the events, from before they were read."""
+
+    @property
+    def is_younger(self) -> bool:
+        """Whether the file of the events was written long after the last of them."""
+        return is_younger(self.written, self.at)
 
 
 @dataclass(frozen=True)
@@ -94,6 +99,10 @@ class Evidence:
     """Whether a newer start, or launch, followed the end that the facts tell of."""
     moved_from: str | None = None
     """Where the process of the attempt trains, if that is not this directory."""
+    copied_from: str | None = None
+    """Where the attempt is on record as well, if this directory is a copy of that."""
+    rewritten: bool = False
+    """Whether the events were copied or changed since they were written, and heartbeats too."""
     rival: Attempt | None = None
     """An older start whose process lives too."""
     memory_full: bool = False
@@ -130,25 +139,27 @@ def gather(
     """
     now = time.time() if now is None else now
     events, launched = _stat(run_dir.events), _stat(run_dir.launch)
-    launch = _launch_record(run_dir) if launched else {}
+    launch = launch_record(run_dir) if launched else {}
     if is_this_process(run_dir, launch):
         launched, launch = None, {}  # who asks is the job itself, and is no evidence for it
     attempts = read_attempts(run_dir, most=3)
     attempt = attempts[-1] if attempts else None
     size = events.st_size if events else 0
+    wrote = _wrote(events, seen)
     silent_attempt = attempt is not None and attempt.events_size == size
     ended = seen.moment in ENDS
-    relaunched = ended and events is not None and _is_later(launch, launched, events.st_mtime)
+    relaunched = ended and events is not None and is_later(launch, launched, events.st_mtime)
     claimed = launched if relaunched or launch.get("state") == "running" else None
     claimed = claimed or _stat(run_dir.facts)
     evidence = Evidence(
         seen=seen,
         job=job,
-        events_age_s=now - events.st_mtime if events and not relaunched else None,
+        events_age_s=now - wrote if wrote is not None and not relaunched else None,
         begun_age_s=now - claimed.st_mtime if claimed else None,
         hidden=_why_hidden(run_dir.events, events),
         reopened=ended and (silent_attempt or relaunched),
         stop_asked=_stat(run_dir.stop) is not None,
+        rewritten=_is_rewritten(run_dir, attempt, seen),
     )
     starting = starting_process(run_dir, launch, launched, attempt)
     if starting is not None:
@@ -172,6 +183,7 @@ def _with_attempt(
     uptime = machine.uptime_s() if process == "rebooted" else None
     if age is not None and uptime is not None and age < uptime:
         process = "elsewhere"  # it has beaten since this machine started: a namesake's
+    original = None if process in ("gone", "reused") else copied_from(run_dir, attempt)
     rivals = [one for one in attempts[:-1] if _is_rival(one, attempt, now)]
     return replace(
         evidence,
@@ -179,18 +191,24 @@ def _with_attempt(
         process=process,
         heartbeat_age_s=age,
         no_event_since=silent,
-        moved_from=_moved_from(attempt, run_dir, age) if process == "alive" else None,
+        moved_from=_moved_from(attempt, run_dir, age, original) if process == "alive" else None,
+        copied_from=original,
         rival=rivals[-1] if rivals else None,
         memory_full=_memory_full(evidence.seen, attempt, process),
     )
 
 
-def _is_later(launch: dict[str, Any], launched: os.stat_result | None, ended: float) -> bool:
-    """Whether a launch record was written, and the job submitted, after the training ended."""
-    if launched is None or launch.get("state") not in ("queued", "held", "running"):
+def _wrote(events: os.stat_result | None, seen: LastSeen) -> float | None:
+    """When the last event was written; an empty file tells nothing."""
+    if events is None or not events.st_size:
+        return None
+    return last_event_at(seen.written, seen.at) if seen.is_younger else events.st_mtime
+
+
+def _is_rewritten(run_dir: RunDir, attempt: Attempt | None, seen: LastSeen) -> bool:
+    if attempt is None or seen.written is None or seen.at is None or not seen.is_younger:
         return False
-    submitted = seconds_of(text_in(launch, "submitted"))
-    return launched.st_mtime > ended and (submitted is None or submitted > ended)
+    return is_rewritten(run_dir, attempt, seen.written, seen.at)
 
 
 def _recorded_job(launch: dict[str, Any], age: float, silent_s: float | None) -> JobReport | None:
@@ -220,9 +238,11 @@ def _is_rival(older: Attempt, newest: Attempt, now: float) -> bool:
     return age is not None and begun is not None and age < min(JUST_NOW_S, now - begun - 15)
 
 
-def _moved_from(attempt: Attempt, run_dir: RunDir, age: float | None) -> str | None:
+def _moved_from(
+    attempt: Attempt, run_dir: RunDir, age: float | None, original: str | None
+) -> str | None:
     """Where a process that lives trains, if this directory was moved or copied from there."""
-    if age is not None and age <= SILENT_S:
+    if original is None and age is not None and age <= SILENT_S:
         return None  # it beats here, whatever name the directory had
     here = os.path.realpath(run_dir.path)
     return attempt.run_dir if attempt.run_dir not in (None, here) else None
@@ -255,13 +275,6 @@ def _why_hidden(events: Path, status: os.stat_result | None) -> str | None:
     if not stat.S_ISREG(status.st_mode):
         return "it is no file"
     return None if os.access(events, os.R_OK) else os.strerror(errno.EACCES)
-
-
-def _launch_record(run_dir: RunDir) -> dict[str, Any]:
-    try:
-        return read_record(run_dir.launch) or {}
-    except FactsError:
-        return {}  # damaged: it tells nothing
 
 
 def _refuse_nothing(run_dir: RunDir, evidence: Evidence) -> None:

@@ -1,4 +1,4 @@
-"""The process that a launch record names, until it begins an attempt of its own."""
+"""The launch record of a run, and its process until that begins an attempt of its own."""
 
 from __future__ import annotations
 
@@ -6,8 +6,27 @@ import os
 from pathlib import Path
 from typing import Any
 
+from engine.errors import FactsError
 from engine.facts.attempts import Attempt, attempt_of, process_of
+from engine.facts.records import read_record, text_in
 from engine.facts.run_dir import RunDir
+from engine.facts.values import seconds_of
+
+
+def launch_record(run_dir: RunDir) -> dict[str, Any]:
+    """What a launcher wrote; empty where there is nothing that can be read."""
+    try:
+        return read_record(run_dir.launch) or {}
+    except FactsError:
+        return {}  # damaged: it tells nothing
+
+
+def is_later(launch: dict[str, Any], launched: os.stat_result | None, ended: float) -> bool:
+    """Whether a launch record was written, and the job submitted, after the training ended."""
+    if launched is None or launch.get("state") not in ("queued", "held", "running"):
+        return False
+    submitted = seconds_of(text_in(launch, "submitted"))
+    return launched.st_mtime > ended and (submitted is None or submitted > ended)
 
 
 def is_this_process(run_dir: RunDir, launch: dict[str, Any]) -> bool:

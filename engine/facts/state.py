@@ -22,7 +22,7 @@ from engine.facts.evidence import (
     gather,
 )
 from engine.facts.run_dir import RunDir
-from engine.facts.words import count, first_line, in_words, signal_name
+from engine.facts.words import count, first_line, in_words, signal_name, signal_of
 
 STATES = ("queued", "held", "running", "finished", "stopped", "failed", "lost")
 
@@ -119,20 +119,27 @@ def _ended(seen: LastSeen) -> RunState:
 
 def _open_state(evidence: Evidence) -> RunState:
     """The state of a run whose facts do not end: the strongest evidence first."""
-    here, job = evidence.process, evidence.job
-    if (here == "alive" and not evidence.moved_from) or evidence.rival:
+    here, job, is_copy = evidence.process, evidence.job, _is_copy(evidence)
+    if not is_copy and ((here == "alive" and not evidence.moved_from) or evidence.rival):
         return RunState("running", f"{_last_event(evidence)}{_whereabouts(evidence)}")
-    if job and job.state in ("queued", "held") and not _beats_elsewhere(evidence, JUST_NOW_S):
+    beats = not is_copy and _beats_elsewhere(evidence, JUST_NOW_S)
+    if job and job.state in ("queued", "held") and not beats:
         return _waiting(evidence, job)
     if job and job.state in ("removed", "ended"):
         return _job_over(evidence, job)
     gone = here in ("gone", "reused", "rebooted") or bool(evidence.moved_from)
     on_same_host = job and evidence.attempt and job.host == evidence.attempt.host
-    if job and job.state == "running" and not (gone and on_same_host):
+    if job and job.state == "running" and not (is_copy or (gone and on_same_host)):
         return _job_running(evidence, job)
-    if gone or not _younger(evidence, _patience_s(evidence)):
+    if is_copy or gone or not _younger(evidence, _patience_s(evidence)):
         return _lost(evidence)
     return RunState("running", f"{_last_event(evidence)}{_whereabouts(evidence)}")
+
+
+def _is_copy(evidence: Evidence) -> bool:
+    """Whether the times of the files are no signs of life."""
+    changed = evidence.rewritten and evidence.process != "alive"
+    return bool(evidence.copied_from) or changed
 
 
 def _waiting(evidence: Evidence, job: JobReport) -> RunState:
@@ -162,7 +169,7 @@ def _job_over(evidence: Evidence, job: JobReport) -> RunState:
         return RunState("stopped", f"its job was removed{reason}")
     cause = OUT_OF_MEMORY if out_of_memory else None
     probably = f", probably {cause}" if cause else ""
-    number = _signal_of(job)
+    number = signal_of(job.exit_code, job.signal)
     if number is not None:
         sentence = f"its job was ended by {signal_name(number)}{probably}{reason}"
         return RunState("lost", sentence, cause or (KILLED if number in _KILLING else None))
@@ -177,7 +184,7 @@ def _job_over(evidence: Evidence, job: JobReport) -> RunState:
 def _lost(evidence: Evidence) -> RunState:
     """A run that vanished; a cause that the evidence does not name is a guess, and told as one."""
     sentence = f"{_last_event(evidence)}{_whereabouts(evidence)}"
-    if evidence.moved_from:
+    if evidence.moved_from or _is_copy(evidence):
         return RunState("lost", sentence)
     if evidence.process == "rebooted":
         return RunState("lost", sentence, RESTARTED)
@@ -211,6 +218,11 @@ def _last_event(evidence: Evidence) -> str:
 def _whereabouts(evidence: Evidence) -> str:
     """What is known about the process, or the lack of one."""
     attempt = evidence.attempt
+    if evidence.copied_from and not evidence.moved_from:
+        copied = f"the directory was copied from {first_line(evidence.copied_from)}"
+        return f"; {copied}, and nothing trains here"
+    if _is_copy(evidence) and not evidence.moved_from:
+        return "; its files are younger than that, as those of a copy are, and nothing trains here"
     if attempt is None:
         if evidence.events_age_s is not None or evidence.begun_age_s is None:
             return ""
@@ -282,13 +294,3 @@ def _usual_gap_s(seen: LastSeen) -> float | None:
     if gap is None or not math.isfinite(gap) or gap <= 0:
         return None
     return min(gap, _LONGEST_GAP_S)
-
-
-def _signal_of(job: JobReport) -> int | None:
-    """The signal that ended a job: said outright, or as a shell or Python says it."""
-    if job.signal:
-        return job.signal
-    code = job.exit_code or 0
-    if code < 0:
-        return -code
-    return code - 128 if 128 < code < 128 + 65 else None

@@ -38,3 +38,13 @@ def signal_name(number: int) -> str:
         return f"signal {number} ({Signals(number).name})"
     except ValueError:
         return f"signal {number}"
+
+
+def signal_of(exit_code: int | None, signal: int | None = None) -> int | None:
+    """The signal that ended a process: said outright, or as a shell or Python says it."""
+    if signal:
+        return signal
+    code = exit_code or 0
+    if code < 0:
+        return -code
+    return code - 128 if 128 < code < 128 + 65 else None

@@ -12,6 +12,7 @@ from typing import Any
 from engine.errors import FactsError
 from engine.facts.alike import Reader
 from engine.facts.attempts import Attempt, newest_attempt
+from engine.facts.copies import last_event_at
 from engine.facts.evidence import ENDS, Evidence, JobReport, LastSeen
 from engine.facts.labels import read_labels
 from engine.facts.records import read_record, text_in
@@ -98,13 +99,15 @@ def judge(
     run_dir = RunDir(Path(found.path))
     try:
         if record["readable"]:
-            seen = _last_seen(Fold(**record["fold"]))
+            seen = _last_seen(record, found)
             told = _ended(record, seen, found) or run_state(run_dir, seen, job, now)
             state = {"state": told.state, "sentence": told.sentence, "cause": told.cause}
     except FactsError as error:
         problems.append(error.message)
     problem = "; ".join(dict.fromkeys(problems)) or None
     around = record["around"] | {"size_bytes": size_of(found.path)}
+    if found.events:
+        around["updated"] = last_event_at(found.events.st_mtime, _told(record))
     return record | {"state": state | {"problem": problem}, "around": around}
 
 
@@ -115,7 +118,14 @@ def _ended(record: Record, seen: LastSeen, found: Found) -> RunState | None:
     return judge_evidence(Evidence(seen=seen)) if ended else None
 
 
-def _last_seen(fold: Fold) -> LastSeen:
+def _told(record: Record) -> float | None:
+    """The time in the last event, where a record of attempts stands beside it."""
+    last: float | None = record["fold"]["last_time"]
+    return last if record["around"].get("attempts") else None
+
+
+def _last_seen(record: Record, found: Found) -> LastSeen:
+    fold = Fold(**record["fold"])
     return LastSeen(
         moment=fold.moment,
         stopped=fold.stopped,
@@ -124,6 +134,8 @@ def _last_seen(fold: Fold) -> LastSeen:
         memory_mib=None if fold.meta.get("on_gpu") else fold.max_memory_mib,
         epochs_done=fold.epochs_done,
         epochs=whole(fold.config.get("phase1.trainer.epochs")),
+        at=_told(record),
+        written=found.events.st_mtime if found.events else None,
     )
 
 

@@ -22,6 +22,8 @@ GROUP_SIZE = Key("runs", "number", lambda run: 1)
 
 _DONE = "finished"
 _SHOWN_ELSEWHERE = frozenset({"loop", "phase1.trainer.epochs"})
+_LONG_PLACES = frozenset({"data.path"})
+"""Too long for a column, and the same in its beginning; the differences of two runs show it."""
 _NOTHING = object()
 
 
@@ -120,7 +122,7 @@ def _states(runs: Sequence[RunSummary]) -> str:
 
 
 def _tells(path: str, runs: Sequence[RunSummary]) -> bool:
-    if path in _SHOWN_ELSEWHERE or path.endswith("._target_"):
+    if path in _SHOWN_ELSEWHERE or path in _LONG_PLACES or path.endswith("._target_"):
         return False
     return _differ([run.config[path] for run in runs if path in run.config])
 

@@ -16,10 +16,10 @@ from engine.architectures.autoencoder.losses.reconstruction import (
     token_mse,
 )
 from engine.architectures.autoencoder.outputs import Reconstruction
-from engine.data import make_dataloaders, require_source
 from engine.data.batches import TensorBatches
 from engine.data.fields import EventBatch
 from engine.training_loops.fit import Fit
+from engine.training_loops.loading import Splits, load_splits
 from engine.training_loops.objective import Means, Objective, Term, Terms
 from engine.training_loops.optimisation import Optimisation
 from engine.training_loops.session import Session
@@ -78,6 +78,11 @@ class AutoencoderObjective(Objective):
         return {"perplexity": perplexity(codes), "codes_used": int((codes > 0).sum())}
 
 
+def load(cfg: Any, device: torch.device) -> Splits:
+    """The events that the config names, on `device`; raises as `load_splits`."""
+    return load_splits(cfg, device, "h5", "Use data=h5_tokens, or loop=test_mlp for toy data.")
+
+
 def build(cfg: Any, device: torch.device, batches_per_epoch: int) -> AutoencoderObjective:
     """The objective that the config describes, with its optimiser."""
     model = build_from_config(cfg).to(device)
@@ -109,9 +114,7 @@ def train(cfg: Any) -> dict[str, Any]:
         If the loss is not finite or memory runs out.
     """
     with Session(cfg, SUPPORTED_PLOT_FAMILIES) as session:
-        require_source(cfg, "h5", "Use data=h5_tokens, or loop=test_mlp for toy data.")
-        *splits, meta = make_dataloaders(cfg)
-        train_dl, val_dl, test_dl = (batches.to(session.device) for batches in splits)
+        train_dl, val_dl, test_dl, meta = load(cfg, session.device)
         objective = build(cfg, session.device, len(train_dl))
         baseline = baseline_loss(train_dl, val_dl, objective)
         session.start(_describe(objective.model, meta), {"baseline_val_loss": baseline})

@@ -25,8 +25,12 @@ def save_last(run_dir: RunDir, state: dict[str, Any], *, epoch: int, step: int) 
     FactsError
         If it cannot be written; the one before is then intact.
     """
-    record = {"format": FORMAT, "epoch": epoch, "step": step} | state
-    _save(run_dir.last, record)
+    _save(run_dir.last, last_record(state, epoch=epoch, step=step))
+
+
+def last_record(state: dict[str, Any], *, epoch: int, step: int) -> dict[str, Any]:
+    """What `last.pt` holds."""
+    return {"format": FORMAT, "epoch": epoch, "step": step} | state
 
 
 def save_best(run_dir: RunDir, weights: dict[str, Any]) -> None:
@@ -40,6 +44,25 @@ def _save(path: Path, content: dict[str, Any]) -> None:
     buffer = io.BytesIO()
     torch.save(content, buffer)
     replace_file(path, lambda handle: handle.write(buffer.getbuffer()))
+
+
+def size_as_saved(content: dict[str, Any]) -> int:
+    """Bytes of the file that a checkpoint with this content is; nothing is written."""
+    counter = _Counter()
+    torch.save(content, counter)
+    return counter.n_bytes
+
+
+class _Counter(io.BytesIO):
+    """A file that keeps nothing but how much was written to it."""
+
+    n_bytes = 0
+
+    def write(self, data: Any) -> int:
+        """Count the bytes of `data`."""
+        n_bytes = memoryview(data).nbytes
+        self.n_bytes += n_bytes
+        return n_bytes
 
 
 def load_last(run_dir: RunDir) -> dict[str, Any]:

@@ -32,7 +32,7 @@ class Objective:
     """Computes the terms of a loss for a batch, and takes a step that lowers it.
 
     A loop makes a subclass that defines `terms`; one with several optimisers redefines
-    `train_batch`, `state_dict` and `load_state_dict` too.
+    `train_batch`, `state_dict` and `load_state_dict` too, and one with a second network `parts`.
 
     Attributes
     ----------
@@ -78,6 +78,10 @@ class Objective:
     def metrics(self, counts: dict[str, Tensor]) -> dict[str, float]:
         """Numbers made of counts that were added up over a split; none by default."""
         return {}
+
+    def parts(self) -> dict[str, nn.Module]:
+        """The parts that parameters are counted of, by name: those that the model is made of."""
+        return dict(self.model.named_children())
 
     def state_dict(self) -> dict[str, Any]:
         """Model, optimiser and schedule, for a checkpoint."""

@@ -9,10 +9,10 @@ from torch import nn
 from torch.nn import functional
 
 from engine.architectures.simple.mlp import MLP
-from engine.data import make_dataloaders, require_source
 from engine.data.batches import TensorBatches
 from engine.data.fields import SampleBatch
 from engine.training_loops.fit import Fit
+from engine.training_loops.loading import Splits, load_splits
 from engine.training_loops.objective import Objective, Term, Terms
 from engine.training_loops.optimisation import Optimisation
 from engine.training_loops.session import Session
@@ -55,12 +55,18 @@ OBJECTIVES: dict[str, type[RegressionObjective] | type[BinaryObjective]] = {
 }
 
 
+def load(cfg: Any, device: torch.device) -> Splits:
+    """The toy data that the config describes, on `device`; raises as `load_splits`."""
+    hint = "Use data=synthetic, or loop=ae for collision events."
+    return load_splits(cfg, device, "synthetic", hint)
+
+
 def build(
-    cfg: Any, n_features: int, device: torch.device, batches_per_epoch: int
+    cfg: Any, device: torch.device, batches_per_epoch: int
 ) -> RegressionObjective | BinaryObjective:
     """The objective of `cfg.task`, with its network and optimiser."""
     settings = cfg.test_mlp
-    model = MLP(n_features, 1, settings.hidden_dims, settings.dropout).to(device)
+    model = MLP(cfg.data.n_features, 1, settings.hidden_dims, settings.dropout).to(device)
     objective = OBJECTIVES[cfg.task](model)
     trainer = cfg.phase1.trainer
     objective.optimisation = Optimisation(model.parameters(), trainer, batches_per_epoch)
@@ -89,10 +95,8 @@ def train(cfg: Any) -> dict[str, Any]:
         If the loss is not finite or memory runs out.
     """
     with Session(cfg, SUPPORTED_PLOT_FAMILIES) as session:
-        require_source(cfg, "synthetic", "Use data=synthetic, or loop=ae for collision events.")
-        *splits, meta = make_dataloaders(cfg)
-        train_dl, val_dl, test_dl = (batches.to(session.device) for batches in splits)
-        objective = build(cfg, meta["n_features"], session.device, len(train_dl))
+        train_dl, val_dl, test_dl, meta = load(cfg, session.device)
+        objective = build(cfg, session.device, len(train_dl))
         baseline = baseline_loss(train_dl, val_dl, cfg.task)
         session.start(meta, {"baseline_val_loss": baseline})
         trainer = cfg.phase1.trainer

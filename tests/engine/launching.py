@@ -21,6 +21,34 @@ TINY = (
     "logging.make_plots=false",
     "device=cpu",
 )
+QUICK_LOOP = """\
+from engine.facts import append_jsonl_event, build_event_payload
+
+def train(cfg):
+    for moment in ("on_start", "on_train_end"):
+        append_jsonl_event(".", build_event_payload(moment, "."))
+"""
+"""A training that loads no torch."""
+WAITING_LOOP = """\
+import itertools, time
+from pathlib import Path
+from engine.facts import append_jsonl_event, build_event_payload
+
+def tell(moment, **more):
+    append_jsonl_event(".", build_event_payload(moment, ".", **more))
+
+def train(cfg):
+    tell("on_start")
+    for epoch in itertools.count():
+        tell("on_epoch_end", epoch=epoch)
+        if Path("stop").exists():
+            break
+        time.sleep(0.05)
+    tell("on_train_end", stopped=True)
+"""
+"""One that goes on until the file `stop` is there, and loads no torch either."""
+WAITING = ("loop=waiting_loop:train", "logging.make_plots=false")
+QUICK = ("loop=quick_loop:train", "logging.make_plots=false")
 LONG = (*TINY, "phase1.trainer.epochs=100000", "logging.progress_every_s=0.05")
 
 
@@ -69,6 +97,8 @@ class Jobs:
 def jobs(own_folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Jobs]:
     """Jobs that this test starts."""
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    (own_folder / "quick_loop.py").write_text(QUICK_LOOP)
+    (own_folder / "waiting_loop.py").write_text(WAITING_LOOP)
     started = Jobs()
     yield started
     started.end()

@@ -16,6 +16,8 @@ from engine.cli import COMMANDS, main
 from engine.cli.completion import read_line
 from engine.facts import RunDir
 from engine.facts.labels import Labels, write_labels
+from engine.launch.job import JobSpec
+from engine.launch.record import new_entries, write_record
 from tests.bench.tree import make_run
 
 HOSTILE = "it's $(touch pwned) `touch pwned` é;&!|*?[x]~#\\"
@@ -30,6 +32,8 @@ def root(own_folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         make_run(runs / name, seed=seed, epochs=2)
     make_run(runs / "run_lost", epochs=1, planned=2, end=None)
     write_labels(RunDir(runs / "run_one"), Labels(tags=("paper",)))
+    two = RunDir(runs / "run_two words")
+    write_record(two.launch, new_entries(JobSpec((), two.path)) | {"state": "ended"})
     return runs
 
 
@@ -79,6 +83,12 @@ def offered(
         ("engine show ./", ["\t"]),
         ("engine show --root ", ["\t"]),
         ("engine nonsense ", []),
+        ("engine jobs ", ["list ", "stop ", "kill ", "log "]),
+        ("engine jobs log ", ["run_two words "]),
+        ("engine jobs stop ", []),
+        ("engine launch --at", ["--at-once "]),
+        ("engine launch --resume run_l", ["run_lost "]),
+        ("engine launch phase1/latent_space=v", ["phase1/latent_space=vq"]),
         ("engine train phase1/latent_space=v", ["phase1/latent_space=vq"]),
     ],
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import os
 import re
 import shlex
 import shutil
@@ -23,6 +24,9 @@ import engine.cli.train
 from engine.config.compose import compose
 from engine.config.paths import config_dir, sample_dir
 from engine.config.schema import FIELDS
+from engine.facts import RunDir, machine
+from engine.launch.job import JobHandle, JobSpec
+from engine.launch.record import new_entries, record_path, write_record
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCUMENTS = [
@@ -182,6 +186,9 @@ def test_documented_command_runs(
 ) -> None:
     if not trains(command):
         put_runs(finished_run, own_folder)
+    if command.words[:1] == ("jobs",):
+        put_job(own_folder)
+    monkeypatch.setattr("engine.launch.local.submit", launched)
     write_files(command.document, own_folder)
     monkeypatch.setattr(sys, "path", list(sys.path))
     for setting in command.settings:
@@ -194,6 +201,20 @@ def test_documented_command_runs(
         monkeypatch.setenv("THESIS_DATA_ROOT", str(sample_dir()))
         monkeypatch.setenv("THESIS_OUTPUT_ROOT", str(own_folder / "outputs"))
     assert PROGRAMS[command.program](arguments(command, own_folder)) == 0
+
+
+def launched(spec: JobSpec) -> JobHandle:
+    """What a launch gives, without one: what it would start is tried elsewhere."""
+    return JobHandle(record_path(spec.directory, sweep=spec.sweep), kind=spec.kind, pid=1)
+
+
+def put_job(folder: Path) -> None:
+    """A job under way in `outputs/`: the process that started this one."""
+    run_dir = RunDir.claim(folder / "outputs" / "runs" / "run_20261101-140600_ae")
+    pid = os.getppid()
+    process = {"pid": pid, "pid_started": machine.process_start(pid)}
+    write_record(run_dir.launch, new_entries(JobSpec((), run_dir.path)) | process)
+    run_dir.log.write_text("begun\n")
 
 
 @pytest.fixture(scope="module")

@@ -106,6 +106,46 @@ def on_other(age: float, number: int = 1, **fields: Any) -> Step:
     return attempt(age, number, **({"host": "stbc-9", "boot_id": "other", "pid": 55} | fields))
 
 
+def attempts_begun(age: float) -> Step:
+    """The folder of the attempts has this age: nothing was begun in it since."""
+    return lambda scene: os.utime(scene.run.attempts, (NOW - age, NOW - age))
+
+
+def original(age: float, **fields: Any) -> Step:
+    """The directory where the attempt began is there too, its last heartbeat `age` old."""
+
+    def step(scene: Scene) -> None:
+        there = scene.run.path.with_name("original")
+        record = {"attempt": 1, "events_size": 0, "run_dir": str(there)} | fields
+        record = scene.begun | {"host": "stbc-9", "boot_id": "other", "pid": 55} | record
+        if record["pid"] == "own":
+            record |= {name: scene.begun[name] for name in ("host", "boot_id", "pid")}
+        text = json.dumps(record)
+        scene.put(there / "attempts" / "1.json", text, age)
+        scene.put(scene.run.attempts / "1.json", text, 3)
+
+    return step
+
+
+def mounted_twice(scene: Scene) -> None:
+    """The path where the attempt began leads to the same directory."""
+    path = scene.run.attempts / "1.json"
+    there = scene.run.path.with_name("mounted")
+    (there / "attempts").mkdir(parents=True)
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"run_dir": str(there)}))
+    os.utime(path, (NOW - 8, NOW - 8))
+    os.link(path, there / "attempts" / "1.json")
+
+
+def at(told: float, written: float, **more: Any) -> LastSeen:
+    """An epoch's event of so long ago, in a file that was written so long ago."""
+    return dataclasses.replace(EPOCH, at=NOW - told, written=NOW - written, **more)
+
+
+OF_A_COPY = (
+    "no event for 3 h, usually every 40 s; its files are younger than that, as those of a copy "
+    "are, and nothing trains here"
+)
 NOTHING = LastSeen()
 EPOCH = LastSeen("on_epoch_end", usual_gap_s=40)
 DONE = LastSeen("on_train_end", epochs_done=20, epochs=20, usual_gap_s=40)
@@ -271,6 +311,67 @@ SITUATIONS: dict[str, Situation] = {
     "seen under another path while it trains": when(
         [attempt(4, run_dir="/mnt/elsewhere"), events(12)], EPOCH
     ).gives("running", "last event 12 s ago; process {pid} is alive"),
+    "copied with new times, from another machine": when(
+        [on_other(2, started="2033-05-17T20:33:20+00:00"), events(2), attempts_begun(3)],
+        at(3 * HOUR, 2),
+    ).gives("lost", OF_A_COPY),
+    "copied with new times, says the launcher that its job runs": when(
+        [on_other(2, started="2033-05-17T20:33:20+00:00"), events(2), attempts_begun(3)],
+        at(3 * HOUR, 2),
+        JobReport("running", host="stbc-9"),
+    ).gives("lost", OF_A_COPY),
+    "copied with new times, and launched again": when(
+        [
+            on_other(9, started="2033-05-17T20:33:20+00:00"),
+            events(9),
+            attempts_begun(9),
+            launched(2),
+        ],
+        at(3 * HOUR, 9),
+    ).gives("queued", "queued again after attempt 1"),
+    "copied on the machine on which it was killed": when(
+        [attempt(2, pid="gone", started="2033-05-17T20:33:20+00:00"), events(2), attempts_begun(3)],
+        at(3 * HOUR, 2),
+    ).gives("lost", OF_A_COPY),
+    "copied from where it still is on record": when([original(2 * MINUTE), events(2)], EPOCH).gives(
+        "lost",
+        "last event 2 s ago; the directory was copied from {original}, and nothing trains here",
+    ),
+    "copied from where it trains on this machine": when(
+        [original(9, pid="own"), events(2)], EPOCH
+    ).gives(
+        "lost",
+        "last event 2 s ago; the directory was moved or copied from {original}, where process "
+        "{pid} trains",
+    ),
+    "the same directory under the path of another machine": when(
+        [on_other(8), mounted_twice, events(12)], EPOCH
+    ).gives("running", "last event 12 s ago; stbc-9 gave a sign of life 8 s ago"),
+    "a path that is not known on this machine": when(
+        [on_other(8, run_dir="/nfs/of/another/machine"), events(12)], EPOCH
+    ).gives("running", "last event 12 s ago; stbc-9 gave a sign of life 8 s ago"),
+    "the clock of the machine that trains is an hour behind its files": when(
+        [on_other(8, started="2033-05-18T02:23:20+00:00"), events(12), attempts_begun(610)],
+        at(HOUR + 12, 12),
+    ).gives(
+        "running",
+        "no event for 60 min, usually every 40 s; stbc-9 gave a sign of life 8 s ago",
+    ),
+    "events cut off after it had ended": when(
+        [
+            on_other(3 * HOUR, started="2033-05-18T00:23:20+00:00"),
+            events(5),
+            attempts_begun(4 * HOUR),
+        ],
+        at(3 * HOUR, 5),
+    ).gives("lost", OF_A_COPY),
+    "events emptied after it had ended": when(
+        [on_other(3 * HOUR), events(5, ""), attempts_begun(4 * HOUR)]
+    ).gives(
+        "lost",
+        "no event yet; stbc-9 is gone or cut off, its last sign of life 3 h ago",
+        "node gone",
+    ),
     "two writers": when(
         [on_other(5), attempt(4, 2, started="2033-05-18T03:30:00+00:00"), events(12)], EPOCH
     ).gives(
@@ -474,6 +575,7 @@ def test_a_situation_has_this_state_and_sentence(name: str, scene: Scene) -> Non
         "gone": scene.gone_pid,
         "host": machine.host_name(),
     }
+    words["original"] = str(scene.run.path.with_name("original"))
     told = dataclasses.replace(situation.told, sentence=situation.told.sentence.format(**words))
     assert run_state(scene.run, situation.seen, situation.job, NOW) == told
 

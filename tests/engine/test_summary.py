@@ -6,7 +6,9 @@ import copy
 import json
 import math
 import os
+import shutil
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -445,8 +447,39 @@ def test_a_single_slow_epoch_changes_the_time_left_hardly(tmp_path: Path) -> Non
     epochs = [line for line in lines if line["moment"] == "on_epoch_end"]
     for line, seconds in zip(epochs, (9.0, 2.0, 2.0, 2.0, 2.0, 60.0), strict=True):
         line["epoch_time_s"] = seconds
+    last = os.stat(events).st_mtime
     events.write_text("".join(json.dumps(line) + "\n" for line in lines))
-    run = summarise(path, now=os.stat(events).st_mtime + 10)
+    os.utime(events, (last, last))
+    run = summarise(path, now=last + 10)
     assert run.state == "running"
     assert run.epoch_time_s == 2.0
     assert run.eta_s == 8.0
+
+
+def test_a_copy_with_new_times_is_lost_and_was_heard_of_when_its_event_says(tmp_path: Path) -> None:
+    path = make_run(tmp_path / "run", epochs=6, planned=10, end=None)
+    last = os.stat(path / "facts" / "events.jsonl").st_mtime
+    record = path / "attempts" / "1.json"
+    started = json.loads(path.joinpath("facts", "events.jsonl").read_text().splitlines()[0])
+    record.write_text(
+        json.dumps(json.loads(record.read_text()) | {"started": started["meta"]["timestamp"]})
+    )
+    os.utime(record, (last, last))
+    copy = shutil.copytree(path, tmp_path / "copy", copy_function=shutil.copyfile)
+    for place in (copy / "attempts", record.with_name("1.json")):
+        os.utime(place)
+    now = time.time()
+    run = summarise(copy, now=now)
+    assert (run.state, run.eta_s) == ("lost", None)
+    assert "as those of a copy are" in run.sentence
+    assert run.updated == pytest.approx(last, abs=1)
+
+
+def test_the_row_and_the_sentence_tell_one_time_of_the_last_event(tmp_path: Path) -> None:
+    path = make_run(tmp_path / "run", epochs=3, planned=10, end=None)
+    events = path / "facts" / "events.jsonl"
+    written = os.stat(events).st_mtime + 200  # the clock of the machine that trains is behind
+    os.utime(events, (written, written))
+    run = summarise(path, now=written + 48)
+    assert run.sentence.startswith("last event 48 s ago")
+    assert run.updated == written

@@ -24,12 +24,19 @@ RED, BLUE = "#D55E00", "#0072B2"
 
 
 def line(
-    values: Any, *, run: str = "r", label: str = "l", colour: str = RED, group: str = ""
+    values: Any,
+    *,
+    run: str = "r",
+    label: str = "l",
+    colour: str = RED,
+    group: str = "",
+    sign: str = "",
 ) -> Line:
     values = np.array(values, dtype=float)
     steps = np.arange(1.0, len(values) + 1) * 10
     restarts = (Restart(50.0, 5.0, 500.0),)
-    return Line(run, label, colour, steps, steps // 10, steps * 60, values, restarts, group)
+    across = (steps, steps // 10, steps * 60)
+    return Line(run, label, colour, *across, values, restarts, group, sign)
 
 
 def falling(length: int = 100, seed: int = 0) -> Any:

@@ -128,8 +128,8 @@ def test_runs_are_named_below_the_charts_and_told_apart_without_colours(tmp_path
                 label="lr=2", colour=BLUE)]}  # fmt: skip
         app = Shown(tmp_path, what, Look(colour=False))
         async with seen(app, size=(60, 16)):
-            assert "* lr=1  o lr=2" in lines_of(app)[-1]
-            assert "*" in "".join(lines_of(app)[1:12])
+            assert "● lr=1  ■ lr=2" in lines_of(app)[-1]
+            assert {"●", "■"} <= set("".join(lines_of(app)[1:12]))
 
     run(test())
 

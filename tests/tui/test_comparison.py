@@ -11,7 +11,6 @@ from engine.library.summary import RunSummary
 from engine.tables.cells import Spread
 from tests.tui.compared import compared
 from tui.compare.comparison import (
-    SIGNS,
     Comparison,
     best_epoch_of,
     best_of,
@@ -27,6 +26,7 @@ from tui.compare.comparison import (
     winners,
 )
 from tui.compare.short_names import names_of
+from tui.look import SIGNS
 
 BLUE, RED = "#0000ff", "#ff0000"
 

@@ -108,7 +108,8 @@ def test_a_job_that_is_over_cannot_be_ended(
             told: list[str] = []
             monkeypatch.setattr(pilot.app, "notify", lambda text, **_: told.append(text))
             await pilot.press("K")
-            await wait_for(pilot, lambda: any("over already" in text for text in told))
+            await wait_for(pilot, lambda: bool(told))
+            assert "over already" in told[0]
 
     run(test())
 
@@ -118,8 +119,9 @@ def test_without_jobs_it_says_so(tmp_path: Path, app_at: AppAt) -> None:
 
     async def test() -> None:
         async with app_at(tmp_path / "outputs", (60, 16)) as pilot:
-            await opened(pilot)
-            await wait_for(pilot, lambda: "no job" in text_of(pilot.app))
+            page = await opened(pilot)
+            assert not page.job_list.shown
+            assert "no job" in text_of(pilot.app)
 
     run(test())
 

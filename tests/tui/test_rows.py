@@ -16,9 +16,10 @@ from engine.tables.keys import Key
 from tui.look import Look
 from tui.table.columns import Spec, fit, gutter
 from tui.table.keys import MEAN, SEEN, SMOOTH, Words
-from tui.table.row_cells import Scene, cell, common_beginning, cut, value
+from tui.table.row_cells import Scene, cell, common_beginning, cut, text_of, value
 from tui.table.rows import Arranged, Arranger, View
 from tui.table.sparks import smoothed, sparkline, thinned
+from tui.table.summary_lines import info
 from tui.table.tree import Row
 
 NOW = 1_800_000_000.0
@@ -145,6 +146,33 @@ def test_seeds_of_one_setting_are_one_row_that_opens() -> None:
     assert MEAN in result.names
 
 
+def test_a_mean_without_the_runs_that_have_not_finished_says_of_how_many_it_is() -> None:
+    states = ["finished", "finished", "running", "failed"]
+    runs = tuple(make(number, state=state) for number, state in enumerate(states))
+    row, whole = Row("g", runs, "seeds"), Row("h", runs[:2], "seeds")
+    losses = [run.numbers["val_loss"].best for run in runs]
+    assert text_of(key_of(MEAN), row, NOW).endswith(" n=2")
+    assert "n=" not in text_of(key_of(MEAN), whole, NOW)
+    assert value(key_of("val_loss"), row) == min(losses[:2]) > min(losses)
+    told = info(row, View(), 0, {}).plain
+    assert "run_001" in told
+    assert told.endswith("without the 2 that have not finished")
+
+
+@pytest.mark.parametrize("down", [False, True])
+def test_groups_stand_in_the_order_of_their_values_unless_a_sort_is_chosen(down: bool) -> None:
+    runs = tuple(
+        make(number, config={"phase1.trainer.lr": rate})
+        for number, rate in enumerate([1e-3, 10.0, 2e-4, "auto", 1e-3, None])
+    )
+    rows = arranged(View(by=("lr",)), runs).rows
+    labels = [row.label for row in rows if row.kind == "group"]
+    assert labels == ["lr=0.0002", "lr=0.001", "lr=10", "lr=auto", "lr=(none)"]
+    by_loss = arranged(View(by=("lr",), sort=("-val_loss" if down else "val_loss",)), runs).rows
+    firsts = [row.runs[0].numbers["val_loss"].best for row in by_loss if row.kind == "group"]
+    assert firsts == sorted(firsts, reverse=down)
+
+
 def test_groups_are_sorted_by_their_mean() -> None:
     result = arranged(View(by=("encoder",), sort=(MEAN,)))
     heads = [row for row in result.rows if row.kind == "group"]
@@ -252,6 +280,36 @@ def test_a_narrow_table_keeps_state_name_progress_and_loss() -> None:
     assert {"progress", "val_loss"} <= set(kept)
 
 
+@pytest.mark.parametrize("width", [60, 70, 80, 90, 100, 120])
+def test_runs_of_equal_settings_are_told_apart_by_their_times(width: int) -> None:
+    from tui.table.layout import Layout
+
+    runs = tuple(
+        make(n, config={"phase1.trainer.lr": 0.1}, loop="gan_ae" if n > 3 else "ae", seed=1)
+        for n in range(6)
+    )
+    for n, one in enumerate(runs):
+        one.name = f"run_20260105-09{30 + n}00_autoencoder_of_tokens"
+        one.numbers = {"val_loss": Number(0.5, 10, 9, 0.5, 9, 8)}
+        one.updated = NOW
+    result, layout, scene = arranged(View(), runs), Layout(), Scene(Look(), NOW, lambda _: (1.0,))
+    layout.measure(result, result.rows, scene)
+    columns = layout.columns(result, (), width, Look())
+    name = next(column for column in columns if column.name == "name")
+    lines = {
+        "".join(text for text, _ in cell(key_of("name"), name, row, scene)) for row in result.rows
+    }
+    assert len(lines) == len(runs)
+
+
+def test_places_get_no_column() -> None:
+    runs = tuple(
+        make(n, config={"data.path": f"/data/{n}.h5", "env.output_root": f"/o/{n}"})
+        for n in range(4)
+    )
+    assert not {"path", "data.path", "output_root"} & set(arranged(View(), runs).telling)
+
+
 @given(st.text(max_size=40), st.integers(0, 40))
 def test_a_cut_text_is_no_wider_than_asked_for(text: str, width: int) -> None:
     from rich.cells import cell_len
@@ -281,6 +339,46 @@ def test_a_sparkline_of_a_loss_that_starts_far_above_is_not_flat() -> None:
     assert len(set(sparkline(falling, 20, Look().bars))) >= 6
     decaying = [math.exp(-n / 8) + 0.01 for n in range(100)]
     assert len(set(sparkline(decaying, 20, Look().bars))) >= 6
+
+
+_HEIGHTS = st.floats(-1e100, 1e100) | st.floats(0.01, 10)
+
+
+@given(st.lists(_HEIGHTS, min_size=2, max_size=30))
+@example([0.2273, 0.1355])
+@example([0.227, 0.135, 0.118, 0.109])
+@example([1.27, 0.60, 0.48, 0.47])
+@example([100.0, *(1 + n / 10 for n in range(12))])
+def test_a_sparkline_keeps_the_order_of_values_and_reaches_both_ends(values: list[float]) -> None:
+    bars = Look().bars
+    steps = [bars.index(bar) for bar in sparkline(values, 30, bars)]
+    in_order = sorted(zip(values, steps, strict=True))
+    assert [step for _, step in in_order] == sorted(steps)
+    assert steps[values.index(min(values))] == 0
+    assert min(values) == max(values) or steps[values.index(max(values))] == len(bars) - 1
+
+
+@given(st.lists(_HEIGHTS, min_size=2, max_size=200, unique=True), st.integers(2, 30))
+def test_a_sparkline_of_a_falling_course_falls(values: list[float], width: int) -> None:
+    bars = Look().bars
+    steps = [bars.index(bar) for bar in sparkline(sorted(values, reverse=True), width, bars)]
+    assert steps == sorted(steps, reverse=True)
+    assert (steps[0], steps[-1]) == (len(bars) - 1, 0)
+
+
+@pytest.mark.parametrize(
+    ("values", "line"),
+    [([0.2273, 0.1355], "█▁"), ([0.227, 0.135, 0.118, 0.109], "█▃▂▁"),
+     ([1.27, 0.60, 0.48, 0.47], "█▂▁▁"), ([2.0, 2.0], "▁▁")],
+)  # fmt: skip
+def test_a_sparkline_of_few_values_shows_all_of_them(values: list[float], line: str) -> None:
+    assert sparkline(values, 12, Look().bars) == line
+
+
+def test_one_value_far_above_leaves_the_others_to_be_told_apart() -> None:
+    line = sparkline([100.0, *(-n for n in range(15))], 16, Look().bars)
+    assert line[0] == "█"
+    assert len(set(line[1:])) >= 7
 
 
 @given(st.lists(st.floats(), max_size=400))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -101,6 +102,40 @@ def test_a_filter_that_cannot_be_read_is_told_while_the_last_runs_stay(
             assert ids(pilot)
             await pilot.press("enter")
             assert page_of(pilot).filter_bar.is_open
+
+    run(test())
+
+
+def test_a_filter_that_matches_nothing_yet_is_told_in_the_head(app_at: AppAt, root: Path) -> None:
+    async def test() -> None:
+        async with app_at(root, filter="seed<2") as pilot:
+            await wait_for(pilot, lambda: len(ids(pilot)) == 2)
+            await pilot.press("slash", *" zzz")
+            await wait_for(pilot, lambda: "none of 6" in text_of(pilot.app))
+            head = lines_of(pilot.app)[0]
+            assert "nothing matches yet; the last that did:  2 of 6 runs" in head
+            assert "filter seed<2" in head
+            assert "zzz" not in head
+            assert len(ids(pilot)) == 2
+            await pilot.press("enter")
+            await wait_for(pilot, lambda: "none of 6 runs matches" in text_of(pilot.app))
+            assert "0 of 6 runs" in lines_of(pilot.app)[0]
+            await pilot.press("escape")
+            await wait_for(pilot, lambda: "none of" not in text_of(pilot.app))
+            assert "job" in lines_of(pilot.app)[2]
+            assert "nothing matches" not in lines_of(pilot.app)[0]
+
+    run(test())
+
+
+def test_the_states_in_the_head_are_those_of_the_runs_that_match(app_at: AppAt, root: Path) -> None:
+    async def test() -> None:
+        async with app_at(root, filter="seed<2") as pilot:
+            await wait_for(pilot, lambda: len(ids(pilot)) == 2)
+            told = re.findall(
+                r"(\d+) (?:running|failed|lost|stopped|finished)", lines_of(pilot.app)[0]
+            )
+            assert sum(map(int, told)) == 2
 
     run(test())
 

@@ -14,7 +14,8 @@ from tui.charts import braille
 from tui.charts.axes import Axis, Tick, Unit, even_ticks, ticks
 from tui.charts.braille import Spans
 from tui.charts.cells import SPACE, Cells, Inks
-from tui.charts.title import SIGNS, Tones, title_parts
+from tui.charts.marks import places
+from tui.charts.title import Tones, signs_of, title_parts
 from tui.charts.view import Stroke, View
 from tui.look import Look
 from tui.series import Curve, positive, within
@@ -74,7 +75,8 @@ class _Picture:
         self.height = max(0, plot_height(cells.height))
         self.left = plot.gutter + 1
         self.width = max(0, cells.width - self.left - 1)
-        self.signed = not look.colour and len(plot.strokes) > 1
+        self.signs = signs_of(plot.strokes, look)
+        self.told_by_signs = not look.colour and len(plot.strokes) > 1
         self.layers = np.zeros((self.height, self.width), dtype=np.uint8)
         self.bits = np.zeros((self.height, self.width), dtype=np.uint8)
         self.grounds = np.zeros((self.height, self.width), dtype=np.int32)
@@ -95,13 +97,15 @@ class _Picture:
         self._uprights()
         for stroke in plot.strokes:
             self._band(stroke)
-        if not self.signed and len(plot.strokes) <= _MOST_RAW:
+        if not self.told_by_signs and len(plot.strokes) <= _MOST_RAW:
             for stroke in plot.strokes:
                 self._raw(stroke)
         for stroke in plot.strokes:
             self._rest(stroke)
-        for number, stroke in enumerate(plot.strokes):
-            self._shown(number, stroke)
+        for stroke in plot.strokes:
+            self._shown(stroke)
+        if len(set(self.signs)) > 1:
+            self._marks()
         return self.cells
 
     def _ink(self, tone: str) -> int:
@@ -222,25 +226,31 @@ class _Picture:
 
     def _rest(self, stroke: Stroke) -> None:
         """Draw dim where a mean is not of all that belong together."""
-        if not self.signed and stroke.band is not None and not _is_common(stroke):
+        if not self.told_by_signs and stroke.band is not None and not _is_common(stroke):
             colour = self.tones.tinted(stroke.colour, _LESS)
             self._dots(stroke.shown, self.inks.of(colour), _REST)
 
-    def _shown(self, number: int, stroke: Stroke) -> None:
+    def _shown(self, stroke: Stroke) -> None:
         colour = self.inks.of(self.tones.of(stroke.colour))
-        if self.signed:
-            bits = braille.mask(self._spans(self._placed(stroke.shown), 1, 1), self.height)
-            self.cells.codes[self.area][bits] = ord(SIGNS[number % len(SIGNS)])
-            self.cells.inks[self.area][bits] = colour
-        elif stroke.band is None or _is_common(stroke):
+        if self.told_by_signs or stroke.band is None or _is_common(stroke):
             self._dots(stroke.shown, colour, _SHOWN)
         elif stroke.common is not None:
             self._dots(within(stroke.shown, *stroke.common), colour, _SHOWN)
 
+    def _marks(self) -> None:
+        """Write the sign of each curve on it, in a few places."""
+        strokes, signs = self.plot.strokes, self.signs
+        taken = places([self._bits(stroke.shown) > 0 for stroke in strokes])
+        codes, inks = self.cells.codes[self.area], self.cells.inks[self.area]
+        for stroke, sign, cells in zip(strokes, signs, taken, strict=True):
+            ink = self.inks.of(self.tones.of(stroke.colour), bold=True)
+            for place in cells:
+                codes[place] = ord(sign)
+                inks[place] = ink + self.grounds[place]
+
     def _dots(self, curve: Curve, ink: int, layer: int) -> None:
         """Draw a curve over what lies on lower layers, and among what is on its own."""
-        curve = self._placed(curve)
-        bits = self._ascii(curve) if self.look.ascii else self._braille(curve)
+        bits = self._bits(curve)
         set_ = bits > 0
         among = self.layers == layer
         self.bits = np.where(set_, bits | np.where(among, self.bits, 0), self.bits)
@@ -251,6 +261,11 @@ class _Picture:
         else:
             codes[set_] = braille.BLANK + self.bits[set_].astype(np.int32)
         inks[set_] = ink + self.grounds[set_]
+
+    def _bits(self, curve: Curve) -> npt.NDArray[np.uint8]:
+        """What of each cell a curve covers."""
+        curve = self._placed(curve)
+        return self._ascii(curve) if self.look.ascii else self._braille(curve)
 
     def _braille(self, curve: Curve) -> npt.NDArray[np.uint8]:
         return braille.cells(self._spans(curve, braille.ACROSS, braille.DOWN), self.height)

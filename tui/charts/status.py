@@ -8,7 +8,7 @@ from rich.cells import cell_len
 
 from tui.charts.cell_widget import CellWidget
 from tui.charts.cells import Cells, Inks
-from tui.charts.title import Part, Tones, shown_place, sign_of
+from tui.charts.title import Part, Tones, shown_place, signs_of
 from tui.charts.view import Stroke, View
 from tui.look import Look
 
@@ -46,12 +46,12 @@ class ChartStatus(CellWidget):
 
 def legend(strokes: Sequence[Stroke], look: Look, width: int) -> list[Part]:
     """The name of each of the curves, as many as there is room for."""
-    named = {(stroke.label, stroke.colour): stroke for stroke in reversed(strokes)}
+    named = {(s.label, s.colour, s.sign): s for s in reversed(strokes)}
     parts: list[Part] = []
     used = 0
     rest = list(reversed(named.values()))
-    for number, stroke in enumerate(rest):
-        text = f"{sign_of(number, look)} {stroke.label}  "
+    for number, (sign, stroke) in enumerate(zip(signs_of(rest, look), rest, strict=True)):
+        text = f"{sign} {stroke.label}  "
         more = f"+{len(rest) - number}"
         if used + cell_len(text) + (len(more) if number + 1 < len(rest) else 0) > width:
             return [*parts, Part(more, "muted")]

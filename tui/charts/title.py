@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import NamedTuple
@@ -16,9 +16,6 @@ from tui.charts.tick_labels import span
 from tui.charts.view import Stroke, View
 from tui.look import Look
 from tui.series import nearest
-
-SIGNS = "*o+x#@%&"
-"""Tell curves apart where there are no colours."""
 
 _MOST_NAMED = 6
 
@@ -95,16 +92,19 @@ def shown_place(x: float, axis: str) -> str:
     return span(x) if axis == "time" else f"{x:,.0f}"
 
 
-def sign_of(number: int, look: Look) -> str:
-    """What stands before the name of a curve."""
-    if look.colour:
-        return "*" if look.ascii else "●"
-    return SIGNS[number % len(SIGNS)]
+def signs_of(strokes: Sequence[Stroke], look: Look) -> list[str]:
+    """What stands before the name of each curve, and on it where they differ."""
+    signs = look.signs
+    return [
+        stroke.sign or signs[0 if look.colour else number % len(signs)]
+        for number, stroke in enumerate(strokes)
+    ]
 
 
 def _choices(strokes: Sequence[Stroke], view: View, look: Look) -> Iterator[list[Part]]:
     """What may stand at the right, from the longest to the shortest."""
-    signs = {id(stroke): sign_of(number, look) for number, stroke in enumerate(strokes)}
+    signs = {id(s): sign for s, sign in zip(strokes, signs_of(strokes, look), strict=True)}
+    is_signed = len(set(signs.values())) > 1
     strokes = [stroke for stroke in strokes if len(stroke.raw.xs)]
     if view.cursor is not None:
         yield from _readings(strokes, [signs[id(stroke)] for stroke in strokes], view.cursor)
@@ -123,9 +123,9 @@ def _choices(strokes: Sequence[Stroke], view: View, look: Look) -> Iterator[list
             [[*last, *_best(s, " best ")] for last, s in zip(lasts, strokes, strict=True)]
         )
         yield _spaced(lasts)
-        shorts = [(Part("" if look.colour else signs[id(s)], s.colour), s) for s in strokes]
+        shorts = [(Part(signs[id(s)] if is_signed else "", s.colour), s) for s in strokes]
         yield _spaced([[sign, _last(stroke)] for sign, stroke in shorts])
-    yield from _leader(strokes)
+    yield from _leader(strokes, signs if is_signed else {})
 
 
 def _readings(strokes: Sequence[Stroke], signs: Sequence[str], x: float) -> Iterator[list[Part]]:
@@ -154,8 +154,8 @@ def _reading(stroke: Stroke, x: float) -> list[Part]:
     return [value, Part(f" of {n}", "muted")] if 0 < n < len(stroke.runs) else [value]
 
 
-def _leader(strokes: Sequence[Stroke]) -> Iterator[list[Part]]:
-    """The best of all."""
+def _leader(strokes: Sequence[Stroke], signs: Mapping[int, str]) -> Iterator[list[Part]]:
+    """The best of all, after its sign where it has one."""
     known = [stroke for stroke in strokes if math.isfinite(stroke.best)]
     if not known:
         return
@@ -163,8 +163,9 @@ def _leader(strokes: Sequence[Stroke]) -> Iterator[list[Part]]:
         max(known, key=lambda s: s.best) if strokes[0].higher else min(known, key=lambda s: s.best)
     )
     value = Part(shown_value(best.best), best.colour, True)
-    yield [Part("best ", "muted"), value, Part(f" {best.label}", best.colour)]
-    yield [Part("best ", "muted"), value]
+    sign = Part(f"{signs[id(best)]} " if signs else "", best.colour)
+    yield [Part("best ", "muted"), sign, value, Part(f" {best.label}", best.colour)]
+    yield [Part("best ", "muted"), sign, value]
     yield [value]
 
 

@@ -43,6 +43,8 @@ class Stroke(NamedTuple):
 
     label: str
     colour: str
+    sign: str
+    """As `Line.sign`."""
     runs: tuple[str, ...]
     raw: Curve
     shown: Curve
@@ -204,6 +206,7 @@ def _stroke(title: str, line: Line, axis: str) -> Stroke:
     return Stroke(
         plain(line.label),
         line.colour,
+        line.sign,
         (line.run,),
         raw,
         raw,
@@ -226,6 +229,7 @@ def _mean_stroke(title: str, name: str, strokes: Sequence[Stroke]) -> Stroke:
     return Stroke(
         f"{plain(name)} (mean of {len(strokes)})",
         strokes[0].colour,
+        strokes[0].sign,
         tuple(run for stroke in strokes for run in stroke.runs),
         band.mean,
         band.mean,
@@ -252,7 +256,7 @@ def _best(title: str, limits: Limits | None) -> float:
 def _is_same(one: Line, other: Line) -> bool:
     """Whether two lines are over the same memory."""
     return one is other or (
-        (one.colour, one.restarts) == (other.colour, other.restarts)
+        (one.colour, one.sign, one.restarts) == (other.colour, other.sign, other.restarts)
         and len(one.values) == len(other.values)
         and one.values.ctypes.data == other.values.ctypes.data
     )

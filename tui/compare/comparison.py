@@ -16,10 +16,7 @@ from engine.tables.groups import SEED, comparable, differing_keys, seed_groups, 
 from engine.tables.keys import BROKEN, FIELDS, Vocabulary
 from engine.tables.legend import legend
 from engine.tables.measures import has_best
-
-SIGNS = "●■▲◆▼★✚✖"
-"""Tell runs of one colour apart, and all of them where there are no colours."""
-ASCII_SIGNS = "ox+*#@%&"
+from tui.look import ASCII_SIGNS, SIGNS
 
 TARGET = "._target_"
 

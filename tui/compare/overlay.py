@@ -68,21 +68,20 @@ class Overlay:
             if is_picked and entry.path != picked:
                 colour = Color.parse(colour).blend(Color.parse(ground), FADED).hex
             group = entry.label if len(entry.runs) > 1 else ""
+            look = (entry.label, colour, group, entry.sign)
             for run in comparable(entry.runs):
                 known = set(self._feed.names(run.path))
                 for name in names:
                     series = self._feed.series(run.path, name) if name in known else None
                     if series is not None and len(series.values):
-                        lines[name].append(
-                            self._line(name, run.path, series, (entry.label, colour, group))
-                        )
+                        lines[name].append(self._line(name, run.path, series, look))
         return lines
 
-    def _line(self, name: str, path: str, series: Series, look: tuple[str, str, str]) -> Line:
+    def _line(self, name: str, path: str, series: Series, look: tuple[str, ...]) -> Line:
         known = self._known.get((name, path))
         if known is not None and known[0] is series and known[1] == look:
             return known[2]
-        label, colour, group = look
-        line = Line.of(series, run=path, label=label, colour=colour, group=group)
+        label, colour, group, sign = look
+        line = Line.of(series, run=path, label=label, colour=colour, group=group, sign=sign)
         self._known[name, path] = (series, look, line)
         return line

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 from rich.text import Text
 from textual import work
+from textual.binding import Binding, BindingType
 from textual.message import Message
 
 from engine.errors import FactsError
@@ -77,6 +78,9 @@ class ConfigView(Listing):
     """Keys and values; what the command line gave stands out."""
 
     SEARCH_HINT = "key or value"
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("right", "sideways(8)", "Rest of the line", key_display="→"),
+    ]
 
     class Read(Message):
         """The config that lies in a run directory."""

@@ -34,7 +34,8 @@ class ComparePage(ComparedRuns):
         Binding("b", "seeds", "Seeds", tooltip="Single runs, or mean and band over seeds"),
         Binding("e", "export", "Export"),
         Binding("y", "copy", "Copy", tooltip="Copy the command that shows the same"),
-        Binding("escape,q", "back", "Back", key_display="esc"),
+        Binding("escape", "back", "Back", key_display="esc"),
+        Binding("q", "back", "Back", show=False),
     ]
 
     async def action_tab(self, number: int) -> None:

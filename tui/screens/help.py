@@ -18,6 +18,12 @@ from tui.page import Page
 
 _OF_THE_FRAME = ("Screen", "App", "Widget")
 
+_STOCK = frozenset(
+    ("Page Left", "Page Right", "Scroll Left", "Scroll Right", "Focus Next", "Focus Previous",
+     "Copy selected text", "Help quit")
+)  # fmt: skip
+"""What Textual binds by itself, and that nobody needs here."""
+
 
 class HelpPage(ModalScreen[None]):
     """A list of the keys that work on the page below, those of its focused part first."""
@@ -51,19 +57,19 @@ def sections(page: Page, focused: DOMNode) -> Iterator[tuple[str, list[tuple[str
         for key, binding in node._bindings:  # the public list holds the active ones only
             told = binding.tooltip or binding.description
             name = f"{binding.action} {told}"
-            if told and name not in seen:
+            if told and told not in _STOCK and name not in seen:
                 seen.add(name)
-                keys = [
-                    one.key for one in _alike(node, binding.action) if one.key_display is None
-                ] or [key]
-                shown = binding.key_display or ", ".join(map(_shown, keys))
-                lines.append((shown, told))
+                alike = [one.key_display or _shown(one.key) for one in _alike(node, binding)]
+                lines.append((", ".join(dict.fromkeys(alike or [_shown(key)])), told))
         if lines and type(node).__name__ not in _OF_THE_FRAME:
             yield _title(node, page), lines
 
 
-def _alike(node: DOMNode, action: str) -> list[Binding]:
-    return [binding for _, binding in node._bindings if binding.action == action]
+def _alike(node: DOMNode, like: Binding) -> list[Binding]:
+    """The bindings that do, and say, the same."""
+    told = like.tooltip or like.description
+    all_of_it = [binding for _, binding in node._bindings if binding.action == like.action]
+    return [one for one in all_of_it if (one.tooltip or one.description) == told]
 
 
 def _title(node: DOMNode, page: Page) -> str:

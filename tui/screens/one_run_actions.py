@@ -11,13 +11,13 @@ from textual.binding import Binding, BindingType
 from engine.tables.commands import resume_command, train_command
 from tui.dialogs import ChoiceDialog, ConfirmDialog, TextDialog
 from tui.labelling import Change, apply, noting, stopping, tagging
-from tui.page import Page
+from tui.screens.starting_again import StartingAgain
 
 if TYPE_CHECKING:
     from engine.library.summary import RunSummary
 
 
-class OneRunActions(Page):
+class OneRunActions(StartingAgain):
     """A page of one run, `summary`, whose directory is at `path`."""
 
     path: str
@@ -26,6 +26,7 @@ class OneRunActions(Page):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("y", "copy", "Copy", tooltip="Copy what the cursor is on, or the path of the run"),
         Binding("Y", "copy_command", "Copy the command", show=False),
+        Binding("e", "edit", "Edit as new", tooltip="A draft with the config of this run"),
         Binding("t", "tags", "Tags"),
         Binding("n", "note", "Note"),
         Binding("X", "stop_run", "Stop", tooltip="Ask the run to save and end"),
@@ -35,11 +36,19 @@ class OneRunActions(Page):
         """What `y` copies, and what it is."""
         return self.path, "the path of the run"
 
+    def run_to_start(self) -> RunSummary | None:
+        """The run."""
+        return self.summary
+
     def action_copy(self) -> None:
         """Copy what the cursor is on, or the path of the run."""
         text, what = self.copied()
         if text:
             self.thesis.copy(text, what)
+
+    def action_edit(self) -> None:
+        """Begin a draft with the config of this run."""
+        self.thesis.configure(self.path)
 
     @work(exclusive=True, group="dialog")
     async def action_copy_command(self) -> None:

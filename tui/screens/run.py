@@ -77,7 +77,8 @@ class RunPage(OneRunActions):
         Binding("shift+tab", "next_tab(-1)", "Previous tab", show=False),
         Binding("greater_than_sign", "next_run(1)", "Next run", key_display=">"),
         Binding("less_than_sign", "next_run(-1)", "Previous run", key_display="<", show=False),
-        Binding("escape,q", "back", "Back", key_display="esc"),
+        Binding("escape", "back", "Back", key_display="esc"),
+        Binding("q", "back", "Back", show=False),
     ]
 
     def __init__(self, path: str) -> None:

@@ -16,14 +16,19 @@ from engine.tables.commands import train_command
 from tui.dialogs import ConfirmDialog, TextDialog
 from tui.labelling import Change, apply, archiving, noting, shared_tags, stopping, tagging
 from tui.screens.marked_runs import MarkedRuns
+from tui.screens.starting_again import StartingAgain
 from tui.table.run_table import RunTable
 
 
-class RunActions(MarkedRuns):
+class RunActions(MarkedRuns, StartingAgain):
     """What acts on runs: the marked ones, or else those of the row."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("c", "compare", "Compare"),
+        Binding("N", "configure", "New"),
+        Binding(
+            "e", "edit", "Edit as new", show=False, tooltip="A draft with the config of the run"
+        ),
         Binding("p", "pin", "Keep on top, or not", show=False),
         Binding("t", "tag", "Tags", show=False),
         Binding("n", "note", "Note", show=False),
@@ -57,6 +62,11 @@ class RunActions(MarkedRuns):
         elif row is not None:
             self.table.action_turn(not row.is_open)
 
+    def run_to_start(self) -> RunSummary | None:
+        """The run under the cursor; None if there is none, or a group."""
+        runs = self.row_runs()
+        return runs[0] if len(runs) == 1 else None
+
     def action_compare(self) -> None:
         """Lay the marked runs over each other, or those of the group."""
         runs = self.targets()
@@ -64,6 +74,18 @@ class RunActions(MarkedRuns):
             self.thesis.compare([run.path for run in runs])
         else:
             self.notify("mark two runs or more with space, then compare them", timeout=4)
+
+    def action_configure(self) -> None:
+        """Go on with the draft of a training, or begin one."""
+        self.thesis.configure()
+
+    def action_edit(self) -> None:
+        """Begin a draft with the config of the run."""
+        runs = self.row_runs()
+        if len(runs) == 1:
+            self.thesis.configure(runs[0].path)
+        else:
+            self.notify("put the cursor on one run, whose config is to be edited", timeout=3)
 
     def action_pin(self) -> None:
         """Keep the runs on top, or not."""

@@ -18,6 +18,13 @@ from tui.table.rows import Arranged
 from tui.table.run_table import RunTable
 from tui.table.views import choices, order_by, reversed_order
 
+_OF_RUNS = frozenset(
+    ("filter", "sort", "reverse", "group", "fold", "columns", "everything", "mark", "mark_all",
+     "unmark", "compare", "pin", "tag", "note", "archive", "hide", "copy_path", "copy_command",
+     "stop")
+)  # fmt: skip
+"""What does nothing where there are no runs."""
+
 
 class RunsPage(RunActions):
     """One row a run: filtered, ordered, grouped, marked.
@@ -29,6 +36,7 @@ class RunsPage(RunActions):
     """
 
     HELP_TITLE = "runs"
+    _had_runs: bool | None = None
     BINDINGS: ClassVar[list[BindingType]] = [
         # Before all others, so that what is typed right behind it goes into the filter.
         Binding("slash", "filter", "Filter", key_display="/", priority=True),
@@ -45,7 +53,16 @@ class RunsPage(RunActions):
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Whether a key does something now: a slash within a filter is part of it."""
+        if action in _OF_RUNS and self._begun and not self.thesis.runs:
+            return False
         return not (action == "filter" and self.is_mounted and self.filter_bar.is_open)
+
+    def runs_changed(self) -> None:
+        """Offer what can be done with runs once there are some."""
+        super().runs_changed()
+        if self._had_runs is not bool(self.thesis.runs):
+            self._had_runs = bool(self.thesis.runs)
+            self.refresh_bindings()
 
     def action_filter(self) -> None:
         """Type a filter."""

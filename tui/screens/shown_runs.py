@@ -13,13 +13,14 @@ from textual.widgets import Static
 
 from engine.errors import ConfigError
 from engine.library.summary import RunSummary
+from engine.tables.groups import comparable
 from tui.look import STATE_COLOURS
 from tui.page import Page
 from tui.table.filter_bar import FilterBar
 from tui.table.keys import best_of
 from tui.table.rows import Arranged, Arranger, View
 from tui.table.run_table import RunTable
-from tui.table.summary_lines import head, info, notice
+from tui.table.summary_lines import LAST, head, info, notice, place
 from tui.table.views import SMOOTHED, forget, keep, recall
 from tui.widgets.key_line import KeyLine
 
@@ -69,6 +70,10 @@ class ShownRuns(Page):
         self.marked: dict[str, None] = {}
         """Paths of the marked runs, in the order in which they were marked."""
         self._result: Arranged | None = None
+        self._result_view = View()
+        """How the runs are seen that the table has."""
+        self._is_last = False
+        """Whether a filter is being typed that leaves none, so that the last runs stay."""
         self._arranger = Arranger(lambda path: self.thesis.sparks.smoothed(path))
         self._begun = False
         self._arranging = self._again = False
@@ -176,7 +181,7 @@ class ShownRuns(Page):
         view = self.view
         if self._result is None and not (view.filter or view.by or view.seeds):
             telling = self.thesis.remembered.texts("runs.telling")
-            self._show(self._arranger.first(runs, view, telling))
+            self._show(view, self._arranger.first(runs, view, telling))
 
     # Without a description Textual would write out all arguments, which reads every run.
     @work(thread=True, group="arrange", description="arrange")
@@ -208,20 +213,26 @@ class ShownRuns(Page):
         if isinstance(result, Arranged):
             self._say(result.problem)
             if self.filter_bar.is_open and not result.rows and self._result is not None:
-                self.filter_bar.tell(f"0 of {result.n_listed:,}", result.advice)
+                self._keep_last(f"none of {result.n_listed:,}", result.advice)
                 return  # the last runs stay until the filter is decided
             self.thesis.remembered.keep("runs.telling", list(result.telling))
-            self._show(result)
+            self._show(view, result)
         elif self.filter_bar.is_open:
-            self.filter_bar.tell("", result.removesuffix(". "), wrong=view.filter)
+            self._keep_last("", result.removesuffix(". "), wrong=view.filter)
         else:
             self._say(result)
             forget(self.thesis.remembered, view.filter)
             self.view = replace(view, filter="")
             self._arrange()
 
-    def _show(self, result: Arranged) -> None:
-        self._result = result
+    def _keep_last(self, count: str, problem: str, *, wrong: str = "") -> None:
+        """Leave the table as it is while a filter is typed, and say so."""
+        self._is_last = True
+        self._tell()
+        self.filter_bar.tell(count, problem, wrong=wrong)
+
+    def _show(self, view: View, result: Arranged) -> None:
+        self._result, self._result_view, self._is_last = result, view, False
         runs = (run.path for row in result.rows for run in row.runs)
         self.thesis.order = tuple(dict.fromkeys(runs))
         self.table.hidden = self.view.hidden
@@ -241,15 +252,18 @@ class ShownRuns(Page):
         """Everything around the table."""
         app, result = self.thesis, self._result
         root, n_runs = str(app.root), len(app.runs)
-        told = notice(root, result, self.view, app.problem, is_listed=app.listed, n_runs=n_runs)
+        view = self.view if result is None else self._result_view
+        typed = self.filter_bar.is_open
+        told = notice(root, result, view, app.problem, is_listed=app.listed, n_runs=n_runs)
         if told is not None:
             text = Text.assemble((told.title, "bold"), f"\n\n{told.text}" if told.text else "")
             self._write("#notice", text)
         self._show_table(told is None)
         shown, styles = result or Arranged(), self._styles()
-        line = head(root, shown, self.view, app.look, styles, self.size.width)
+        before = Text(LAST, styles["held"]) if typed and self._is_last else place(root)
+        line = head(before, shown, view, app.look, styles, self.size.width)
         self._write("#head", line)
-        if self.filter_bar.is_open and result is not None and result.rows:
+        if typed and not self._is_last and result is not None and result.rows:
             self.filter_bar.tell(f"{len(result.shown):,} of {result.n_listed:,}", "")
         self.tell_row()
 
@@ -265,7 +279,7 @@ class ShownRuns(Page):
         row = None if not self.table.display else self.table.row
         self._write("#info", info(row, self.view, len(self.marked), self._styles()))
         rows = self.table.visible_rows
-        runs = [best_of(row.runs) if row.kind == "seeds" else row.run for row in rows]
+        runs = [best_of(comparable(r.runs)) if r.kind == "seeds" else r.run for r in rows]
         wanted = {run.path: run.updated for run in runs if run is not None}
         if self._result is not None and self.view.sort and self.view.sort[0] in SMOOTHED:
             wanted |= {run.path: run.updated for run in self._result.shown}

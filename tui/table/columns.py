@@ -30,6 +30,10 @@ _MIDDLE = 76
 
 _NARROW = 40
 
+_DATED, _NAMED = 55, 22
+"""From so many columns on a name has the least width with its time: without it runs of equal
+settings look the same, which no further column of settings is worth."""
+
 _LONGEST_TEXT = 30
 
 _SHORT_TITLE = 8
@@ -102,7 +106,8 @@ def _least(spec: Spec, room: int) -> int:
     if spec.name == "state":
         return WORDS if room >= _MIDDLE else 1
     if spec.name == "name":
-        return min(spec.short, max(8, 26 if 55 <= room < _MIDDLE else room // 5))
+        dated = 8 if room < _DATED else 26 if room < _MIDDLE else _NAMED
+        return min(spec.short, max(dated, room // 5))
     if spec.name == "progress":
         return spec.content
     if spec.name == CURVE:

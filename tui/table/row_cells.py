@@ -14,8 +14,8 @@ from rich.cells import cell_len, set_cell_size
 from engine.facts.state import UNDER_WAY
 from engine.facts.text import plain
 from engine.library.summary import RunSummary
-from engine.tables.cells import Progress, as_number, show
-from engine.tables.groups import value_of
+from engine.tables.cells import Progress, Spread, as_number, show
+from engine.tables.groups import comparable, value_of
 from engine.tables.keys import BROKEN, Key
 from engine.tables.units import show_age
 from tui.look import Look
@@ -53,9 +53,12 @@ class Scene:
 
 
 def value(key: Key, row: Row) -> Any:
-    """What a row has in a column: of several runs the best loss, and means of what is measured."""
+    """What a row has in a column: of several runs the best loss, and means of what is measured.
+
+    Both of those that have finished; of all where none has.
+    """
     if key.name == MAIN and len(row.runs) > 1:
-        best = best_of(row.runs)
+        best = best_of(comparable(row.runs))
         return best.numbers[MAIN].best if best else None
     if key.name == MEAN and row.kind == "run":
         return None
@@ -100,7 +103,10 @@ def text_of(key: Key, row: Row, now: float) -> str:
     if key.name == "age":
         begun = max((run.started for run in row.runs if run.started is not None), default=None)
         return "" if begun is None else show_age(max(0.0, now - begun))
-    return show(key.kind, value(key, row))
+    found = value(key, row)
+    text = show(key.kind, found)
+    is_of_few = isinstance(found, Spread) and found.n < len(row.runs)
+    return f"{text} n={found.n}" if is_of_few else text
 
 
 def cell(key: Key, column: Column, row: Row, scene: Scene) -> Parts:
@@ -116,7 +122,7 @@ def cell(key: Key, column: Column, row: Row, scene: Scene) -> Parts:
         return _filled(_curve(row, width, scene), width)
     text = cut(text_of(key, row, scene.now), width, scene.look)
     style = "tag" if column.name == "tag" else ""
-    if column.name == MAIN and any(run.path == scene.best for run in row.runs):
+    if column.name == MAIN and any(run.path == scene.best for run in comparable(row.runs)):
         style = "best"
     style = "muted" if column.name in (SEEN, "age", "where") else style
     if column.is_numeric:
@@ -257,7 +263,9 @@ def _progress_of(runs: Sequence[RunSummary]) -> Progress | None:
 
 
 def _curve(row: Row, width: int, scene: Scene) -> Parts:
-    run = row.run if row.kind == "run" else best_of(row.runs) if row.kind == "seeds" else None
+    run = row.run if row.kind == "run" else None
+    if row.kind == "seeds":
+        run = best_of(comparable(row.runs))
     values = scene.values(run.path) if run else ()
     is_growing = run is not None and run.state in UNDER_WAY
     return ((sparkline(values, width, scene.look.bars), "growing" if is_growing else "curve"),)

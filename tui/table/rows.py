@@ -57,7 +57,7 @@ class Arranged:
     n_left_out: int = 0
     """Hidden and archived runs."""
     counts: Mapping[str, int] = field(default_factory=dict)
-    """State to the number of runs that are listed."""
+    """State to the number of runs that match."""
     best: str = ""
     """Path of the run with the best `val_loss`."""
     telling: tuple[str, ...] = ()
@@ -142,7 +142,7 @@ class Arranger:
             shown=tuple(ordered),
             n_listed=len(pool),
             n_left_out=len(runs) - len(pool),
-            counts=Counter(run.state or BROKEN for run in listed),
+            counts=Counter(run.state or BROKEN for run in ordered),
             best=best.path if (best := best_of(ordered)) else "",
             telling=telling,
             problem=problem or other or third,
@@ -208,4 +208,5 @@ def _rows(
         return
     keys = [(name, words.find(name)) for name in view.by]
     folded = seeds_of(runs) if view.seeds else {}
-    yield from tree_rows(runs, keys, Tree(view.turned, folded, order_of(sort)))
+    by_value = tuple(sort) in ((), NEWEST_FIRST)
+    yield from tree_rows(runs, keys, Tree(view.turned, folded, order_of(sort), by_value))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from array import array
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 MOST_VALUES = 64
@@ -15,8 +15,10 @@ SMOOTHING = 0.9
 _LOG_FROM = 5
 """Where the highest value is so many times the lowest, a course is drawn logarithmically."""
 
-_START = 10
-"""The first one in so many columns may stand higher than the line does: a loss falls from there."""
+_FEW = 10
+"""One in so many values may be far above the others,"""
+_SQUEEZED = 0.25
+"""which then have no more than this share of all heights."""
 
 
 class Spark(NamedTuple):
@@ -69,22 +71,33 @@ def smoothed(values: Sequence[float], weight: float = SMOOTHING) -> float | None
 def sparkline(values: Sequence[float], width: int, bars: str) -> str:
     """A course in one line: of each stretch its highest value; blanks where there is none.
 
-    The start, where a loss is far above all that follows, may stand higher than the line does.
+    The lowest value has the lowest bar, the highest one the highest, and a higher value never a
+    lower bar. A few that are far above all others, as a loss is at its start, share the highest
+    bar, and the others the bars below it.
     """
     n = len(values)
     width = min(width, n)
     ends = [n * column // width for column in range(width + 1)] if n else [0]
     heights = [_highest(values[ends[i] : ends[i + 1]]) for i in range(width)]
-    known = [height for height in heights if height is not None]
+    known = sorted(height for height in heights if height is not None)
     if not known:
         return " " * width
-    low, high = min(known), max(known[math.ceil(len(known) / _START) :] or known)
-    if low > 0 and high > _LOG_FROM * low:
+    if known[0] > 0 and known[-1] > _LOG_FROM * known[0]:
         heights = [None if h is None else math.log(h) for h in heights]
-        low, high = math.log(low), math.log(high)
-    span, top = high - low or 1.0, len(bars) - 1
-    steps = (None if h is None else round((min(h, high) - low) / span * top) for h in heights)
-    return "".join(" " if step is None else bars[step] for step in steps)
+        known = [math.log(one) for one in known]
+    steps = _steps(known, len(bars) - 1)
+    return "".join(" " if height is None else bars[steps(height)] for height in heights)
+
+
+def _steps(known: Sequence[float], top: int) -> Callable[[float], int]:
+    """Gives each value the number of its bar; `known` are all values, from the lowest."""
+    low, high = known[0], known[-1]
+    rest = known[: len(known) - math.ceil(len(known) / _FEW)][-1:] or known
+    is_squeezed = len(known) >= _FEW and rest[0] - low < (high - low) * _SQUEEZED
+    if is_squeezed and rest[0] > low:
+        high, top = rest[0], top - 1
+    span = high - low or 1.0
+    return lambda value: top + 1 if value > high else round((value - low) / span * top)
 
 
 def _highest(values: Sequence[float]) -> float | None:

@@ -29,6 +29,10 @@ _WORDS = 90
 _ORDER = ("running", "queued", "held", "failed", "lost", BROKEN, "stopped", "finished")
 
 
+LAST = "nothing matches yet; the last that did:"
+"""Above the runs that stay while a filter is typed."""
+
+
 class Notice(NamedTuple):
     """What stands where there is no table."""
 
@@ -36,10 +40,16 @@ class Notice(NamedTuple):
     text: str = ""
 
 
-def head(root: str, arranged: Arranged, view: View, look: Look, styles: Styles, width: int) -> Text:
-    """Root, runs by state, and how they are chosen and ordered."""
-    line = Text()
-    line.append(_home(root), "bold")
+def place(root: str) -> Text:
+    """The root, as short as it can be written."""
+    return Text(_home(root), "bold")
+
+
+def head(
+    before: Text, arranged: Arranged, view: View, look: Look, styles: Styles, width: int
+) -> Text:
+    """The root, or what is more urgent; runs by state, and how they are chosen and ordered."""
+    line = Text().append_text(before)
     line.append(f"  {_amount(arranged, view)}")
     for state in _ORDER:
         if arranged.counts.get(state):
@@ -89,7 +99,8 @@ def notice(
     if not n_runs:
         text = (
             f"{plain(root)}\n\na run appears here as soon as one is started:\n\n"
-            "thesis-train phase1.trainer.epochs=20"
+            "thesis-train phase1.trainer.epochs=20\n\n"
+            "runs of another folder: thesis-tui --root FOLDER"
         )
         return Notice("no runs yet", text)
     if arranged is None:
@@ -125,12 +136,14 @@ def _about_group(row: Row) -> str:
     counts = Counter(run.state or BROKEN for run in row.runs)
     states = ", ".join(f"{n} {state}" for state, n in counts.most_common())
     told = [f"{plain(row.label)}: {states}"]
-    best = best_of(row.runs)
+    runs = comparable(row.runs)
+    best = best_of(runs)
     if best is not None:
         number = show("metric", best.numbers[MAIN].best)
-        mean = spread(run.numbers[MAIN].best for run in comparable(row.runs) if MAIN in run.numbers)
+        mean = spread(run.numbers[MAIN].best for run in runs if MAIN in run.numbers)
         told.append(f"best {MAIN} {number} of {plain(best.name)}")
-        told.append(f"mean {mean}")
+        left_out = f", without the {len(row.runs) - len(runs)} that have not finished"
+        told.append(f"mean {mean}{left_out if len(runs) < len(row.runs) else ''}")
     return "; ".join(told)
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from engine.library.summary import RunSummary
-from engine.tables.cells import show
+from engine.tables.cells import as_number, as_text, is_missing, show
 from engine.tables.groups import PLACES, SEED, group, seed_groups
 from engine.tables.keys import Key
 from tui.table.keys import MEAN, mean_of
@@ -45,6 +45,8 @@ class Tree:
     """Path of a run to the number of its seeds' group; none if they are not folded."""
     order: Callable[[list[tuple[RunSummary, ...]]], None]
     """Puts groups in their order."""
+    by_value: bool = False
+    """Whether groups by a key stand in the order of its values."""
 
 
 def tree_rows(
@@ -60,6 +62,8 @@ def tree_rows(
         return
     (name, key), *others = keys
     groups = group(runs, [key])
+    if tree.by_value:
+        groups.sort(key=lambda members: _in_order(key.read(members[0])))
     tree.order(groups)
     for members in groups:
         label = f"{name}={show(key.kind, key.read(members[0])) or '(none)'}"
@@ -68,6 +72,14 @@ def tree_rows(
         yield Row(place, members, "group", depth, label, is_open)
         if is_open:
             yield from tree_rows(members, others, tree, depth + 1, place)
+
+
+def _in_order(value: Any) -> tuple[int, float, str]:
+    """Numbers by their size, before texts; what is missing comes last."""
+    number = as_number(value)
+    if number is not None:
+        return 0, number, ""
+    return (2, 0.0, "") if is_missing(value) else (1, 0.0, as_text(value).casefold())
 
 
 def _leaves(runs: Sequence[RunSummary], tree: Tree, depth: int, above: str) -> Iterator[Row]:

@@ -8,6 +8,7 @@ import time
 from functools import lru_cache
 from typing import ClassVar
 
+from rich.segment import Segment
 from rich.style import Style
 from rich.text import Text
 from textual.binding import Binding, BindingType
@@ -16,6 +17,8 @@ from textual.geometry import Region, Size
 from textual.message import Message
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
+
+from tui.look import Look
 
 STYLES = ("cursor", "muted", "key", "title", "value", "loud", "good", "bad", "hit")
 """Names of the styles of lines."""
@@ -118,7 +121,11 @@ class Listing(ScrollView, can_focus=True):
 
     def style_of(self, name: str) -> Style:
         """A style of this list: `muted`, `key`, `title`, `value`, `loud`, `good`, `bad`, `hit`."""
-        return self.get_component_rich_style(f"listing--{name}", partial=True)
+        own = self.get_component_rich_style(f"listing--{name}", partial=True)
+        if name == "hit":
+            return own
+        # Of a colour that lets the ground through the partial style has the full one.
+        return own + Style(color=self.get_component_rich_style(f"listing--{name}").color)
 
     def show_lines(self, count: int, *, redraw: bool = True) -> None:
         """There are so many lines now."""
@@ -152,9 +159,19 @@ class Listing(ScrollView, can_focus=True):
             marked = self.get_component_rich_style("listing--cursor", partial=False)
             style = style + Style(bgcolor=marked.bgcolor)
         strip = Strip(text.render(self.app.console)).apply_style(style)
-        return strip.crop_extend(self._sideways, self._sideways + width, style)
+        end = self._sideways + width
+        if strip.cell_length <= end or width < 2:
+            return strip.crop_extend(self._sideways, end, style)
+        more = Strip([Segment(self._more, style + self.style_of("muted"))])
+        return Strip.join([strip.crop_extend(self._sideways, end - 1, style), more])
 
     _sideways = 0
+
+    @property
+    def _more(self) -> str:
+        """At the edge, where a line goes on."""
+        look: Look = getattr(self.app, "look", Look())
+        return look.more
 
     def on_resize(self, event: Resize) -> None:
         """Fit the width."""

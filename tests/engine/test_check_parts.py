@@ -1,0 +1,100 @@
+"""The parts of a check: keys of problems, memory of tensors, sizes of checkpoints."""
+
+from __future__ import annotations
+
+import io
+
+import pytest
+import torch
+
+from engine.config.problem_keys import keyed
+from engine.preflight.points import make_points
+from engine.training_loops.checkpoints import size_as_saved
+from engine.training_loops.tensor_memory import peak_bytes
+
+CPU = torch.device("cpu")
+
+
+@pytest.mark.parametrize(
+    ("sentence", "key"),
+    [
+        ("phase1.trainer.lr=abc: must be a number above 0", "phase1.trainer.lr"),
+        ("phase1/encoder=gnn: no such option; choose mlp", "phase1/encoder"),
+        ("phase1/latent_spac: there is no such group", "phase1/latent_spac"),
+        ("+phase1.mine=[1: cannot be read", "phase1.mine"),
+        ("data.units is empty, and cannot be", "data.units"),
+        ("phase1.trainer.epochs is missing: give a whole number", "phase1.trainer.epochs"),
+        ("phase1.encoder gives [2, 3], and must give [2, 4]", "phase1.encoder"),
+        ("phase1.decoder has no _target_: name the class to make", "phase1.decoder"),
+        ("loop=ae cannot train on these data", "loop"),
+        ("epochs: an override is written key=value", "epochs"),
+        ("X_train in /data/a.h5 has no object in any event", None),
+        ("there is no data file /data/a.h5", None),
+        ("--epochs: there is no such option", None),
+    ],
+)
+def test_the_key_of_a_problem_is_what_its_sentence_begins_with(
+    sentence: str, key: str | None
+) -> None:
+    problem = keyed(sentence)
+    assert (problem.key, problem.text) == (key, sentence)
+    assert keyed(sentence, "data.file").key == (key or "data.file")
+
+
+def test_tensors_count_while_they_live() -> None:
+    kept = torch.zeros(1000)
+
+    def work() -> None:
+        kept.add_(1)  # in its place
+        for _ in range(3):
+            made = torch.zeros(500) + torch.ones(500)
+            made.view(5, 100).t()
+            del made
+
+    assert peak_bytes(work, CPU) == 3 * 500 * 4
+
+
+def test_a_larger_batch_takes_more_memory_in_proportion() -> None:
+    network = torch.nn.Sequential(torch.nn.Linear(10, 50), torch.nn.GELU(), torch.nn.Linear(50, 1))
+
+    def step(n_events: int) -> int:
+        return peak_bytes(lambda: network(torch.ones(n_events, 10)).sum().backward(), CPU)
+
+    step(1)  # makes the gradients, which stay
+    assert step(2000) / step(1000) == pytest.approx(2, rel=0.05)
+
+
+def test_the_size_of_a_checkpoint_is_that_of_its_file() -> None:
+    content = {"weights": torch.arange(5000.0), "epoch": 3, "names": ["a", "b"]}
+    file = io.BytesIO()
+    torch.save(content, file)
+    assert size_as_saved(content) == len(file.getvalue())
+
+
+def test_the_points_of_a_sweep_come_in_the_order_in_which_they_are_trained() -> None:
+    words = ["phase1.trainer.lr=0.1,0.2", "+mine=1", "phase1.trainer.epochs=range(1,3)"]
+    points, problems = make_points(words, multirun=True)
+    lr, epochs = "phase1.trainer.lr", "phase1.trainer.epochs"
+    assert problems == []
+    assert [point.differs for point in points] == [
+        [f"{lr}=0.1", f"{epochs}=1"],
+        [f"{lr}=0.1", f"{epochs}=2"],
+        [f"{lr}=0.2", f"{epochs}=1"],
+        [f"{lr}=0.2", f"{epochs}=2"],
+    ]
+    assert [point.cfg.phase1.trainer.lr for point in points if point.cfg] == [0.1, 0.1, 0.2, 0.2]
+
+
+@pytest.mark.slow
+def test_a_key_that_only_some_options_have_is_a_problem_of_the_others() -> None:
+    words = ["phase1/latent_space=none,vq", "phase1.latent_space.codebook_size=64"]
+    (without, with_key), problems = make_points(words, multirun=True)
+    assert [problem.key for problem in problems] == ["phase1.latent_space.codebook_size"]
+    assert without.problems == problems
+    assert with_key.cfg is not None
+
+
+def test_a_sweep_without_a_list_of_values_is_a_problem() -> None:
+    points, problems = make_points(["phase1.trainer.lr=interval(0.1,1)"], multirun=True)
+    assert "phase1.trainer.lr" in {problem.key for problem in problems}
+    assert len(points) == 1

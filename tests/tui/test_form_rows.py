@@ -1,0 +1,19 @@
+"""The lines of the form: what they say of a choice."""
+
+from __future__ import annotations
+
+from engine.config.form import Form, FormMaker
+from tui.configure.rows import Row, rows_of
+
+
+def groups_of(form: Form, overrides: tuple[str, ...]) -> dict[str, Row]:
+    return {row.key: row for row in rows_of(form, overrides) if row.kind == "group"}
+
+
+def test_a_choice_that_follows_from_another_one_is_shown_as_it_is() -> None:
+    maker = FormMaker()
+    followed = maker.form(("loop=test_mlp",))
+    rows = groups_of(followed, followed.overrides)
+    assert (rows["loop"].value, rows["data"].value) == ("test_mlp", "synthetic")
+    assert not rows["data"].typed
+    assert groups_of(followed, ())["loop"].value == "ae", "as it was, if it is taken back"

@@ -1,0 +1,116 @@
+"""The draft that is being written, and the way back to what it was. Nothing here draws."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+MOST_STEPS = 500
+"""Steps that can be undone."""
+
+Struck = frozenset[tuple[str, ...]]
+
+
+@dataclass(frozen=True)
+class Draft:
+    """What is to be trained, as it is written so far."""
+
+    overrides: tuple[str, ...] = ()
+    struck: Struck = frozenset()
+    """Points of its sweep that are left out, each by the overrides that make it differ from the
+    others: so the right ones stay out when further values are added."""
+    parent: str = ""
+    """Path of the run whose config it began as."""
+    name: str = ""
+    """The name under which it was saved last."""
+    started: bool = field(default=False, compare=False)
+    """Whether it was launched as it is."""
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether there is nothing to lose."""
+        return not self.overrides
+
+    def as_record(self) -> dict[str, Any]:
+        """All of it as JSON knows it."""
+        return {
+            "overrides": list(self.overrides),
+            "struck": sorted(map(list, self.struck)),
+            "parent": self.parent,
+            "name": self.name,
+            "started": self.started,
+        }
+
+    @classmethod
+    def from_record(cls, record: Mapping[str, Any]) -> Draft:
+        """What `as_record` gave; what is damaged in it is left out."""
+        struck = record.get("struck")
+        points = struck if isinstance(struck, list) else []
+        return cls(
+            overrides=_texts(record.get("overrides")),
+            struck=frozenset(filter(None, map(_texts, points))),
+            parent=_text(record.get("parent")),
+            name=_text(record.get("name")),
+            started=record.get("started") is True,
+        )
+
+
+class History:
+    """The present draft, with those before it and those that were undone.
+
+    Parameters
+    ----------
+    present
+        Where it begins.
+    """
+
+    def __init__(self, present: Draft | None = None) -> None:
+        self.present = present or Draft()
+        self._before: list[Draft] = []
+        self._undone: list[Draft] = []
+
+    def change(self, draft: Draft) -> bool:
+        """Go on to another draft; False if it is the same."""
+        if draft == self.present:
+            return False
+        self._before = [*self._before[1 - MOST_STEPS :], self.present]
+        self._undone.clear()
+        self.present = draft
+        return True
+
+    def amend(self, draft: Draft) -> None:
+        """Have another draft in place of the present one, as part of the same step."""
+        self.present = draft
+
+    def undo(self) -> bool:
+        """Go back to the draft before; False if there is none."""
+        return self._step(self._before, self._undone)
+
+    def redo(self) -> bool:
+        """Take back an `undo`."""
+        return self._step(self._undone, self._before)
+
+    def _step(self, source: list[Draft], other: list[Draft]) -> bool:
+        if not source:
+            return False
+        other.append(self.present)
+        self.present = source.pop()
+        return True
+
+
+def changes(before: Sequence[str], after: Sequence[str]) -> str:
+    """What another draft has more and less, in a few words."""
+    more = [text for text in after if text not in before]
+    less = [text for text in before if text not in after]
+    return ", ".join([*more, *(f"without {text}" for text in less)])
+
+
+def _texts(value: Any) -> tuple[str, ...]:
+    if not isinstance(value, list):
+        return ()
+    return tuple(text for text in value if isinstance(text, str))
+
+
+def _text(value: Any) -> str:
+    return value if isinstance(value, str) else ""

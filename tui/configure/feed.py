@@ -1,0 +1,238 @@
+"""The thread that composes: forms of drafts, their points, and drafts of past runs.
+
+Only it loads Hydra, and only it uses the maker of forms. It works on the newest draft and tells
+what it found in small messages; a sweep is checked point by point, so that a newer draft never
+waits behind an older one.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from textual.message import Message
+
+from engine.config import draft
+from engine.errors import ConfigError
+from tui.feeds import LEAST_WAIT_S, Feed, Post
+from tui.watch import RESTS_S
+
+if TYPE_CHECKING:
+    from engine.config.form import Form, FormMaker
+    from engine.config.points import Point
+
+TELL_EVERY_S = 0.15
+"""Between two tellings of points that are being checked."""
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """A draft to make a form of."""
+
+    number: int
+    """Higher for a newer one."""
+    overrides: tuple[str, ...]
+    before: tuple[str, ...] | None = None
+    """The draft before an option was chosen: values that have gone with it are dropped."""
+    parent: str = ""
+    """Path of the run to compare with."""
+
+
+@dataclass(frozen=True)
+class Composed:
+    """What a draft gives, as texts by their keys, beside what it is compared with."""
+
+    values: Mapping[str, str] = field(default_factory=dict)
+    default: Mapping[str, str] = field(default_factory=dict)
+    parent: Mapping[str, str] = field(default_factory=dict)
+    """Empty without a parent."""
+
+
+class FormMade(Message):
+    """The form of a draft."""
+
+    def __init__(
+        self, wanted: Wanted, form: Form, composed: Composed, dropped: Sequence[str]
+    ) -> None:
+        super().__init__()
+        self.wanted, self.form, self.composed = wanted, form, composed
+        self.dropped = tuple(dropped)
+
+    def can_replace(self, message: Message) -> bool:
+        """A newer form makes an older one worthless, unless that tells of values dropped."""
+        return isinstance(message, FormMade) and not message.dropped
+
+
+class PointsMade(Message):
+    """The points of a sweep; none of a draft that is no sweep."""
+
+    def __init__(self, number: int, points: Sequence[Point], problem: str = "") -> None:
+        super().__init__()
+        self.number, self.points, self.problem = number, tuple(points), problem
+
+
+class PointsChecked(Message):
+    """What is wrong with some points, by their numbers."""
+
+    def __init__(self, number: int, problems: Mapping[int, str]) -> None:
+        super().__init__()
+        self.number, self.problems = number, problems
+
+
+class Cloned(Message):
+    """A past run as a draft, or why it cannot be one."""
+
+    def __init__(self, path: str, overrides: Sequence[str], problem: str = "") -> None:
+        super().__init__()
+        self.path, self.overrides, self.problem = path, tuple(overrides), problem
+
+
+class ComposeFeed(Feed):
+    """Makes forms until it is stopped.
+
+    Parameters
+    ----------
+    config_dirs
+        Further folders with config groups.
+    trusted
+        Packages whose classes the config of a past run may name.
+    post
+        Takes messages to the screen.
+    """
+
+    def __init__(
+        self, config_dirs: Sequence[Path], post: Post, trusted: Sequence[str] = ()
+    ) -> None:
+        super().__init__("compose", post)
+        self._dirs, self._trusted = tuple(config_dirs), tuple(trusted)
+        self._maker: FormMaker | None = None
+        self._wanted: Wanted | None = None
+        self._done: Wanted | None = None
+        self._run = ""
+        self._parent: tuple[str, dict[str, str]] = ("", {})
+        self._default: tuple[object, dict[str, str]] = (None, {})
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether all that was asked for is told."""
+        return self._done is self._wanted and not self._run
+
+    def tell(self, post: Post) -> None:
+        """Tell somebody else from now on; what was asked for earlier is forgotten."""
+        self._post, self._wanted, self._done, self._run = post, None, None, ""
+
+    def want(self, wanted: Wanted) -> None:
+        """Make the form of this draft, before anything that was asked for earlier."""
+        self._wanted = wanted
+        self.hurry()
+
+    def clone(self, path: str) -> None:
+        """Make a draft of the run at a path."""
+        self._run = path
+        self.hurry()
+
+    def look(self) -> float:
+        """Do what is asked for; the seconds until the next time."""
+        from engine.config.form import FormMaker
+
+        self._maker = self._maker or FormMaker(self._dirs)
+        if self._run:
+            path = self._run
+            self._post(self._cloned(path, self._maker))
+            self._run = "" if self._run == path else self._run
+        wanted = self._wanted
+        if wanted is not None and wanted is not self._done and self._make(wanted, self._maker):
+            self._done = wanted
+        return RESTS_S if self.is_idle else 0.0
+
+    def _is_old(self, wanted: Wanted) -> bool:
+        return wanted is not self._wanted or self._over
+
+    def _make(self, wanted: Wanted, maker: FormMaker) -> bool:
+        """Tell all about a draft; False if there is a newer one."""
+        overrides = wanted.overrides
+        dropped: tuple[str, ...] = ()
+        if wanted.before is not None:
+            from engine.config.fitting import missing
+
+            dropped = missing(maker.composer, wanted.before, overrides)
+            overrides = tuple(text for text in overrides if text not in dropped)
+        form = maker.form(overrides)
+        default = self._default_of(maker)
+        parent = self._parent_of(wanted.parent)
+        self._post(FormMade(wanted, form, Composed(texts_of(form), default, parent), dropped))
+        return not self._is_old(wanted) and self._tell_points(wanted, overrides, maker)
+
+    def _default_of(self, maker: FormMaker) -> dict[str, str]:
+        """The config without overrides; made again when a file has changed, as its base is."""
+        base = maker.composer.base()
+        if self._default[0] is not base:
+            self._default = base, texts_of(maker.form(()))
+        return self._default[1]
+
+    def _tell_points(self, wanted: Wanted, overrides: Sequence[str], maker: FormMaker) -> bool:
+        from engine.config.compose import COMPOSE_ERRORS
+        from engine.config.points import check, points
+
+        try:
+            found = points(maker.composer, overrides)
+        except COMPOSE_ERRORS as error:
+            told = " ".join(str(error).split("\n\n")[0].split()) if _lists(overrides) else ""
+            self._post(PointsMade(wanted.number, (), told))
+            return True
+        if len(found) == 1 and not found[0].differing and not _lists(overrides):
+            self._post(PointsMade(wanted.number, ()))
+            return True
+        self._post(PointsMade(wanted.number, found))
+        said: dict[int, str] = {}
+        told_at = time.monotonic()
+        for point, problems in check(maker.composer, found):
+            said[point.number] = "; ".join(problems)
+            if self._is_old(wanted):
+                return False
+            if time.monotonic() - told_at > TELL_EVERY_S:
+                self._post(PointsChecked(wanted.number, said))
+                said, told_at = {}, time.monotonic()
+            time.sleep(LEAST_WAIT_S)  # so that keys are not kept waiting
+        self._post(PointsChecked(wanted.number, said))
+        return True
+
+    def _parent_of(self, path: str) -> dict[str, str]:
+        """The config of the parent; empty where it cannot be read."""
+        if path != self._parent[0]:
+            self._parent = path, self._read_parent(path) if path else {}
+        return self._parent[1]
+
+    def _read_parent(self, path: str) -> dict[str, str]:
+        from engine.config.clone import plain_values
+        from engine.config.compose import COMPOSE_ERRORS
+        from engine.config.saved import load_saved
+
+        try:
+            saved = load_saved(Path(path) / ".hydra" / "config.yaml")
+            return {key: draft.text_of(value) for key, value in plain_values(saved).items()}
+        except (ConfigError, *COMPOSE_ERRORS):
+            return {}
+
+    def _cloned(self, path: str, maker: FormMaker) -> Cloned:
+        from engine.config.clone import draft_of
+
+        try:
+            overrides = draft_of(maker.composer, Path(path), self._trusted)
+        except ConfigError as error:
+            return Cloned(path, (), " ".join(filter(None, [error.message, error.hint])))
+        return Cloned(path, overrides)
+
+
+def _lists(overrides: Sequence[str]) -> bool:
+    return draft.is_sweep(overrides)
+
+
+def texts_of(form: Form) -> dict[str, str]:
+    """Every value of a form as text, with what it refers to filled in."""
+    return {
+        one.key: one.text if one.value is None else draft.text_of(one.value) for one in form.entries
+    }

@@ -1,0 +1,207 @@
+"""What comes after the draft: it is checked in a process of its own, and started."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from dataclasses import replace
+from pathlib import Path
+from typing import ClassVar
+
+from textual import work
+from textual.binding import Binding, BindingType
+
+from engine.config import draft
+from engine.errors import EngineError
+from engine.facts.text import plain
+from engine.launch.job import JobSpec
+from tui.configure import preflight, starting
+from tui.configure.editing import Editing
+from tui.configure.launch_dialog import LaunchDialog
+from tui.configure.points_list import PointsList
+from tui.configure.preflight import Problem, Report
+from tui.configure.rows import key_in
+
+ROOT_KEY = "env.output_root"
+
+
+class Launching(Editing):
+    """A page whose draft can be checked and launched."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("P", "check", "Check", tooltip="Build the model and try a batch, in a process"),
+        Binding("L", "launch", "Launch", tooltip="Check, ask once, and start"),
+    ]
+
+    def __init__(self, run: str = "") -> None:
+        super().__init__(run)
+        self.report: Report | None = None
+        """What the last check of the present draft found."""
+        self.doing = ""
+        """What is being done, in words."""
+
+    def show_report(self) -> None:
+        """There is another report, or something is being done."""
+
+    def show_check(self) -> None:
+        """The part with the report is wanted."""
+
+    # What is asked for.
+
+    @property
+    def points_list(self) -> PointsList:
+        """The points."""
+        return self.query_one(PointsList)
+
+    @property
+    def is_sweep(self) -> bool:
+        """Whether there are several runs to be."""
+        return bool(self.points_list.points) or draft.is_sweep(self.draft.overrides)
+
+    @property
+    def overrides(self) -> tuple[str, ...]:
+        """The overrides with the output root of the app, where the config has another one."""
+        overrides, root = self.draft.overrides, str(self.thesis.root)
+        entries = self.form.entries if self.form else ()
+        entry = next((one for one in entries if one.key == ROOT_KEY), None)
+        if entry is None or draft.find(overrides, ROOT_KEY) is not None:
+            return overrides
+        if os.path.abspath(os.path.expanduser(str(entry.value))) == root:
+            return overrides
+        return (*overrides, f"{ROOT_KEY}={draft.text_of(root)}")
+
+    @property
+    def command(self) -> str:
+        """The command for a shell; which points are left out is told behind it."""
+        if self.form is None:
+            return "thesis-train"
+        command = draft.command(self.overrides, self.thesis.settings.config_dirs)
+        out = self.points_list.left_out
+        return f"{command}  # without point {', '.join(map(str, out))}" if out else command
+
+    def problems(self) -> list[Problem]:
+        """All that is wrong: with the draft, and what the check found, each once."""
+        told = self.form.problems if self.form else ()
+        found = [Problem(key_in(text), text) for text in told]
+        found += self.report.problems if self.report else ()
+        return list({problem.text: problem for problem in found}.values())
+
+    # The check.
+
+    def forget_report(self) -> None:
+        """The draft has changed: what was found, and what is being looked for, is old."""
+        self.workers.cancel_group(self, "check")
+        self.report, self.doing = None, ""
+        self.show_report()
+
+    def action_check(self) -> None:
+        """Check the draft."""
+        self.show_check()
+        self._check()
+
+    @work(exclusive=True, group="check", description="check")
+    async def _check(self) -> None:
+        await self._checked()
+
+    async def _checked(self) -> Report:
+        """The report on the present draft."""
+        self.report, self.doing = None, "building the model and trying a batch …"
+        self.show_report()
+        folders = self.thesis.settings.config_dirs
+        report = await preflight.check(self.overrides, folders, sweep=self.is_sweep)
+        self.report, self.doing = report, ""
+        self.show_report()
+        return report
+
+    # The start.
+
+    def action_launch(self) -> None:
+        """Check, ask once, and start."""
+        if not self.thesis.may_change():
+            return
+        if not self.is_composed or self.doing:
+            self.notify("not yet: the draft is still being looked at", timeout=3)
+            return
+        self._launch()
+
+    @work(exclusive=True, group="check", description="launch")
+    async def _launch(self) -> None:
+        if not self.problems() and not self.points_list.wrong and self.report is None:
+            self.show_check()
+            await self._checked()
+        why = self._why_not()
+        if why:
+            self.show_check()
+            self.notify(why, severity="warning", timeout=5, markup=False)
+            return
+        spec = self._spec()
+        at_once = spec.at_once if spec.sweep else None
+        dialog = LaunchDialog(self._title(), self._facts(spec), self._warnings(), at_once)
+        answer = await self.app.push_screen_wait(dialog)
+        if answer is not None:
+            self.thesis.remembered.keep("configure.at_once", answer)
+            self.doing = "starting …"
+            self.show_report()
+            self._start(self._spec())
+
+    def _why_not(self) -> str:
+        """Why this cannot be started; empty if it can."""
+        if self.problems():
+            return "it would not train: ! goes from problem to problem"
+        points = self.points_list
+        if points.wrong:
+            return f"{len(points.wrong)} points would not train: x strikes them out"
+        return "all points are struck out" if points.points and not points.n_left else ""
+
+    def _title(self) -> str:
+        points = self.points_list
+        return f"start {points.n_left} runs?" if points.points else "start this training?"
+
+    def _facts(self, spec: JobSpec) -> list[tuple[str, str]]:
+        points, parent = self.points_list, spec.parent
+        told = points.note() if points.points else ""
+        facts = [("name", spec.directory.name), ("target", "this machine"), ("points", told)]
+        facts += [("directory", str(spec.directory)), ("parent", parent or "")]
+        facts.append(("command", self.command))
+        return [(name, text) for name, text in facts if text]
+
+    def _warnings(self) -> list[str]:
+        report = self.report or Report()
+        told = [f"not checked: {report.failure}"] if report.failure else []
+        return [*told, *report.warnings]
+
+    def _spec(self) -> JobSpec:
+        name = self.form.name if self.form else ""
+        typed = draft.find(self.draft.overrides, "hydra.job.name")
+        if typed is not None:
+            name = typed.partition("=")[2]
+        sweep = self.is_sweep
+        at_once = int(self.thesis.remembered.number("configure.at_once", 1))
+        return JobSpec(
+            overrides=self.overrides,
+            directory=starting.directory_of(self.thesis.root, name, sweep=sweep),
+            sweep=sweep,
+            at_once=max(1, at_once) if sweep else 1,
+            config_dirs=tuple(Path(os.path.abspath(d)) for d in self.thesis.settings.config_dirs),
+            leave_out=self.points_list.left_out,
+            parent=os.path.basename(self.draft.parent) or None,
+            trust=self.thesis.settings.trusted,
+            points=self.points_list.n_left if sweep and self.points_list.points else None,
+        )
+
+    @work(group="start", description="start")
+    async def _start(self, spec: JobSpec) -> None:
+        """Start it in a thread, and go to see it."""
+        try:
+            path = await asyncio.to_thread(starting.launch, spec)
+        except EngineError as error:
+            self.doing = ""
+            self.show_report()
+            told = " ".join(filter(None, [error.message, error.hint]))
+            self.notify(plain(told), title="not started", severity="error", markup=False)
+            return
+        self.doing = ""
+        self.history.amend(replace(self.draft, started=True))
+        self.drafts.keep(self.draft)
+        self.thesis.save_soon()
+        self.thesis.show_started(path, sweep=spec.sweep)

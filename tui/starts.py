@@ -1,0 +1,84 @@
+"""Past runs that are started again: gone on with, or trained once more with another seed."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from engine.errors import ConfigError
+from engine.facts.state import RESUMABLE
+from engine.launch.job import JobSpec
+from engine.launch.local import submit
+from engine.library.summary import RunSummary
+from tui.configure.starting import directory_of
+
+SEED = "phase1.trainer.seed"
+
+
+def cannot_resume(run: RunSummary) -> str:
+    """Why a run cannot be gone on with from here; empty if it can."""
+    if run.state in RESUMABLE:
+        return ""
+    if run.state == "finished":
+        return "it has finished: engine resume RUN --epochs N trains it further"
+    return f"it is {run.state}"
+
+
+def resume(run: RunSummary) -> Path:
+    """Go on with a run in its own directory; for a thread.
+
+    Raises
+    ------
+    EngineError
+        If it cannot be started.
+    """
+    return submit(JobSpec((), Path(run.path), resume=True)).directory
+
+
+def train_again(
+    run: RunSummary, seed: int, root: Path, config_dirs: Sequence[str], trusted: Sequence[str]
+) -> Path:
+    """Train the config of a run with another seed, in a new directory; for a thread.
+
+    Raises
+    ------
+    EngineError
+        If its config cannot be read or trusted, or the run cannot be started.
+    """
+    from engine.config import draft
+    from engine.config.clone import draft_of
+    from engine.config.composer import Composer
+
+    folders = tuple(Path(os.path.abspath(folder)) for folder in config_dirs)
+    overrides = draft_of(Composer(folders), Path(run.path), trusted)
+    for change in (f"{SEED}={seed}", f"env.output_root={draft.text_of(str(root))}"):
+        overrides = draft.put(overrides, change)
+    name = run.loop or "run"
+    spec = JobSpec(
+        overrides,
+        directory_of(root, name, sweep=False),
+        config_dirs=folders,
+        parent=run.name,
+        trust=tuple(trusted),
+    )
+    return submit(spec).directory
+
+
+def next_seed(run: RunSummary, runs: Iterable[RunSummary]) -> int:
+    """A seed that no run of the same config has had: the largest one and one more.
+
+    Raises
+    ------
+    ConfigError
+        If the run has no seed of the config that could be another one.
+    """
+    if SEED not in run.config:
+        raise ConfigError(f"{run.name}: its config has no {SEED}")
+    wanted = _without_seed(run)
+    used = [one.seed for one in runs if _without_seed(one) == wanted and one.seed is not None]
+    return max([*used, run.seed or 0]) + 1
+
+
+def _without_seed(run: RunSummary) -> dict[str, object]:
+    return {key: value for key, value in run.config.items() if key != SEED}
