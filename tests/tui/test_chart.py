@@ -64,6 +64,29 @@ def test_a_chart_without_values_says_so_calmly(tmp_path: Path) -> None:
     run(test())
 
 
+@pytest.mark.parametrize(
+    ("view", "told"),
+    [
+        (View(log_y=True), "no values above 0"),
+        (View(window=(500, 900)), "no values in this part"),
+        (View(window=(500, 900), log_y=True), "no values in this part"),
+    ],
+)
+def test_a_chart_with_values_that_are_not_seen_says_why(
+    tmp_path: Path, view: View, told: str
+) -> None:
+    async def test() -> None:
+        app = Shown(tmp_path, {"loss": [line([-1, -2, -3])]})
+        async with seen(app, size=(80, 20)) as pilot:
+            app.grid.charts.view = view
+            app.grid.draw()
+            await pilot.pause()
+            assert told in text_of(app)
+            assert "yet" not in text_of(app)
+
+    run(test())
+
+
 def test_the_title_tells_the_last_and_the_best_value(tmp_path: Path) -> None:
     async def test() -> None:
         app = Shown(tmp_path, {"val_loss": [line([0.5, 0.25, 0.3])]})

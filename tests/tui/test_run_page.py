@@ -180,6 +180,23 @@ def test_the_next_run_is_shown_in_the_same_tab(app_at: AppAt, root: Path) -> Non
     run(test())
 
 
+def test_of_the_next_run_all_is_seen(app_at: AppAt, root: Path) -> None:
+    make_run(path_of(root, "run_20250106-093000_ae"), epochs=3, seed=2)
+
+    async def test() -> None:
+        async with app_at(root) as pilot:
+            page = await charted(pilot, path_of(root))
+            charts = page.query_one(ChartGrid).charts
+            await pilot.press("1", "plus", "plus", "c")
+            assert charts.view.window is not None
+            assert charts.view.cursor is not None
+            await pilot.press("greater_than_sign")
+            assert page.path != str(path_of(root))
+            assert (charts.view.window, charts.view.cursor) == (None, None)
+
+    run(test())
+
+
 def test_the_next_run_is_the_one_that_follows_in_the_table(app_at: AppAt, root: Path) -> None:
     names = [f"run_20250106-09300{number}_ae" for number in range(4)]
     for number, name in enumerate(names):

@@ -17,6 +17,7 @@ from tui.charts.cells import SPACE, Cells, Inks
 from tui.charts.marks import places
 from tui.charts.title import Tones, signs_of, title_parts
 from tui.charts.view import Stroke, View
+from tui.charts.words import why_empty
 from tui.look import Look
 from tui.series import Curve, positive, within
 
@@ -88,7 +89,7 @@ class _Picture:
         if self.width < 3 or self.height < 1:
             return self.cells
         if plot.across is None or plot.up is None:
-            text = "no values yet"
+            text = why_empty(plot.strokes, plot.view)
             x = max(0, (self.cells.width - len(text)) // 2)
             self.cells.write(x, 1 + self.height // 2, text, self._ink("muted"))
             return self.cells

@@ -169,6 +169,10 @@ class Charts:
         self.page = (self.page + towards) % self.n_pages
         self._selected = next(iter(self.visible), "")
 
+    def see_all(self) -> None:
+        """See the whole axis, and read values nowhere."""
+        self.view = replace(self.view, window=None, cursor=None)
+
     def next_axis(self) -> None:
         """Draw over the next axis on which there is anything."""
         at = AXES.index(self.view.axis)
