@@ -208,6 +208,13 @@ def test_a_table_has_a_column_whatever_is_asked_for(columns: tuple[str, ...]) ->
         assert len(result.names) == len(result.keys)
 
 
+def test_the_progress_of_a_group_counts_no_more_than_was_planned() -> None:
+    runs = (make(1, epochs_done=25), make(2, epochs=None, epochs_done=40), make(3, epochs_done=5))
+    row, result = Row("g", runs, "group"), arranged(View())
+    key = result.keys[result.names.index("progress")]
+    assert text_of(key, row, NOW) == "15/20"
+
+
 def test_seeds_stay_open_when_a_run_with_another_path_joins_or_goes() -> None:
     runs = tuple(make(number) for number in (3, 5, 7, 9))
     (before,) = [row for row in arranged(View(seeds=True), runs).rows if row.kind == "seeds"][:1]

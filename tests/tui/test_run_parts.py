@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -112,6 +114,25 @@ def test_of_each_family_of_figures_the_newest_is_shown(tmp_path: Path) -> None:
     assert found[0].path.endswith("on_train_end-e010.png")
     assert [name_of(one) for one in found] == ["losses", "own", "recon"]
     assert family_of(found[0]) == "losses"
+
+
+def test_a_figure_that_is_removed_meanwhile_takes_no_other_with_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "figures").mkdir()
+    for name in ("gone.png", "kept.png"):
+        (tmp_path / "figures" / name).touch()
+    scandir = os.scandir
+
+    @contextlib.contextmanager
+    def removing(folder: Path) -> Iterator[list[os.DirEntry[str]]]:
+        with scandir(folder) as found:
+            entries = list(found)
+        (tmp_path / "figures" / "gone.png").unlink()
+        yield entries
+
+    monkeypatch.setattr("tui.run.figures.os.scandir", removing)
+    assert [one.title for one in figures_of(str(tmp_path))] == ["kept"]
 
 
 def test_figures_behind_a_link_are_not_looked_at(tmp_path: Path) -> None:

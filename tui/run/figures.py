@@ -44,7 +44,10 @@ def figures_of(run: str) -> list[Figure]:
     except FileNotFoundError:
         return []
     for entry in entries[:10_000]:
-        status = entry.stat(follow_symlinks=False)
+        try:
+            status = entry.stat(follow_symlinks=False)
+        except OSError:
+            continue  # it was removed meanwhile; the others are there
         match = _NAME.fullmatch(entry.name)
         family, title = entry.name, plain(entry.name.removesuffix(".png"))
         order = (0, 0, status.st_mtime)

@@ -258,8 +258,10 @@ def _progress(key: Key, row: Row, column: Column, look: Look) -> Parts:
 
 
 def _progress_of(runs: Sequence[RunSummary]) -> Progress | None:
-    done, total = sum(run.epochs_done for run in runs), sum(run.epochs or 0 for run in runs)
-    return Progress(done, total) if total else None
+    """The epochs of the runs that say how many they are to have; none counts more than that."""
+    planned = [run for run in runs if run.epochs]
+    done = sum(min(run.epochs_done, run.epochs or 0) for run in planned)
+    return Progress(done, sum(run.epochs or 0 for run in planned)) if planned else None
 
 
 def _curve(row: Row, width: int, scene: Scene) -> Parts:
