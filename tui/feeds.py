@@ -130,7 +130,6 @@ class CurvesFeed(Feed):
 
     def __init__(self, post: Post) -> None:
         super().__init__("curves", post)
-        self._lock = threading.Lock()
         self._runs: dict[str, _Followed] = {}  # the last looked at stands last
         self._wanted: tuple[str, ...] = ()
 
@@ -139,13 +138,12 @@ class CurvesFeed(Feed):
         wanted = tuple(dict.fromkeys(paths))
         if wanted == self._wanted:
             return
-        with self._lock:
-            self._wanted = wanted
-            for path in wanted:
-                known = self._runs.pop(path) if path in self._runs else None
-                self._runs[path] = known or _Followed(CurvesFollower(path))
-            for path in [path for path in self._runs if path not in wanted][:-MOST_LOADED]:
-                del self._runs[path]
+        self._wanted = wanted
+        for path in wanted:
+            known = self._runs.pop(path) if path in self._runs else None
+            self._runs[path] = known or _Followed(CurvesFollower(path))
+        for path in [path for path in self._runs if path not in wanted][:-MOST_LOADED]:
+            del self._runs[path]
         self.hurry()
 
     def names(self, path: str) -> list[str]:
@@ -239,7 +237,7 @@ class SparksFeed(Feed):
 
     def __init__(self, post: Post, name: str = "val_loss") -> None:
         super().__init__("sparks", post)
-        self._name = name
+        self._number = name
         self._asked: dict[str, float | None] = {}
         self._readers: dict[str, CurvesFollower] = {}
         self._known: dict[str, Spark] = {}
@@ -285,7 +283,7 @@ class SparksFeed(Feed):
 
     def _read(self, path: str, updated: float | None) -> Spark:
         """Read a run; a reader is kept of one that has grown since, as it may grow on."""
-        reader = self._readers.get(path) or CurvesFollower(path, [self._name])
+        reader = self._readers.get(path) or CurvesFollower(path, [self._number])
         if path in self._known:
             self._readers[path] = reader
         try:
@@ -293,5 +291,5 @@ class SparksFeed(Feed):
                 time.sleep(0)  # let the screen have its turn
         except FactsError:
             return Spark.of((), updated)
-        values = reader.curves.series(self._name, "epochs").values
+        values = reader.curves.series(self._number, "epochs").values
         return Spark.of(values, updated)

@@ -243,3 +243,8 @@ def test_who_draws_does_not_wait_for_a_file(tmp_path: Path, inbox: Inbox) -> Non
     series = feed.series(path, "val_loss")
     assert series is not None
     assert len(series.values) == 3
+
+
+def test_a_thread_is_called_by_what_it_does() -> None:
+    assert SparksFeed(lambda _: None).name == "sparks"
+    assert CurvesFeed(lambda _: None).name == "curves"

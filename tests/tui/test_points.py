@@ -5,13 +5,15 @@ from __future__ import annotations
 import math
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from engine.library.summary import RunSummary
 from tests.tui.compared import compared
-from tui.compare.comparison import Comparison, entries_of
-from tui.compare.points import points_of, rank_correlation, x_choices, y_choices
+from tui.compare.comparison import Comparison, Entry, entries_of
+from tui.compare.points import Point, Points, points_of, rank_correlation, x_choices, y_choices
+from tui.compare.scatter_plot import Inks, Plot
+from tui.widgets.painted import NO_STYLE
 
 NUMBERS = st.floats(-1e6, 1e6)
 PAIRS = st.lists(st.tuples(NUMBERS, NUMBERS), min_size=2, max_size=40)
@@ -104,3 +106,19 @@ def test_only_the_order_of_values_counts(pairs: list[tuple[float, float]]) -> No
     order = {x: float(n) ** 3 for n, x in enumerate(sorted(set(xs)))}
     found, other = rank_correlation(xs, ys), rank_correlation([order[x] for x in xs], ys)
     assert found == other or found == pytest.approx(other)
+
+
+EXTREMES = st.floats(allow_nan=False, allow_infinity=False)
+
+
+@given(st.lists(EXTREMES, min_size=1, max_size=8), st.booleans())
+@example([1.7e308, 1.7e308, 1.7e308], True)
+@example([-1.7e308, 1.7e308], False)
+def test_numbers_of_any_size_can_be_drawn(values: list[float], is_by_category: bool) -> None:
+    entry = Entry((RunSummary("/r", "r"),), "r", "r", ("r",), "#0000ff", "o")
+    xs = [float(n % 2) if is_by_category else y for n, y in enumerate(values)]
+    found = tuple(Point(entry, x, y, "", "") for x, y in zip(xs, values, strict=True))
+    points = Points("x", "y", found, ("a", "b") if is_by_category else ())
+    inks = Inks(NO_STYLE, NO_STYLE, NO_STYLE, False, "…")
+    lines = Plot(points, found, None, False, False, inks).lines(60, 20)
+    assert len(lines) == 20

@@ -102,7 +102,8 @@ class Plot:
             if len(ys) < 2:
                 continue
             middle = round(across.place(number) * (columns - 1))
-            row = _row(up.place(math.fsum(ys) / len(ys)), rows)
+            mean = math.fsum(y / len(ys) for y in ys)  # the sum of huge values has no float
+            row = _row(up.place(mean), rows)
             half = max(1, min(2 * SPREAD + 2, columns // n // 2 - 1))
             for column in range(max(0, middle - half), min(columns, middle + half + 1)):
                 cells[row, column] = ("-" if self.inks.ascii else "─", self.inks.mean)

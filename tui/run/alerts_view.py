@@ -50,7 +50,6 @@ class AlertsView(Painted):
         super().__init__(id=id)
         self._look = look
         self.alerts: Sequence[Alert] = ()
-        self._lines: list[Strip] = []
 
     def show_alerts(self, alerts: Sequence[Alert], width: int, screen_height: int) -> None:
         """Show these, the loudest first."""

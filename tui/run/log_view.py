@@ -135,8 +135,7 @@ class LogView(Watching, Listing):
         self.scroll_to(y=place, animate=False, immediate=True, force=True)
 
     def on_resize(self, event: Resize) -> None:
-        """Stay at the end while it is followed."""
-        super().on_resize(event)
+        """Stay at the end while it is followed; Textual then calls what fits the width."""
         if self.follow:
             self._to_end()
 

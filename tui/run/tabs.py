@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from textual.events import Resize
-
 from tui.widgets.tab_line import TabLine
 
 TABS = ("charts", "log", "config", "numbers", "files", "figures")
@@ -24,7 +22,6 @@ class RunTabs(TabLine):
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__(_NAMES, id=id)
 
-    def on_resize(self, event: Resize | None = None) -> None:
-        """Choose the names for the width."""
+    def on_resize(self) -> None:
+        """Choose the names for the width; Textual then calls what draws them."""
         self._tabs = _NAMES if self.size.width >= _ROOMY else _SHORT
-        super().on_resize()
