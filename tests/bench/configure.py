@@ -60,14 +60,14 @@ def _pressed(shown: Terminal, keys: str, text: str) -> float:
 
 
 def _edited(shown: Terminal, epochs: int) -> float:
-    """Seconds from the end of an edit until the config that comes of it is seen."""
-    for keys in ("e", "\x15"):
+    """Seconds from the last key of an edit until the config that comes of it is seen."""
+    for keys in ("e", "\x15", f"phase1.trainer.epochs={epochs}"):
         shown.send(keys)
-        shown.quiet(0.1)
-    shown.send(f"phase1.trainer.epochs={epochs}")
-    shown.until(f"epochs={epochs}", 20)
-    shown.quiet(0.2)
-    return _pressed(shown, "\r", f"epochs: {epochs}")
+        shown.quiet(0.3)
+    delay = _pressed(shown, "0", f"epochs: {epochs}0")
+    shown.send("\r")
+    shown.quiet(0.3)
+    return delay
 
 
 def _say(what: str, value: str, goal: str) -> None:

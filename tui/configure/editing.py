@@ -182,7 +182,8 @@ class Editing(Drafting):
                 self.change(replace(typed, overrides=draft.collapsed(typed.overrides)))
             else:
                 self.amend(before)
-        self.query_one(FormList).focus()
+        if not self.query_one(OverrideLine).is_open:  # again, by a key that came meanwhile
+            self.query_one(FormList).focus()
 
     # The points.
 
