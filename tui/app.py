@@ -81,6 +81,8 @@ class ThesisApp(App[int]):
         self.library = LibraryFeed(Index(self.root, settings.cache), self.post_message)
         self.curves = CurvesFeed(self.post_message)
         self.sparks = SparksFeed(self.post_message)
+        self._grown: frozenset[str] = frozenset()
+        """Runs with curves that have grown, and that no page was told of."""
         self._composing: ComposeFeed | None = None
         self._colours = Colours()
 
@@ -169,10 +171,16 @@ class ThesisApp(App[int]):
             page.runs_changed()
 
     def on_curves_grown(self, message: CurvesGrown) -> None:
-        """Draw curves that have grown."""
+        """Draw curves that have grown; what stands in the queue at once is drawn at once."""
+        if not self._grown:
+            self.call_later(self._draw_grown)
+        self._grown |= message.paths
+
+    def _draw_grown(self) -> None:
+        paths, self._grown = self._grown, frozenset()
         page = self._page
         if page is not None:
-            page.curves_changed(message.paths)
+            page.curves_changed(paths)
 
     def on_feed_failed(self, message: FeedFailed) -> None:
         """End as the app does after any error of its own: what it shows would no longer be true."""

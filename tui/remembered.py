@@ -95,11 +95,12 @@ class Remembered:
             self._save()
 
     def _save(self) -> None:
-        texts = {name: json.dumps(value) for name, value in dict(self._choices).items()}
+        chosen = dict(self._choices)  # this is a thread, and the screen goes on choosing
+        texts = {name: json.dumps(value) for name, value in chosen.items()}
         changed = {name: text for name, text in texts.items() if text != self._known.get(name)}
         if self.path is None or not changed:
             return
-        choices = self._read() | {name: self._choices[name] for name in changed}
+        choices = self._read() | {name: chosen[name] for name in changed}
         record = {"format": FORMAT, "root": self.root, "choices": choices}
         line = json.dumps(record, indent=1).encode()
         with contextlib.suppress(OSError, FactsError):

@@ -12,9 +12,11 @@ from typing import Any
 import pytest
 from textual.widgets import Input
 
+from engine.library.summary import RunSummary
 from engine.tables.measures import has_best
 from tests.tui import compared
 from tests.tui.conftest import check_snapshot, lines_of, text_of, wait_for
+from tui.compare.comparison import differences, entries_of
 from tui.compare.difference_table import DifferenceTable
 from tui.compare.scatter import Scatter
 from tui.compare.winners_table import WinnersTable
@@ -95,6 +97,46 @@ def test_a_wide_table_scrolls_both_ways(root: Path, comparing: Opened) -> None:
             assert (table.row, table.column) == (0, 0)
 
     run(test())
+
+
+def test_the_cursor_stays_on_its_run_when_the_order_changes(root: Path, comparing: Opened) -> None:
+    async def test() -> None:
+        async with comparing(root, tab=3) as (pilot, page):
+            table = page.query_one(WinnersTable)
+            entry = page.entries[2]
+            await pilot.press("down", "down", "s")
+            assert table.order[0] != 0
+            assert page.pane.entry == entry
+            await pilot.press("s")
+            assert page.pane.entry == entry
+            page._removed |= {page.entries[0].path}
+            page.runs_changed()
+            assert page.pane.entry.path == entry.path
+
+    run(test())
+
+
+def test_the_cursor_stays_on_the_column_of_its_run(root: Path, comparing: Opened) -> None:
+    async def test() -> None:
+        async with comparing(root, tab=2) as (pilot, page):
+            await pilot.press("right", "right", "right")
+            path = page.entries[3].path
+            page._removed |= {page.entries[0].path, page.entries[5].path}
+            page.runs_changed()
+            assert page.pane.entry.path == path
+
+    run(test())
+
+
+def test_runs_of_one_name_have_a_column_each_in_a_file() -> None:
+    runs = [
+        RunSummary(f"/{name}/run", "run", config={"lr": number})
+        for number, name in enumerate("abc")
+    ]
+    table = DifferenceTable()
+    table._comparison = entries_of(runs, {run.path: "#000000" for run in runs})
+    table._rows = differences(table._comparison)
+    assert table.export() == [{"key": "lr", "/a/run": "0", "/b/run": "1", "/c/run": "2"}]
 
 
 def test_the_winner_has_a_sign_and_rows_can_be_sorted(root: Path, comparing: Opened) -> None:

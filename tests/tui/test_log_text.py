@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tui.run.log_reader import LogReader
-from tui.run.log_text import readable, resolved
+from tui.run.log_text import readable, resolved, seen
 
 
 @pytest.mark.parametrize(
@@ -60,6 +60,21 @@ def test_no_line_holds_anything_that_a_terminal_obeys(line: str) -> None:
 def test_no_mixture_of_sequences_gets_through(parts: list[str]) -> None:
     shown = readable("".join(parts)).plain
     assert not any(ord(c) < 32 or 127 <= ord(c) < 160 for c in shown)
+
+
+STAMPED = "2026-11-23 08:21:43,803 INFO "
+
+
+@given(
+    st.lists(
+        st.sampled_from([STAMPED, "\x1b[31m", "\x1b[", "\x1b]", "a", "\r", "\x9b", "\t", "\x1b[m"])
+    )
+    | st.text(max_size=50).map(list),
+    st.booleans(),
+)
+def test_what_is_searched_is_what_is_seen(parts: list[str], brief: bool) -> None:
+    line = "".join(parts)
+    assert seen(line, brief) == readable(line, brief).plain
 
 
 class Log:

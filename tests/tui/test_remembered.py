@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -124,3 +126,22 @@ def test_ascii_signs_are_ascii() -> None:
     signs += [look.more, look.rule, *(look.state(s) for s in ("running", "lost", None))]
     assert "".join(signs).isascii()
     assert not Look().bars.isascii()
+
+
+def test_choices_may_change_while_they_are_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept = Remembered(tmp_path, tmp_path / "state")
+    kept.keep("a", 1)
+    dumps = json.dumps
+
+    def slow(*args: Any, **options: Any) -> str:
+        kept.keep(f"other {len(kept._choices)}", 2)  # as the screen's thread does meanwhile
+        return dumps(*args, **options)
+
+    monkeypatch.setattr("tui.remembered.json.dumps", slow)
+    kept.save()
+    monkeypatch.undo()
+    kept.save()
+    again = Remembered(tmp_path, tmp_path / "state")
+    assert (again.number("a"), again.number("other 1")) == (1, 2)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import signal
 import sys
 import time
@@ -102,3 +103,23 @@ def test_in_ascii_mode_nothing_else_is_sent(command: list[str]) -> None:
                 sent += data
         assert len(sent) > 5000
         assert sent.isascii()
+
+
+READ = """
+import os, select, termios, tty
+tty.setcbreak(0, termios.TCSANOW)
+left = os.read(0, 999) if select.select([0], [], [], 1)[0] else b""
+print("LEFT", left.hex() or "nothing", flush=True)
+"""
+
+
+def test_an_answer_of_the_terminal_is_not_left_at_the_prompt(command: list[str]) -> None:
+    """The app asks, and ends before it has listened: there is no such run."""
+    app = shlex.join([*command, "--run", "nosuch"])
+    reader = shlex.join([sys.executable, "-c", READ])
+    with terminal(["sh", "-c", f"{app}; {reader}"], (100, 30)) as shown:
+        shown.until("LEFT")
+        shown.quiet(0.2)
+        text = shown.screen.text()
+        assert "nosuch" in text
+        assert "LEFT nothing" in text

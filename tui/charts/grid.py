@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -16,10 +15,11 @@ from tui.charts.chart import Chart
 from tui.charts.keys import ChartKeys
 from tui.charts.layout import shares
 from tui.charts.status import ChartStatus, choices, legend
+from tui.pacing import Pacing
 from tui.series import Line
 
 EVERY_S = 0.5
-"""Time between two drawings of new data."""
+"""Shortest time between two drawings of new data."""
 
 _WITH_STATUS = 6
 """Lines from which on one of them says how the charts are looked at."""
@@ -49,7 +49,7 @@ class ChartGrid(ChartKeys, can_focus=True):
         self._place, self._status = Container(), ChartStatus()
         self._usable: object = None
         self._timer: Timer | None = None
-        self._drawn_at = 0.0
+        self._pacing = Pacing(EVERY_S)
         self._drag: tuple[int, Axis, bool] | None = None
 
     def compose(self) -> ComposeResult:
@@ -67,8 +67,8 @@ class ChartGrid(ChartKeys, can_focus=True):
         """
         reshaped = list(panels) != self.charts.titles
         self.charts.take(panels)
-        wait = self._drawn_at + EVERY_S - time.monotonic()
-        if at_once or reshaped or wait <= 0:
+        wait = self._pacing.wait
+        if at_once or reshaped or not wait:
             self.draw()
         elif self._timer is None:
             self._timer = self.set_timer(wait, self.draw)
@@ -84,9 +84,11 @@ class ChartGrid(ChartKeys, can_focus=True):
             self._timer = None
         width, height = self.size
         is_seen = self._place.is_attached and self.is_on_screen
-        if not is_seen or not width or not height:
-            return
-        self._drawn_at = time.monotonic()
+        if is_seen and width and height:
+            with self._pacing.turn():
+                self._draw(width, height)
+
+    def _draw(self, width: int, height: int) -> None:
         has_status = height >= _WITH_STATUS
         self._status.display = has_status
         height -= has_status

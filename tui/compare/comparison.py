@@ -61,6 +61,11 @@ class Comparison:
     seeds: bool = False
     """Whether runs that differ in the seed alone are one entry."""
 
+    def index(self, path: str) -> int | None:
+        """The number of the entry that a run is in; None if it is in none."""
+        found = (n for n, one in enumerate(self.entries) if any(r.path == path for r in one.runs))
+        return next(found, None)
+
     @property
     def runs(self) -> list[RunSummary]:
         """All runs."""

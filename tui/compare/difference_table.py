@@ -9,7 +9,8 @@ from rich.cells import cell_len
 from textual.binding import Binding, BindingType
 from textual.message import Message
 
-from tui.compare.comparison import Comparison, Difference, differences
+from tui.compare.comparison import Comparison, Difference, Entry, differences
+from tui.compare.exporting import told_apart
 from tui.widgets.sheet import GAP, Sheet
 from tui.widgets.sheet_source import Cell
 
@@ -95,16 +96,23 @@ class DifferenceTable(Sheet):
         return [row for row in self._rows if all(word in _searched(row) for word in words)]
 
     def compare(self, comparison: Comparison) -> None:
-        """Show the differences of runs."""
+        """Show the differences of runs; the cursor stays on its run."""
+        held = self.entry
         self._comparison, self._rows = comparison, differences(comparison)
-        self.look_for(self.search)
+        self.look_for(self.search, comparison.index(held.path) if held else None)
 
-    def look_for(self, search: str) -> None:
-        """Show the keys with these words only."""
+    @property
+    def entry(self) -> Entry | None:
+        """The run under the cursor."""
+        entries = self._comparison.entries
+        return entries[self.column] if self.column < len(entries) else None
+
+    def look_for(self, search: str, column: int | None = None) -> None:
+        """Show the keys with these words only; go to a column, if one is given."""
         self.search = search
         rows = self.rows
         corner = f"{len(rows)} of {self.n_all} keys" if search.strip() else f"{len(rows)} keys"
-        self.show(Differences(self._comparison, rows, corner, self.size.width))
+        self.show(Differences(self._comparison, rows, corner, self.size.width), column=column)
 
     def on_resize(self) -> None:
         """Name the runs, or number them."""
@@ -121,7 +129,7 @@ class DifferenceTable(Sheet):
 
     def export(self) -> list[dict[str, object]]:
         """What is seen, as records: a key with the value of each run."""
-        names = [entry.runs[0].name for entry in self._comparison.entries]
+        names = told_apart([entry.runs[0] for entry in self._comparison.entries])
         records: list[dict[str, object]] = []
         for row in self.rows:
             records.append({"key": row.key, **dict(zip(names, row.texts, strict=True))})

@@ -133,7 +133,7 @@ def plot_command(
     log_y: bool = False,
 ) -> str:
     """The command that draws the curves in a plain terminal."""
-    words = [*_names(runs), *numbers]
+    words = [*told_apart(runs), *numbers]
     words += ["--seeds"] * (seeds and axis != "time") + ["--x", axis]
     words += ["--log-x"] * log_x + ["--log-y"] * log_y
     words += ["--smooth", f"{smoothing:g}"] if smoothing else []
@@ -142,7 +142,7 @@ def plot_command(
 
 def diff_command(runs: Sequence[RunSummary], root: Path) -> str:
     """The command that tells in what runs differ, and their best values."""
-    return _command("diff", _names(runs), root)
+    return _command("diff", told_apart(runs), root)
 
 
 def table_command(
@@ -154,7 +154,7 @@ def table_command(
     return _command("runs", [*words, *["--seeds"] * seeds], root)
 
 
-def _names(runs: Sequence[RunSummary]) -> list[str]:
+def told_apart(runs: Sequence[RunSummary]) -> list[str]:
     """The names of runs; the whole path where several have the same name."""
     count = Counter(run.name for run in runs)
     return [run.path if count[run.name] > 1 else run.name for run in runs]

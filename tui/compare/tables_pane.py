@@ -45,8 +45,7 @@ class DifferencesPane(Pane):
     @property
     def entry(self) -> Entry | None:
         """The run under the cursor."""
-        table, entries = self.query_one(DifferenceTable), self.scene.comparison.entries
-        return entries[table.column] if table.column < len(entries) else None
+        return self.query_one(DifferenceTable).entry
 
     def reason(self, scene: Scene) -> str:
         """Whether there is only one run, or no difference."""
@@ -116,8 +115,7 @@ class ValuesPane(Pane):
     @property
     def entry(self) -> Entry | None:
         """The run under the cursor."""
-        table = self.query_one(WinnersTable)
-        return self.scene.comparison.entries[table.order[table.row]] if table.order else None
+        return self.query_one(WinnersTable).entry
 
     def reason(self, scene: Scene) -> str:
         """Whether no run has numbers."""

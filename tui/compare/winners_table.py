@@ -15,6 +15,7 @@ from engine.tables.groups import comparable
 from engine.tables.measures import has_best
 from tui.compare.comparison import (
     Comparison,
+    Entry,
     best_epoch_of,
     best_of,
     last_of,
@@ -164,28 +165,44 @@ class WinnersTable(Sheet):
         self.by: Order | None = None
 
     def compare(self, comparison: Comparison) -> None:
-        """Show the numbers of runs."""
+        """Show the numbers of runs; the cursor stays on its run and number."""
+        held, column = self.entry, self._column
         self._comparison, self._columns = comparison, columns_of(comparison)
-        self._sorted()
+        self._sort()
+        names = [(one.name, one.part) for one in self._columns]
+        place = (column.name, column.part) if column else None
+        self._show(held, names.index(place) if place in names else None)
+
+    @property
+    def entry(self) -> Entry | None:
+        """The run under the cursor."""
+        if self.row >= len(self.order):
+            return None
+        return self._comparison.entries[self.order[self.row]]
+
+    @property
+    def _column(self) -> Column | None:
+        return self._columns[self.column] if self.column < len(self._columns) else None
 
     def action_sort(self) -> None:
         """Sort by the cursor's column, the best first; again turns it round, and then ends it."""
-        if not self._columns:
+        column, held = self._column, self.entry
+        if column is None:
             return
-        column = self._columns[self.column]
         down = higher_is_better(column.name) and column.part != "epoch"
         first, second = (
             Order(column.name, column.part, down),
             Order(column.name, column.part, not down),
         )
         self.by = {first: second, second: None}.get(self.by, first) if self.by else first
-        self._sorted()
+        self._sort()
+        self._show(held)
 
     def on_resize(self) -> None:
         """Name the runs with as much as fits."""
-        self._sorted()
+        self._show(self.entry)
 
-    def _sorted(self) -> None:
+    def _sort(self) -> None:
         self.order = list(range(len(self._comparison.entries)))
         by = self.by
         found = [one for one in self._columns if by and (one.name, one.part) == (by.name, by.part)]
@@ -193,10 +210,15 @@ class WinnersTable(Sheet):
             numbers = [as_number(value) for value in found[0].values]
             sign = -1 if by.down else 1
             self.order.sort(key=lambda row: _last_if_missing(numbers[row], sign))
-        room = int(self.size.width * KEY_SHARE)
-        self.show(
-            Winners(self._comparison, self._columns, self.order, by, ascii=self._ascii, room=room)
+
+    def _show(self, held: Entry | None, column: int | None = None) -> None:
+        """Show the rows, with the cursor on a run, and in a column if one is given."""
+        room, ascii = int(self.size.width * KEY_SHARE), self._ascii
+        source = Winners(
+            self._comparison, self._columns, self.order, self.by, ascii=ascii, room=room
         )
+        number = self._comparison.index(held.path) if held else None
+        self.show(source, None if number is None else self.order.index(number), column)
 
     def export(self) -> list[dict[str, object]]:
         """What is seen, as records: a run with all its numbers."""

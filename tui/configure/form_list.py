@@ -121,7 +121,7 @@ class FormList(PartList):
         self.searched = text
         self._select()
 
-    def search_note(self) -> str:
+    async def search_note(self) -> str:
         """How many lines are shown."""
         return f"{sum(row.can_change for row in self.rows)} found"
 

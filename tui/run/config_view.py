@@ -142,7 +142,7 @@ class ConfigView(Listing):
         self.searched = text
         self._select()
 
-    def search_note(self) -> str:
+    async def search_note(self) -> str:
         """How many settings are shown."""
         return f"{len(self._shown)} of {sum(not one.is_group for one in self._entries)}"
 

@@ -43,18 +43,34 @@ def readable(line: str, brief: bool = False) -> Text:
         Whether a date at its start is cut to the time of day, and the level `INFO` left out.
     """
     line = resolved(line)[:LONGEST].expandtabs(4)
-    if "\x1b[" in line and _COLOUR.search(line):
+    if _is_coloured(line):
         return AnsiDecoder().decode_line("".join(map(_harmless, _COLOUR.split(line))))
-    line = plain(line)
-    stamp = _STAMP.match(line)
-    if stamp is None:
-        return _loud(Text(line, no_wrap=True, end=""))
-    level = (stamp["level"] or "").strip(": ")
-    start = f"{stamp['time']} {_LEVELS.get(level, level + ' ') if level else ''}"
-    head = start if brief else stamp[0]
-    text = Text(head + line[stamp.end() :], no_wrap=True, end="")
+    head, rest = _cut(plain(line), brief)
+    text = Text(head + rest, no_wrap=True, end="")
     text.stylize("dim", 0, len(head))
     return _loud(text)
+
+
+def seen(line: str, brief: bool = False) -> str:
+    """The characters of `readable`, without the cost of their styles: for whoever searches."""
+    line = resolved(line)[:LONGEST].expandtabs(4)
+    if _is_coloured(line):
+        return "".join(map(plain, _COLOUR.split(line)[::2]))
+    return "".join(_cut(plain(line), brief))
+
+
+def _is_coloured(line: str) -> bool:
+    return "\x1b[" in line and _COLOUR.search(line) is not None
+
+
+def _cut(line: str, brief: bool) -> tuple[str, str]:
+    """The date and level at the start of a line, shorter if it is to be `brief`, and the rest."""
+    stamp = _STAMP.match(line)
+    if stamp is None:
+        return "", line
+    level = (stamp["level"] or "").strip(": ")
+    start = f"{stamp['time']} {_LEVELS.get(level, level + ' ') if level else ''}"
+    return start if brief else stamp[0], line[stamp.end() :]
 
 
 def _harmless(part: str) -> str:

@@ -16,7 +16,7 @@ from engine.facts.run_dir import RunDir
 from engine.facts.text import plain
 from engine.tables.units import show_size
 from tui.run.log_reader import LogNews, LogReader
-from tui.run.log_text import readable
+from tui.run.log_text import readable, seen
 from tui.watch import Watch, Watching
 from tui.widgets.listing import Listing, pattern_of
 
@@ -147,23 +147,30 @@ class LogView(Watching, Listing):
             self._characters -= len(self._kept.popleft())
             dropped += 1
         self.forgotten += dropped
-        self.hit = max(0, self.hit - dropped)
+        self.cursor = max(0, self.cursor - dropped)
         return dropped
 
     def line(self, number: int) -> Text:
         """One line, readable."""
         if self.problem and not self._kept and not self._open:
             return Text(f" {plain(self.problem)}", style=self.style_of("muted"))
-        raw = self._kept[number] if number < len(self._kept) else self._open
-        text = readable(raw, self.size.width < BRIEF_BELOW and not self.whole)
+        text = readable(self._raw(number), self._is_brief)
         return Text.assemble(" ", text, no_wrap=True, end="")
+
+    def _raw(self, number: int) -> str:
+        return self._kept[number] if number < len(self._kept) else self._open
+
+    @property
+    def _is_brief(self) -> bool:
+        return self.size.width < BRIEF_BELOW and not self.whole
 
     def found(self, number: int) -> bool:
         """Whether a line holds what is looked for."""
-        raw = self._kept[number] if number < len(self._kept) else self._open
-        # A raw line holds more than is seen: most are told apart without making them readable.
-        may_have = "\x1b" in raw or pattern_of(self.searched).search(raw)
-        return bool(may_have) and super().found(number)
+        raw, pattern = self._raw(number), pattern_of(self.searched)
+        # A raw line holds more than is seen: most are told apart without looking at that.
+        if "\x1b" not in raw and not pattern.search(raw):
+            return False
+        return bool(pattern.search(f" {seen(raw, self._is_brief)}"))
 
     def note(self) -> str:
         """What there is, in a few words."""

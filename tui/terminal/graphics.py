@@ -114,8 +114,14 @@ class Question:
         os.write(self._handle, _QUESTION.encode())
         return self
 
-    def __exit__(self, *_: object) -> None:
-        termios.tcsetattr(self._handle, termios.TCSANOW, self._mode)
+    def __exit__(self, error: type[BaseException] | None, *_: object) -> None:
+        when = termios.TCSANOW
+        try:
+            if error is not None:  # nobody will listen, and a shell would take it for keys
+                self.answer()
+                when = termios.TCSAFLUSH
+        finally:
+            termios.tcsetattr(self._handle, when, self._mode)
 
     def answer(self, patience_s: float = PATIENCE_S) -> Answer:
         """What it says; no graphics if it says nothing in time."""

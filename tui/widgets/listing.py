@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
+import time
 from functools import lru_cache
 from typing import ClassVar
 
@@ -20,6 +22,9 @@ from tui.look import Look
 
 STYLES = ("cursor", "muted", "key", "title", "value", "loud", "good", "bad", "hit")
 """Names of the styles of lines."""
+
+SLICE_S = 0.01
+"""How long hits are counted before a key gets its turn."""
 
 
 class Listing(ScrollView, can_focus=True):
@@ -61,7 +66,7 @@ class Listing(ScrollView, can_focus=True):
     ]
 
     HAS_CURSOR: ClassVar[bool] = True
-    """Whether a line is marked, and the keys move it; else they move the lines."""
+    """Whether the cursor is marked, and the keys move it; else they move the lines."""
     SEARCH_HINT: ClassVar[str] = "search"
 
     class SearchAsked(Message):
@@ -76,6 +81,7 @@ class Listing(ScrollView, can_focus=True):
         self.searched = ""
         """What is looked for; empty for nothing."""
         self.cursor = 0
+        """The line that was last gone to, also where it is not marked."""
         self._count = 0
 
     # What a subclass tells.
@@ -92,14 +98,23 @@ class Listing(ScrollView, can_focus=True):
         """Look for a text; for nothing with an empty one."""
         self.searched = text
         self.refresh()
-        if text and self._count and not self.found(min(self.cursor, self._count - 1)):
+        here = min(self.cursor, self._count - 1)
+        if text and self._count and self.found(here):
+            self.go_to(here)
+        elif text:
             self.action_next_hit(1)
 
-    def search_note(self) -> str:
-        """How the search went, in a word or two."""
+    async def search_note(self) -> str:
+        """How the search went, in a word or two; other things go on while it is counted."""
         if not self.searched:
             return ""
-        hits = sum(1 for number in range(self._count) if self.found(number))
+        number, hits, paused = 0, 0, time.monotonic()
+        while number < self._count:  # which may change in a pause
+            hits += self.found(number)
+            number += 1
+            if time.monotonic() - paused > SLICE_S:
+                await asyncio.sleep(0)
+                paused = time.monotonic()
         return f"{hits:,} lines" if hits != 1 else "1 line"
 
     # What it draws.
@@ -224,16 +239,11 @@ class Listing(ScrollView, can_focus=True):
 
     def action_next_hit(self, way: int) -> None:
         """Go to the next line with what is looked for, or the one before; round the end."""
-        start = self.cursor if self.HAS_CURSOR else self.hit
         for far in range(1, self._count + 1):
-            number = (start + way * far) % self._count
+            number = (self.cursor + way * far) % self._count
             if self.found(number):
-                self.hit = number
                 self.go_to(number)
                 return
-
-    hit = 0
-    """The line that was last gone to."""
 
 
 @lru_cache(maxsize=8)

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import ClassVar
 
-from textual import on
+from textual import on, work
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal
@@ -67,7 +67,13 @@ class SearchLine(Horizontal):
         event.stop()
         if self.listing is not None and self.display:
             self.listing.search(event.value)
-            self.query_one(".note", Static).update(Content(self.listing.search_note()))
+            self._tell(self.listing)
+
+    @work(exclusive=True, group="count", description="count")
+    async def _tell(self, listing: Listing) -> None:
+        """Say how many were found; of several searches at once, the last counts."""
+        note = self.query_one(".note", Static)
+        note.update(Content(await listing.search_note()))
 
     @on(Input.Submitted)
     def _close(self, event: Input.Submitted) -> None:

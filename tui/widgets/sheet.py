@@ -73,12 +73,12 @@ class Sheet(Painted, can_focus=True):
         self._key_width = 0
         self.more = more
 
-    def show(self, source: Source) -> None:
-        """Show something else, or the same with news; the cursor stays."""
+    def show(self, source: Source, row: int | None = None, column: int | None = None) -> None:
+        """Show something else, or the same with news; the cursor stays, or goes to a place."""
         self.source = source
         self._widths.clear()
         self._key_width = 0
-        self._move_to(self.row, self.column)
+        self._move_to(self.row if row is None else row, self.column if column is None else column)
 
     @property
     def n_heads(self) -> int:
