@@ -137,9 +137,9 @@ class FormList(PartList):
         self.rows = rows_of(
             self._form, self._overrides, self.searched, changed_only=self.changed_only
         )
-        keys = [row.key for row in self.rows]
-        if at is not None and at.key in keys:
-            self.cursor = keys.index(at.key)
+        keys = [(row.kind, row.key) for row in self.rows]  # a node may be called as its group is
+        if at is not None and (at.kind, at.key) in keys:
+            self.cursor = keys.index((at.kind, at.key))
         elif self.searched or at is None:
             self.cursor = 1 if len(keys) > 1 else 0
         self.show_lines(max(1, len(self.rows)))

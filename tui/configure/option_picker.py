@@ -97,7 +97,7 @@ class OptionPicker(ModalScreen[tuple[str, ...] | None]):
             )
             yield OptionList()
             yield Static("", classes="about", markup=False)
-            several = "space marks several for a sweep, " if self._several else ""
+            several = "space marks several, " if self._several else ""
             yield Static(f"{several}enter takes, esc cancels", classes="hint", markup=False)
 
     def on_mount(self) -> None:
