@@ -17,7 +17,7 @@ from yaml import MarkedYAMLError, YAMLError
 
 from engine.config import draft
 from engine.config.comments import key_comments
-from engine.config.compose import COMPOSE_ERRORS
+from engine.config.compose import COMPOSE_ERRORS, dotted_loops, register_loops
 from engine.config.composer import Base, Composer
 from engine.config.fitting import is_about, what_composes
 from engine.config.help import group_help
@@ -125,6 +125,7 @@ class FormMaker:
         from engine.config.points import first_point
 
         given = tuple(overrides)
+        register_loops(dotted_loops(given))
         try:
             return self._form(given, first_point(self.composer, given), ())
         except COMPOSE_ERRORS:

@@ -43,6 +43,7 @@ LOOK_AGAIN_S = 10.0
 WATCHED = ("train_loss", "val_loss", "throughput", "lr")
 """The numbers that alerts are about."""
 
+_NUMBERED = tuple(enumerate(TABS, 1))
 _NOTED = LogView | ConfigView | NumbersView | FilesView | FigureView
 """The views that have a word to say about what is in them."""
 
@@ -73,10 +74,7 @@ class RunPage(OneRunActions):
     """
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        *(
-            Binding(str(number + 1), f"tab('{tab}')", tab.capitalize(), show=False)
-            for number, tab in enumerate(TABS)
-        ),
+        *(Binding(str(n), f"tab('{tab}')", tab.title(), show=False) for n, tab in _NUMBERED),
         Binding("tab", "next_tab(1)", "Next tab"),
         Binding("shift+tab", "next_tab(-1)", "Previous tab", show=False),
         Binding("greater_than_sign", "next_run(1)", "Next run", key_display=">"),
@@ -126,8 +124,6 @@ class RunPage(OneRunActions):
         """Whether all parts are there: not yet at the beginning, and no longer at the end."""
         return bool(self._parts) and all(part.is_attached for part in self._parts)
 
-    # What the app says.
-
     @property
     def is_settled(self) -> bool:
         """Whether all that this page shows is there."""
@@ -163,8 +159,6 @@ class RunPage(OneRunActions):
     def on_resize(self, event: Resize) -> None:
         """Give the head as many lines as there is room for."""
         self._show_state()
-
-    # What is drawn.
 
     def _draw(self, *, at_once: bool = False) -> None:
         self._is_due, self._drawn_at = False, time.monotonic()
@@ -252,19 +246,14 @@ class RunPage(OneRunActions):
             return view.copied()
         return super().copied()
 
-    # Tabs and runs.
-
     def action_tab(self, tab: str) -> None:
         """Open a tab."""
         self.tab = tab
         self.thesis.remembered.keep("run.tab", tab)
         self.query_one(SearchLine).display = False
         self._show_tab()
-        for view in (
-            self.query_one(LogView),
-            self.query_one(FilesView),
-            self.query_one(FigureView),
-        ):
+        views = (self.query_one(LogView), self.query_one(FilesView), self.query_one(FigureView))
+        for view in views:
             view.watch_files(view.id == tab)
         self._view().focus()
         self._draw()
