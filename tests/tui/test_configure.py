@@ -30,12 +30,10 @@ BAD = "phase1.trainer.epochs=x phase1.trainer.lr=-1 phase1.trainer.epoc=3"
 
 
 @pytest.fixture
-def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def root(own_folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An empty root that the config itself names, so that no command has to."""
-    monkeypatch.setenv("THESIS_OUTPUT_ROOT", str(tmp_path / "outputs"))
     monkeypatch.setenv("THESIS_DATA_ROOT", "/data")
-    monkeypatch.setenv("HOME", str(tmp_path))
-    return tmp_path / "outputs"
+    return own_folder / "outputs"
 
 
 @pytest.fixture

@@ -155,7 +155,7 @@ class FormList(PartList):
 
     def columns(self) -> tuple[int, int, int, int, int]:
         """Cells of key, value, default, origin and what is expected; 0 for those without room."""
-        width = self.size.width - 3
+        width = self.scrollable_content_region.width - 3
         key = max(KEY_CELLS[0], min(KEY_CELLS[1], width * 3 // 8))
         value = max(VALUE_CELLS[0], min(VALUE_CELLS[1], width // 4))
         default, origin = (10, 22) if width >= ORIGIN_FROM else (0, 0)
