@@ -24,6 +24,7 @@ SCREENS = {
     "tui_differences": (["lr<0.1", "--size", "130x28"], ["a", "c", "2"]),
     "tui_values": (["sweep~gnn", "--size", "130x28"], ["a", "c", "3"]),
     "tui_scatter": (["finished", "--size", "130x34"], ["a", "c", "4"]),
+    "tui_jobs": (["--size", "130x30"], ["J"]),
     "tui_small": (["--size", "60x16"], []),
     "tui_light": (["--run", "last", "--size", "130x38", "--light"], []),
 }

@@ -212,6 +212,7 @@ class ThesisApp(App[int]):
 
     def configure(self, run: str = "") -> None:
         """Show the draft of a training; with a path, a draft of that run."""
+        self.composing(self.post_message)  # it has much to load, and begins at once
         from tui.screens.configure import ConfigurePage
 
         self.push_screen(ConfigurePage(run))

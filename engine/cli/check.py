@@ -139,8 +139,7 @@ def _experiment(config_name: str | None) -> list[str]:
 def _checked(wish: Wish) -> Report:
     from engine.cli.attempt import import_from_here
     from engine.cli.train import DISPATCH, find_loop
-    from engine.config.command import dotted_loops
-    from engine.config.compose import register_loops
+    from engine.config.compose import dotted_loops, register_loops
     from engine.preflight.check import check
 
     register_loops([*DISPATCH, *dotted_loops(wish.overrides)])

@@ -105,8 +105,7 @@ def _look_ahead(
 ) -> tuple[Path, int | None]:
     """The directory that is wanted, and how many runs there will be; all problems at once."""
     from engine.cli.train import DISPATCH
-    from engine.config.command import dotted_loops
-    from engine.config.compose import register_loops
+    from engine.config.compose import dotted_loops, register_loops
     from engine.config.composer import Composer
     from engine.config.directories import number_of_points, wanted_directory
     from engine.config.problems import find_problems

@@ -22,6 +22,7 @@ from engine.config.compose import (
     COMPOSE_ERRORS,
     EXPERIMENT_GROUP,
     PRIMARY,
+    dotted_loops,
     register_loops,
     register_resolvers,
 )
@@ -196,12 +197,6 @@ def directory_override(key: str, path: Path) -> str:
     # Backslashes before an interpolation count; the quotes take care of all others.
     text = re.sub(r"(\\*)\$\{", r"\1\1\\${", str(path))
     return f"{key}={QuotedString(text=text, quote=Quote.single).with_quotes()}"
-
-
-def dotted_loops(argv: Sequence[str]) -> list[str]:
-    """Loops given as `package.module:function`, in a sweep too."""
-    values = [word.removeprefix("loop=") for word in argv if word.startswith("loop=")]
-    return [name for value in values for name in value.split(",") if ":" in name]
 
 
 @contextlib.contextmanager

@@ -71,6 +71,12 @@ def register_loops(names: Iterable[str]) -> None:
             store.store(group="loop", name=name, node={"loop": name}, package="_global_")
 
 
+def dotted_loops(words: Sequence[str]) -> list[str]:
+    """Loops given as `package.module:function`, in a sweep too."""
+    values = [word.removeprefix("loop=") for word in words if word.startswith("loop=")]
+    return [name for value in values for name in value.split(",") if ":" in name]
+
+
 def compose(
     overrides: Sequence[str] = (), *, config_dirs: Sequence[Path] = (), with_hydra: bool = False
 ) -> DictConfig:

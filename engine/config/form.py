@@ -13,17 +13,17 @@ from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
-from yaml import YAMLError
+from yaml import MarkedYAMLError, YAMLError
 
 from engine.config import draft
 from engine.config.comments import key_comments
-from engine.config.compose import COMPOSE_ERRORS
+from engine.config.compose import COMPOSE_ERRORS, dotted_loops, register_loops
 from engine.config.composer import Base, Composer
 from engine.config.fitting import is_about, what_composes
 from engine.config.help import group_help
 from engine.config.paths import config_dir
 from engine.config.schema import FIELDS, Field, value_problems
-from engine.config.yaml_keys import file_keys
+from engine.config.yaml_keys import file_keys, where_wrong
 
 TYPED = "typed"
 """The origin of a value that an override sets."""
@@ -125,6 +125,7 @@ class FormMaker:
         from engine.config.points import first_point
 
         given = tuple(overrides)
+        register_loops(dotted_loops(given))
         try:
             return self._form(given, first_point(self.composer, given), ())
         except COMPOSE_ERRORS:
@@ -171,6 +172,8 @@ class FormMaker:
             path = self._file(f"{group}/{option}")
             if path is not None:
                 file_keys(path)
+        except MarkedYAMLError as error:
+            return where_wrong(error)
         except (YAMLError, OSError, ValueError, RecursionError) as error:
             return " ".join(str(error).split())
         return ""

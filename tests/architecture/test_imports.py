@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from tests.bench.tree import make_tree
+from tests.tui.configured import make_past_run
 
 ROOT = Path(__file__).resolve().parents[2]
 HEAVY = {"torch", "numpy", "pandas", "matplotlib", "h5py", "hydra", "omegaconf", "rich", "textual"}
@@ -35,6 +36,7 @@ ALLOWED = {
     "tui": set(),
     "tui.app": {"textual", "rich"},
     "tui.screens.runs": {"textual", "rich"},
+    "tui.screens.configure": {"textual", "rich"},
 }
 
 
@@ -123,6 +125,42 @@ def test_looking_at_runs_and_comparing_them_loads_nothing_to_train_or_plot_with(
     n_runs, *loaded = answer.stdout.split()
     assert n_runs == "2"
     assert set(loaded) & HEAVY == {"textual", "rich", "numpy"}
+
+
+CONFIGURE = """
+import asyncio, sys
+from pathlib import Path
+from tui.app import Settings, ThesisApp
+
+async def configure(root):
+    app = ThesisApp(Settings(Path(root), cache=Path("cache"), state=Path("state")))
+    async with app.run_test(size=(120, 40)) as pilot:
+        while not app.is_settled:
+            await pilot.pause(0.01)
+        before = set(sys.modules)
+        await pilot.press("e")
+        while type(app.screen).__name__ != "ConfigurePage" or not app.screen.draft.parent:
+            await pilot.pause(0.01)
+        app.screen.set_overrides(("phase1.trainer.lr=0.1,0.2",))
+        while not app.is_settled:
+            await pilot.pause(0.01)
+        print("hydra" in before, len(app.screen.points_list.points), *sys.modules)
+
+asyncio.run(configure(sys.argv[1]))
+"""
+"""Opens the config of a run as a draft, and makes a sweep of it."""
+
+
+def test_configuring_loads_hydra_when_it_is_opened_and_nothing_to_train_with(
+    own_folder: Path,
+) -> None:
+    make_past_run(own_folder / "outputs")
+    command = [sys.executable, "-c", CONFIGURE, "outputs"]
+    answer = subprocess.run(command, capture_output=True, text=True)
+    assert answer.returncode == 0, answer.stderr
+    early, n_points, *loaded = answer.stdout.split()
+    assert (early, n_points) == ("False", "2")
+    assert set(loaded) & HEAVY == {"textual", "rich", "hydra", "omegaconf"}
 
 
 def test_the_import_contracts_hold() -> None:

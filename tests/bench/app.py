@@ -21,6 +21,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+from tests.bench import configure
 from tests.bench.terminal import Terminal, terminal
 from tests.bench.tree import config_of, events_of, line_of, make_run, make_tree
 
@@ -49,6 +50,7 @@ def main() -> None:
         _long_run(place)
         _live(place)
         _busy(place)
+    configure.main()
 
 
 def _say(what: str, value: str, goal: str) -> None:

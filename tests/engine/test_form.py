@@ -89,6 +89,13 @@ def test_a_group_and_a_key_of_the_users_own_appear_by_themselves(tmp_path: Path)
     assert entry(form, "phase1.encoder.width").value == 3
 
 
+def test_a_loop_of_the_users_own_can_be_typed(maker: FormMaker) -> None:
+    form = maker.form(("loop=my_package.loops:train",))
+    assert not form.problems
+    assert form.config is not None
+    assert form.config.loop == "my_package.loops:train"
+
+
 def test_a_file_with_an_error_tells_where_and_the_rest_works(tmp_path: Path) -> None:
     (tmp_path / "data").mkdir()
     (tmp_path / "data" / "broken.yaml").write_text("a: 1\nb: [1, 2\nc: 3\n")

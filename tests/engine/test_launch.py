@@ -19,8 +19,7 @@ from omegaconf import OmegaConf
 import engine.cli.train
 from engine.cli.launched import Placement
 from engine.config.command import directory_override
-from engine.config.compose import compose
-from engine.config.directories import make_loops_known
+from engine.config.compose import compose, dotted_loops, register_loops
 from engine.errors import ConfigError, FactsError, LaunchError
 from engine.facts import RunDir, read_events
 from engine.launch.job import JobSpec
@@ -271,7 +270,7 @@ def test_a_config_that_began_as_another_runs_names_trusted_classes_only(
 ) -> None:
     entries = new_entries(JobSpec(QUICK, Path("run"), parent="run_before"))
     job = write_record(Path("launch.json").absolute(), entries)
-    make_loops_known([], QUICK)
+    register_loops(dotted_loops(QUICK))
     with pytest.raises(ConfigError, match="not a package that is trusted"):
         Placement(job).check(compose(QUICK))
     monkeypatch.setattr(sys, "path", list(sys.path))

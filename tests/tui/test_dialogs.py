@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ from textual.screen import ModalScreen
 from textual.widgets import Input
 
 from tests.tui.conftest import run, text_of, wait_for
+from tui.compare.export_dialog import export
 from tui.dialogs import ChoiceDialog, ConfirmDialog, SeveralDialog, TextDialog
 
 OPTIONS = [("a", "first [b]thing"), ("b", "second"), ("c", "third")]
@@ -70,5 +72,25 @@ def test_a_text_of_many_lines_is_asked_for_in_one() -> None:
             app.push_screen(TextDialog("Note", "one\ntwo"))
             await wait_for(pilot, lambda: "one two" in text_of(app))
             assert app.screen.query_one(Input).value == "one two"
+
+    run(test())
+
+
+def test_a_file_that_cannot_be_written_is_refused_within_the_dialog(tmp_path: Path) -> None:
+    async def test() -> None:
+        app: Any = App()
+        app.may_change = lambda: True
+        async with app.run_test(size=(100, 30)) as pilot:
+            worker = app.run_worker(export(app, "curves", {".csv": lambda: "a,b\n"}))
+            await wait_for(pilot, lambda: isinstance(app.screen, TextDialog))
+            app.screen.query_one(Input).value = str(tmp_path / "missing" / "a.csv")
+            await pilot.press("enter")
+            await wait_for(pilot, lambda: app.screen.query(".wrong"))
+            assert "missing" in text_of(app)
+            assert app.screen.query_one(Input).value.endswith("a.csv")
+            app.screen.query_one(Input).value = str(tmp_path / "a.csv")
+            await pilot.press("enter")
+            await wait_for(pilot, lambda: worker.is_finished)
+            assert (tmp_path / "a.csv").read_text() == "a,b\n"
 
     run(test())

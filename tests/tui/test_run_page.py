@@ -16,7 +16,7 @@ from textual.pilot import Pilot
 from engine.facts.labels import read_labels
 from engine.facts.run_dir import RunDir
 from tests.bench.tree import make_run
-from tests.tui.conftest import AppAt, check_snapshot, run, text_of, wait_for
+from tests.tui.conftest import AppAt, check_snapshot, lines_of, run, text_of, wait_for
 from tui.charts.grid import ChartGrid
 from tui.run.alerts_view import AlertsView
 from tui.run.config_view import ConfigView
@@ -228,6 +228,52 @@ def test_a_run_that_vanishes_is_told_and_its_curves_stay(app_at: AppAt, root: Pa
             app.library.hurry()
             await wait_for(pilot, lambda: "this run is gone" in text_of(app))
             assert NAME in text_of(app)
+
+    run(test())
+
+
+def test_a_run_that_vanishes_is_gone_in_every_tab_and_needs_nothing(
+    app_at: AppAt, tmp_path: Path
+) -> None:
+    path = make_run(tmp_path / "outputs" / "runs" / NAME, epochs=6, planned=9, end=None)
+
+    async def test() -> None:
+        async with app_at(tmp_path / "outputs") as pilot:
+            page = await charted(pilot, path)
+            await wait_for(pilot, lambda: "lost" in text_of(pilot.app))
+            assert page.query_one(AlertsView).display
+            app: Any = pilot.app
+            shutil.rmtree(path)
+            app.library.hurry()
+            await wait_for(pilot, lambda: "this run is gone" in text_of(app))
+            assert not page.query_one(AlertsView).display
+            for key in ("2", "5", "6"):
+                await pilot.press(key)
+                await wait_for(pilot, lambda: "is not there any more:" in text_of(app))
+                assert "there is no" not in text_of(app)
+                assert "✗ gone" in lines_of(app)[0]
+            await pilot.press("3")
+            await wait_for(pilot, lambda: "phase1" in text_of(app))
+            assert isinstance(app.focused, ConfigView)
+
+    run(test())
+
+
+def test_a_setting_that_goes_on_at_the_edge_says_so(app_at: AppAt, root: Path) -> None:
+    async def test() -> None:
+        async with app_at(root, size=(60, 20)) as pilot:
+            page = await opened(pilot, path_of(root))
+            await pilot.press("3")
+            view = page.query_one(ConfigView)
+            value = "/data/" + "x" * 40 + "/end"
+            view.show_config({"data.path": value, "data.n": 3}, ())
+            await wait_for(pilot, lambda: "/data/x" in text_of(pilot.app))
+            line = next(line for line in lines_of(pilot.app) if "/data/x" in line)
+            assert line.endswith("…")
+            assert "→ More" in lines_of(pilot.app)[-1]
+            await pilot.press(*["right"] * 4)
+            line = next(line for line in lines_of(pilot.app) if "/end" in line)
+            assert line.endswith("/end")
 
     run(test())
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 from textual import events
@@ -167,6 +168,13 @@ def test_a_root_without_runs_says_how_to_start_one(app_at: AppAt, tmp_path: Path
         async with app_at(tmp_path / "empty", size=(60, 16)) as pilot:
             await wait_for(pilot, lambda: "no runs yet" in text_of(pilot.app))
             assert "thesis-train" in text_of(pilot.app)
+            assert "thesis-tui --root" in text_of(pilot.app)
+            await wait_for(pilot, lambda: "Mark" not in lines_of(pilot.app)[-1])
+            assert not {"Compare", "Sort", "Filter"} & set(lines_of(pilot.app)[-1].split())
+            make_run(tmp_path / "empty" / "runs" / "run_20250105-093000_ae")
+            app: Any = pilot.app
+            app.library.hurry()
+            await wait_for(pilot, lambda: "Mark" in lines_of(pilot.app)[-1])
 
     run(test())
 
@@ -507,5 +515,18 @@ def test_keys_that_come_in_one_burst_act_in_their_order(app_at: AppAt, root: Pat
             await wait_for(pilot, lambda: page_of(pilot).view.filter == "seed=1")
             await wait_for(pilot, lambda: ids(pilot) == ["job1"])
             assert not page_of(pilot).filter_bar.is_open
+
+    run(test())
+
+
+def test_the_help_has_every_key_and_none_of_the_stock_words(app_at: AppAt, root: Path) -> None:
+    async def test() -> None:
+        async with app_at(root, size=(120, 60)) as pilot:
+            await wait_for(pilot, lambda: len(ids(pilot)) == 6)
+            await pilot.press("enter", "question_mark")
+            await wait_for(pilot, lambda: "everywhere" in text_of(pilot.app))
+            text = text_of(pilot.app)
+            assert re.search(r"esc, q +Back", text)
+            assert not re.search("Page Left|Focus Next|Copy selected", text)
 
     run(test())

@@ -7,9 +7,11 @@ from typing import Any
 
 import pytest
 from textual import events
+from textual.keys import _character_to_key
 
 from tests.bench.tree import make_tree
 from tests.tui.conftest import AppAt, run, text_of, wait_for
+from tui.screens.configure import ConfigurePage
 
 AT_ONCE = [
     *("enter 2 3", "enter > escape", "enter / a", "a c 2", "a c 4 escape", "a c e escape"),
@@ -32,5 +34,26 @@ def test_keys_that_come_at_once_are_no_harm(app_at: AppAt, tmp_path: Path, keys:
                 await pilot.pause()
             await wait_for(pilot, lambda: app.is_settled and text_of(app).strip())
             assert app._exception is None
+
+    run(test())
+
+
+def test_what_is_typed_right_behind_the_key_of_a_line_goes_into_it(
+    app_at: AppAt, tmp_path: Path
+) -> None:
+    (tmp_path / "out").mkdir()
+    overrides = "phase1.trainer.epochs=7 phase1.trainer.lr=0.5"
+
+    async def test() -> None:
+        async with app_at(tmp_path / "out", size=(140, 40)) as pilot:
+            app: Any = pilot.app
+            await pilot.press("N")
+            await wait_for(pilot, lambda: isinstance(app.screen, ConfigurePage))
+            await wait_for(pilot, lambda: app.screen.is_settled)
+            for sign in f"e{overrides}":
+                app.post_message(events.Key(_character_to_key(sign), sign))
+            app.post_message(events.Key("enter", None))
+            await wait_for(pilot, lambda: len(app.screen.draft.overrides) == 2)
+            assert app.screen.draft.overrides == tuple(overrides.split())
 
     run(test())

@@ -57,7 +57,7 @@ class Drafting(Page):
         """What was composed last; None until there is something."""
         self.composed = Composed()
         self._number = 0
-        self._told_number = -1
+        self._told_number = self._points_number = -1
         self._before: tuple[str, ...] | None = None
         self._feed: ComposeFeed | None = None
 
@@ -95,7 +95,8 @@ class Drafting(Page):
     @property
     def is_idle(self) -> bool:
         """Whether all that is wanted of the thread is told."""
-        return not self._run and self._feed is not None and self._feed.is_idle
+        told = self._points_number == self._number
+        return told and not self._run and self._feed is not None and self._feed.is_idle
 
     def begin(self) -> None:
         """Show the draft that was written last, or begin with a run."""
@@ -164,6 +165,7 @@ class Drafting(Page):
     @on(PointsMade)
     def _points_made(self, message: PointsMade) -> None:
         if message.number == self._number and self.is_running:
+            self._points_number = message.number
             self.show_points(message)
 
     @on(PointsChecked)

@@ -8,6 +8,7 @@ from typing import ClassVar
 
 from textual import on, work
 from textual.binding import Binding, BindingType
+from textual.widgets import Input
 
 from engine.config import draft
 from tui.configure.draft_state import Draft
@@ -28,9 +29,14 @@ class Editing(Drafting):
     """A page whose form, overrides and points are edited."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("e,colon", "overrides", "Overrides", key_display="e", tooltip="Type overrides"),
+        # Before all others, so that what is typed right behind them goes into the line that opens.
+        Binding("enter", "edit", "Edit", show=False, priority=True),
+        Binding(
+            "e,colon", "overrides", "Overrides", key_display="e", tooltip="Type overrides",
+            priority=True,
+        ),
         Binding("S", "seeds", "Seeds", show=False, tooltip="Train with several seeds"),
-    ]
+    ]  # fmt: skip
 
     def __init__(self, run: str = "") -> None:
         super().__init__(run)
@@ -39,7 +45,22 @@ class Editing(Drafting):
     def show_typed(self, problem: str) -> None:
         """Something is being typed, with what is wrong with it."""
 
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Whether a key opens a line: not within one."""
+        if action == "edit":
+            row = self.query_one(FormList).row if isinstance(self.focused, FormList) else None
+            return row is not None and row.can_change
+        if action == "overrides":
+            return not isinstance(self.focused, Input)
+        return super().check_action(action, parameters)
+
     # The form.
+
+    def action_edit(self) -> None:
+        """Edit the line of the form."""
+        row = self.query_one(FormList).row
+        if row is not None:
+            self._edit(FormList.EditAsked(row))
 
     @on(FormList.EditAsked)
     def _edit(self, message: FormList.EditAsked) -> None:
@@ -161,7 +182,8 @@ class Editing(Drafting):
                 self.change(replace(typed, overrides=draft.collapsed(typed.overrides)))
             else:
                 self.amend(before)
-        self.query_one(FormList).focus()
+        if not self.query_one(OverrideLine).is_open:  # again, by a key that came meanwhile
+            self.query_one(FormList).focus()
 
     # The points.
 

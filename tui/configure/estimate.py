@@ -4,9 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from statistics import median
+from typing import TYPE_CHECKING
 
 from engine.facts.words import count, in_words
 from engine.library.summary import RunSummary
+
+if TYPE_CHECKING:
+    from engine.config.form import Form
+
+EPOCHS = "phase1.trainer.epochs"
 
 _NEWEST = 20
 """Runs that are looked at."""
@@ -18,6 +24,25 @@ def epoch_seconds(runs: Sequence[RunSummary], loop: str) -> float | None:
     alike.sort(key=lambda run: run.started or 0.0, reverse=True)
     times = [run.epoch_time_s for run in alike[:_NEWEST] if run.epoch_time_s is not None]
     return median(times) if times else None
+
+
+def time_of(
+    form: Form | None, seconds: float | None, runs: Sequence[RunSummary], points: int
+) -> str:
+    """How long a draft takes, in a few words; empty where it is not known.
+
+    Parameters
+    ----------
+    seconds
+        What an epoch takes; if None, what it took in past runs.
+    points
+        Runs of a sweep.
+    """
+    if form is None:
+        return ""
+    loop = next((one.chosen for one in form.groups if one.name == "loop"), None)
+    epochs = next((one.value for one in form.entries if one.key == EPOCHS), None)
+    return total_words(seconds or epoch_seconds(runs, loop or ""), epochs, points)
 
 
 def total_words(seconds: float | None, epochs: object, points: int) -> str:

@@ -138,7 +138,9 @@ class ComposeFeed(Feed):
         """Do what is asked for; the seconds until the next time."""
         from engine.config.form import FormMaker
 
-        self._maker = self._maker or FormMaker(self._dirs)
+        if self._maker is None:
+            self._maker = FormMaker(self._dirs)
+            self._maker.composer.base()  # which takes longest, and is wanted whatever comes
         if self._run:
             path = self._run
             self._post(self._cloned(path, self._maker))

@@ -137,9 +137,9 @@ class FormList(PartList):
         self.rows = rows_of(
             self._form, self._overrides, self.searched, changed_only=self.changed_only
         )
-        keys = [row.key for row in self.rows]
-        if at is not None and at.key in keys:
-            self.cursor = keys.index(at.key)
+        keys = [(row.kind, row.key) for row in self.rows]  # a node may be called as its group is
+        if at is not None and (at.kind, at.key) in keys:
+            self.cursor = keys.index((at.kind, at.key))
         elif self.searched or at is None:
             self.cursor = 1 if len(keys) > 1 else 0
         self.show_lines(max(1, len(self.rows)))
@@ -155,7 +155,7 @@ class FormList(PartList):
 
     def columns(self) -> tuple[int, int, int, int, int]:
         """Cells of key, value, default, origin and what is expected; 0 for those without room."""
-        width = self.size.width - 3
+        width = self.scrollable_content_region.width - 3
         key = max(KEY_CELLS[0], min(KEY_CELLS[1], width * 3 // 8))
         value = max(VALUE_CELLS[0], min(VALUE_CELLS[1], width // 4))
         default, origin = (10, 22) if width >= ORIGIN_FROM else (0, 0)

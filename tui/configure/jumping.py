@@ -35,7 +35,9 @@ class Jumping(Launching):
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """There is a next problem while there are any."""
-        return bool(self.form and self.problems()) if action == "next_problem" else True
+        if action == "next_problem":
+            return bool(self.form and self.problems())
+        return super().check_action(action, parameters)
 
     def action_next_problem(self) -> None:
         """Go to the field of the next problem."""

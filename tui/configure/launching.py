@@ -82,6 +82,7 @@ class Launching(Editing):
     def problems(self) -> list[Problem]:
         """All that is wrong: with the draft, and what the check found, each once."""
         told = self.form.problems if self.form else ()
+        told = (*told, self.points_list.why) if self.points_list.why else told
         found = [Problem(key_in(text), text) for text in told]
         found += self.report.problems if self.report else ()
         return list({problem.text: problem for problem in found}.values())

@@ -68,7 +68,7 @@ class OptionPicker(ModalScreen[tuple[str, ...] | None]):
         Binding("down", "move(1)", "Down", show=False, priority=True),
         Binding("pageup", "move(-10)", "Up", show=False, priority=True),
         Binding("pagedown", "move(10)", "Down", show=False, priority=True),
-        Binding("space", "mark", "Mark", priority=True),
+        Binding("space", "mark", "Mark"),
     ]
 
     def __init__(
@@ -93,11 +93,15 @@ class OptionPicker(ModalScreen[tuple[str, ...] | None]):
             yield Static(plain(self._title), classes="title", markup=False)
             yield Prompt(
                 placeholder="type to search",
-                keys={"escape": self.action_cancel, "enter": self.action_take},
+                keys={
+                    "escape": self.action_cancel,
+                    "enter": self.action_take,
+                    "space": self.action_mark,
+                },
             )
             yield OptionList()
             yield Static("", classes="about", markup=False)
-            several = "space marks several for a sweep, " if self._several else ""
+            several = "space marks several, " if self._several else ""
             yield Static(f"{several}enter takes, esc cancels", classes="hint", markup=False)
 
     def on_mount(self) -> None:

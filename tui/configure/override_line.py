@@ -121,6 +121,8 @@ class OverrideLine(Horizontal):
         if self.is_open:
             self.is_open = False
             self._swap(self.query_one(".seen"), self.query_one(Prompt))
+            if self.query_one(Prompt).has_focus:
+                self.screen.set_focus(None)  # the next key is none of the line's
             self.post_message(self.Closed(kept))
 
     def _swap(self, shown: Widget, hidden: Widget) -> None:
@@ -140,12 +142,13 @@ class OverrideLine(Horizontal):
 
     @on(Input.Submitted)
     def _submitted(self, event: Input.Submitted) -> None:
-        event.stop()
+        event.stop()  # it comes behind all that was typed
         self._close(kept=True)
 
     @on(events.DescendantBlur)
     def _blurred(self, event: events.DescendantBlur) -> None:
-        if self.app.app_focus:
+        # It may have been opened again since.
+        if self.app.app_focus and not self.query_one(Prompt).has_focus:
             self._close(kept=True)
 
     def on_click(self) -> None:

@@ -49,11 +49,12 @@ class PointsList(PartList):
         """Number of a point to what is wrong with it; empty for nothing. Those that are not in it
         are not checked yet."""
         self._struck: Struck = frozenset()
-        self._why = ""
+        self.why = ""
+        """Why there are no points."""
 
     def show_points(self, points: Sequence[Point], why: str = "") -> None:
         """Show other points; `why` says why there are none."""
-        self.points, self._why, self.problems = tuple(points), why, {}
+        self.points, self.why, self.problems = tuple(points), why, {}
         self.show_lines(max(1, len(self.points)))
 
     def show_problems(self, problems: Mapping[int, str]) -> None:
@@ -114,8 +115,8 @@ class PointsList(PartList):
         """One point."""
         text = Text(no_wrap=True, end="")
         if not self.points:
-            told = self._why or "no sweep: give a value a list, as 0.1,0.01 or range(1,6)"
-            return text.append(f" {plain(told)}", self.style_of("bad" if self._why else "muted"))
+            told = self.why or "no sweep: give a value a list, as 0.1,0.01 or range(1,6)"
+            return text.append(f" {plain(told)}", self.style_of("bad" if self.why else "muted"))
         point = self.points[number]
         is_out, problem = point.differing in self._struck, self.problems.get(point.number)
         good, wait = ("+", ".") if self._look.ascii else ("✓", "·")

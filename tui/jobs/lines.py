@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -14,6 +13,7 @@ from engine.facts.words import count
 from engine.launch.jobs import Job
 from engine.tables.units import show_age, show_size
 from tui.look import Look
+from tui.table.summary_lines import place
 from tui.widgets.painted import fit
 
 Piece = tuple[str, str]
@@ -153,7 +153,7 @@ def head(root: str, jobs: Sequence[Job], shown: Sequence[Job]) -> str:
     """The line above the list."""
     under_way = sum(job.under_way for job in jobs)
     older = len(jobs) - len(shown)
-    parts = [plain(os.path.normpath(root)), count(len(shown), "job") or "0 jobs"]
+    parts = [place(root).plain.strip(), count(len(shown), "job") or "0 jobs"]
     parts += [f"{under_way} under way"] if under_way else []
     parts += [f"{older} older: a shows them"] if older else []
     return "  ".join(parts)

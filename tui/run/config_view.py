@@ -79,7 +79,7 @@ class ConfigView(Listing):
 
     SEARCH_HINT = "key or value"
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("right", "sideways(8)", "Rest of the line", key_display="→"),
+        Binding("right", "sideways(8)", "More", key_display="→", tooltip="Rest of the line"),
     ]
 
     class Read(Message):

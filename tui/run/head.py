@@ -59,10 +59,17 @@ class RunHead(Painted):
         self._look = look
         self._run: RunSummary | None = None
         self._told: Sequence[Part] = ()
+        self._is_gone = False
 
-    def show_run(self, run: RunSummary, screen_height: int) -> None:
-        """Show a run in as many lines as the screen has room for."""
-        self._run, self._told = run, ()
+    def show_run(self, run: RunSummary, screen_height: int, *, gone: bool = False) -> None:
+        """Show a run in as many lines as the screen has room for.
+
+        Parameters
+        ----------
+        gone
+            Whether its directory is not there any more: what was known of it says nothing of now.
+        """
+        self._run, self._told, self._is_gone = run, (), gone
         lines = 1 if screen_height < LOW else 2 if screen_height < MIDDLE else 3
         if self.styles.height is None or self.styles.height.value != lines:
             self.styles.height = lines
@@ -94,6 +101,9 @@ class RunHead(Painted):
 
     def _state(self, run: RunSummary, sentence: bool = True) -> list[Part]:
         """The state with its sign, the name, and the state in words."""
+        if self._is_gone:
+            gone = [(f"{self._look.state('failed')} gone", "bad"), (plain(run.name), "name")]
+            return [*gone, ("its directory is not there any more", "muted")] if sentence else gone
         state = run.state or "broken"
         style = _STATE_STYLES.get(state, "over")
         parts = [(f"{self._look.state(run.state)} {state}", style), (plain(run.name), "name")]
@@ -110,7 +120,7 @@ class RunHead(Painted):
         if run.epochs or run.epochs_done:
             of = f"/{run.epochs}" if run.epochs else ""
             parts.append((f"{run.epochs_done}{of} epochs", "text"))
-        if run.eta_s is not None:
+        if run.eta_s is not None and not self._is_gone:
             parts.append((f"{show_duration(run.eta_s)} left", "value"))
         elif run.duration_s is not None:
             parts.append((f"took {show_duration(run.duration_s)}", "text"))

@@ -15,7 +15,7 @@ from textual.widgets import ContentSwitcher
 from engine.facts.text import plain
 from engine.facts.words import count
 from tui.configure.check_list import CheckList
-from tui.configure.estimate import epoch_seconds, total_words
+from tui.configure.estimate import time_of
 from tui.configure.feed import PointsChecked, PointsMade
 from tui.configure.form_list import FormList
 from tui.configure.form_pane import FormPane
@@ -193,7 +193,8 @@ class ConfigurePage(Jumping):
 
     def _show_lines(self) -> None:
         """All that stands around the parts."""
-        problems = [problem.text for problem in self.problems()]
+        # The part with the check has them all.
+        problems = [] if self.part == 3 else [problem.text for problem in self.problems()]
         self.query_one(ProblemLines).show(problems, self._room(1, 4), self.problem_at)
         self.query_one(CommandLine).show(self.command, self._room(1, 3))
         self._show_field()
@@ -222,16 +223,10 @@ class ConfigurePage(Jumping):
         changed = f"{n_changed(self.composed)} changed" if n_changed(self.composed) else ""
         problems = count(len(self.problems()), "problem")
         checked = "checked" if self.report and self.report.ok and not problems else ""
-        told = [changed, points.note(), self._time(points), problems, checked]
-        return ", ".join(filter(None, told)) or NOTHING_CHANGED
-
-    def _time(self, points: PointsList) -> str:
-        values = {one.key: one.value for one in (self.form.entries if self.form else ())}
-        groups = {one.name: one.chosen for one in (self.form.groups if self.form else ())}
         seconds = self.report.epoch_s if self.report else None
-        seconds = seconds or epoch_seconds(self.thesis.runs, groups.get("loop") or "")
-        epochs = values.get("phase1.trainer.epochs")
-        return total_words(seconds, epochs, points.n_left or 1)
+        time = time_of(self.form, seconds, self.thesis.runs, points.n_left or 1)
+        told = [problems, changed, points.note(), time, checked]
+        return ", ".join(filter(None, told)) or NOTHING_CHANGED
 
     @on(PartList.Moved)
     def _moved(self, message: PartList.Moved) -> None:
@@ -250,7 +245,7 @@ class ConfigurePage(Jumping):
         self.query_one(SearchLine).display = False
         self._lay_out()
         self._view().focus()
-        self._show_note()
+        self._show_lines()
 
     def action_next_part(self, way: int) -> None:
         """Open the next part, or the one before."""
@@ -268,7 +263,7 @@ class ConfigurePage(Jumping):
         views += [self.query_one(PointsList), self.query_one(CheckList)]
         if event.widget in views and views.index(event.widget) != self.part:
             self.part = views.index(event.widget)
-            self._show_note()
+            self._show_lines()
 
     @on(TabLine.Opened)
     def _tab_clicked(self, event: TabLine.Opened) -> None:

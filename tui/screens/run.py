@@ -43,8 +43,12 @@ LOOK_AGAIN_S = 10.0
 WATCHED = ("train_loss", "val_loss", "throughput", "lr")
 """The numbers that alerts are about."""
 
+_NUMBERED = tuple(enumerate(TABS, 1))
 _NOTED = LogView | ConfigView | NumbersView | FilesView | FigureView
 """The views that have a word to say about what is in them."""
+
+_OF_FILES = ("log", "files", "figures")
+"""The tabs of what is read from the directory anew each time."""
 
 _PARTS = "RunHead, AlertsView, RunTabs, ChartGrid, Listing, FigureView, #empty"
 """What the page draws into."""
@@ -63,16 +67,14 @@ class RunPage(OneRunActions):
     RunPage {
         & ContentSwitcher { height: 1fr; }
         & #charts { height: 1fr; }
-        & #empty { padding: 1 2; color: $foreground 75%; display: none; }
+        & #empty, & #gone { padding: 1 2; color: $foreground 75%; }
+        & #empty { display: none; }
         & #log, & #config, & #numbers, & #files, & #figures { height: 1fr; }
     }
     """
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        *(
-            Binding(str(number + 1), f"tab('{tab}')", tab.capitalize(), show=False)
-            for number, tab in enumerate(TABS)
-        ),
+        *(Binding(str(n), f"tab('{tab}')", tab.title(), show=False) for n, tab in _NUMBERED),
         Binding("tab", "next_tab(1)", "Next tab"),
         Binding("shift+tab", "next_tab(-1)", "Previous tab", show=False),
         Binding("greater_than_sign", "next_run(1)", "Next run", key_display=">"),
@@ -101,6 +103,7 @@ class RunPage(OneRunActions):
             with Vertical(id="charts"):
                 yield Static("", id="empty", markup=False)
                 yield ChartGrid("run")
+            yield Static("", id="gone", markup=False)
             yield LogView(self.path, id="log")
             yield ConfigView(id="config")
             yield NumbersView(id="numbers")
@@ -120,8 +123,6 @@ class RunPage(OneRunActions):
     def _is_ready(self) -> bool:
         """Whether all parts are there: not yet at the beginning, and no longer at the end."""
         return bool(self._parts) and all(part.is_attached for part in self._parts)
-
-    # What the app says.
 
     @property
     def is_settled(self) -> bool:
@@ -159,8 +160,6 @@ class RunPage(OneRunActions):
         """Give the head as many lines as there is room for."""
         self._show_state()
 
-    # What is drawn.
-
     def _draw(self, *, at_once: bool = False) -> None:
         self._is_due, self._drawn_at = False, time.monotonic()
         if not self._is_ready:
@@ -179,8 +178,8 @@ class RunPage(OneRunActions):
         if run is None:
             head.show_text("no run here" if self.thesis.listed else "looking for the run …")
         else:
-            head.show_run(run, size.height)
-            found = alerts(run, self._watched(), time.time())
+            head.show_run(run, size.height, gone=self._is_gone)
+            found = [] if self._is_gone else alerts(run, self._watched(), time.time())
             self.query_one(AlertsView).show_alerts(found, size.width, size.height)
         empty = "" if self.thesis.curves.names(self.path) else self._why_empty()
         told = self.query_one("#empty", Static)
@@ -188,7 +187,20 @@ class RunPage(OneRunActions):
         self.query_one(ChartGrid).display = not empty
         if empty:
             told.update(Content(empty))
+        self._show_tab()
         self._show_note()
+
+    def _show_tab(self) -> None:
+        """Show what is in the open tab; of a run that is gone what was read of it, if anything."""
+        unread = self._is_gone and self.tab in _OF_FILES and self.summary is not None
+        shown, switcher = "gone" if unread else self.tab, self.query_one(ContentSwitcher)
+        if unread:
+            told = f"The run directory is not there any more:\n{plain(self.path)}"
+            self.query_one("#gone", Static).update(Content(told))
+        if switcher.current != shown:
+            switcher.current = shown
+            if not unread:
+                self._view().focus()
 
     def _watched(self) -> dict[str, Series]:
         curves = self.thesis.curves
@@ -234,19 +246,14 @@ class RunPage(OneRunActions):
             return view.copied()
         return super().copied()
 
-    # Tabs and runs.
-
     def action_tab(self, tab: str) -> None:
         """Open a tab."""
         self.tab = tab
         self.thesis.remembered.keep("run.tab", tab)
         self.query_one(SearchLine).display = False
-        self.query_one(ContentSwitcher).current = tab
-        for view in (
-            self.query_one(LogView),
-            self.query_one(FilesView),
-            self.query_one(FigureView),
-        ):
+        self._show_tab()
+        views = (self.query_one(LogView), self.query_one(FilesView), self.query_one(FigureView))
+        for view in views:
             view.watch_files(view.id == tab)
         self._view().focus()
         self._draw()

@@ -25,7 +25,7 @@ class RunActions(MarkedRuns, StartingAgain):
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("c", "compare", "Compare"),
-        Binding("N", "configure", "New"),
+        Binding("N", "configure", "New", tooltip="Configure a training, and start it"),
         Binding(
             "e", "edit", "Edit as new", show=False, tooltip="A draft with the config of the run"
         ),

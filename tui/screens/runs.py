@@ -45,7 +45,7 @@ class RunsPage(RunActions):
         Binding("g", "group", "Group"),
         Binding("f", "fold", "Fold seeds"),
         Binding("C", "columns", "Columns"),
-        Binding("J", "app.jobs", "Jobs"),
+        Binding("J", "app.jobs", "Jobs", tooltip="What was launched, with its log"),
         Binding("U", "everything", "Show hidden and archived runs, or not", show=False),
         Binding("escape", "back", "Clear the filter, then the marks", show=False),
         Binding("q", "app.quit", "Quit", show=False),

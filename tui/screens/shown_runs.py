@@ -102,8 +102,8 @@ class ShownRuns(Page):
 
     def on_resize(self) -> None:
         """Leave out lines where there are few."""
-        self.set_class(self.size.height < 10, "low")
-        self.set_class(self.size.height < 7, "tiny")
+        for name, least in (("low", 10), ("tiny", 7)):
+            self.set_class(self.size.height < least, name)
         if self._is_ready:
             self._tell()
 
@@ -291,9 +291,8 @@ class ShownRuns(Page):
             widget.update(line, layout=False)
 
     def _styles(self) -> dict[str, str]:
-        names = (*STATE_COLOURS, "broken", "muted")
-        colours = {name: self.table.colour_of(name) for name in names}
-        return colours | {"accent": "bold", "warning": colours["held"]}
+        of = {name: self.table.colour_of(name) for name in (*STATE_COLOURS, "broken", "muted")}
+        return of | {"accent": "bold", "warning": of["held"]}
 
     @on(RunTable.Moved)
     def _moved(self) -> None:

@@ -71,7 +71,7 @@ def sent_sparingly(screen: AnyScreen, *, ascii: bool = False) -> AnyScreen:
 class SparingUpdate(ChopsUpdate):
     """An update of regions, each sent from its first to its last cell."""
 
-    def __init__(self, chops: Any, spans: Any, chop_ends: Any, ascii: bool) -> None:
+    def __init__(self, chops: Any, spans: Any, chop_ends: Any, ascii: bool = False) -> None:
         super().__init__(chops, spans, chop_ends)
         self._ascii = ascii
 
@@ -95,7 +95,7 @@ class SparingUpdate(ChopsUpdate):
 class SparingLayout(LayoutUpdate):
     """An update of the whole screen."""
 
-    def __init__(self, strips: Any, region: Any, ascii: bool) -> None:
+    def __init__(self, strips: Any, region: Any, ascii: bool = False) -> None:
         super().__init__(strips, region)
         self._ascii = ascii
 

@@ -159,10 +159,11 @@ class Listing(ScrollView, can_focus=True):
             marked = self.get_component_rich_style("listing--cursor", partial=False)
             style = style + Style(bgcolor=marked.bgcolor)
         strip = Strip(text.render(self.app.console)).apply_style(style)
-        end = self._sideways + width
-        if strip.cell_length <= end or width < 2:
-            return strip.crop_extend(self._sideways, end, style)
-        more = Strip([Segment(self._more, style + self.style_of("muted"))])
+        seen = min(width, self.scrollable_content_region.width)
+        end = self._sideways + seen
+        if strip.cell_length <= end or seen < 2:
+            return strip.crop_extend(self._sideways, self._sideways + width, style)
+        more = Strip([Segment(self._more + " " * (width - seen), style + self.style_of("muted"))])
         return Strip.join([strip.crop_extend(self._sideways, end - 1, style), more])
 
     _sideways = 0

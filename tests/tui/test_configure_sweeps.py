@@ -1,0 +1,300 @@
+"""Sweeps in the Configure screen, the check before a start, and the start itself."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from engine.config.draft import command
+from engine.errors import LaunchError
+from tests.tui.configured import configuring, override, settled, type_text
+from tests.tui.conftest import AppAt, run, text_of, wait_for
+from tui.configure import preflight, starting
+from tui.configure.drafts import Drafts
+from tui.configure.estimate import total_words
+from tui.configure.form_list import FormList
+from tui.configure.launch_dialog import LaunchDialog
+from tui.configure.preflight import Report, check, report_of
+from tui.remembered import Remembered
+from tui.screens.run import RunPage
+
+GOOD = {
+    "ok": True, "problems": [], "warnings": ["ran already"], "points": [],
+    "model": {"parts": {"encoder": 21345, "decoder": {"parameters": 5}}}, "epoch_s": 3.5,
+    "total_s": 70, "checkpoint_bytes": 760000, "disk_free_bytes": 4.2e11, "news": "a word",
+}  # fmt: skip
+BAD = {"ok": False, "problems": [{"key": "data.path", "text": "data.path: not there"},
+                                 {"key": None, "text": "no memory\x1b[2J"}]}  # fmt: skip
+
+Checker = Any
+
+
+@pytest.fixture
+def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty root that the config itself names."""
+    monkeypatch.setenv("THESIS_OUTPUT_ROOT", str(tmp_path / "outputs"))
+    return tmp_path / "outputs"
+
+
+@pytest.fixture
+def checker(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Checker:
+    """Makes the check print a report; what it is called with is in `called.json`."""
+    script = tmp_path / "check.py"
+
+    def prints(report: object, wait_s: float = 0.0) -> tuple[str, ...]:
+        script.write_text(
+            "import json, pathlib, sys, time\n"
+            f"pathlib.Path({str(tmp_path / 'called.json')!r}).write_text(json.dumps(sys.argv))\n"
+            f"time.sleep({wait_s})\nprint({json.dumps(report)!r})\n"
+        )
+        words = (sys.executable, "-S", str(script))
+        monkeypatch.setitem(preflight.check.__kwdefaults__, "command", words)
+        return words
+
+    return prints
+
+
+def called(tmp_path: Path) -> list[str]:
+    return list(json.loads((tmp_path / "called.json").read_text())[1:])
+
+
+def test_points_are_struck_out_and_taken_in_again(app_at: AppAt, root: Path) -> None:
+    async def test() -> None:
+        async with configuring(app_at, root) as (pilot, page):
+            await override(pilot, page, "phase1.trainer.lr=0.1,0.2,0")
+            points = page.points_list
+            assert points.wrong == (2,)
+            await pilot.press("3", "end", "x")
+            assert (points.left_out, points.wrong, points.n_left) == ((2,), (), 2)
+            assert "# without point 2" in text_of(pilot.app)
+            await settled(pilot, page)
+            await override(pilot, page, "phase1.latent_dim=8")
+            assert points.left_out == (2,)  # the same one, after another edit
+            await pilot.press("3", "end", "x")
+            assert points.left_out == ()
+
+    run(test())
+
+
+def test_seeds_are_as_many_as_asked_for(app_at: AppAt, root: Path) -> None:
+    async def test() -> None:
+        async with configuring(app_at, root) as (pilot, page):
+            await pilot.press("S")
+            await wait_for(pilot, lambda: "how many seeds" in text_of(pilot.app))
+            await pilot.press("backspace", "5", "enter")
+            await wait_for(pilot, lambda: page.draft.overrides)
+            assert page.draft.overrides == ("phase1.trainer.seed=range(42,47)",)
+            await settled(pilot, page)
+            assert [one.differing[0][-2:] for one in page.points_list.points] == [
+                "42", "43", "44", "45", "46"
+            ]  # fmt: skip
+
+    run(test())
+
+
+def test_an_experiment_shows_its_own_points_and_an_interval_says_why_not(
+    app_at: AppAt, root: Path
+) -> None:
+    async def test() -> None:
+        async with configuring(app_at, root) as (pilot, page):
+            await override(pilot, page, "phase1/experiment=compare_vq_vs_none")
+            assert [one.differing for one in page.points_list.points] == [
+                ("phase1/latent_space=none",), ("phase1/latent_space=vq",)
+            ]  # fmt: skip
+            assert page.is_sweep
+            await pilot.press("u")
+            await override(pilot, page, "'phase1.trainer.lr=interval(0,1)'")
+            await wait_for(pilot, lambda: "an interval has no list" in text_of(pilot.app))
+            assert [one.key for one in page.problems()] == ["phase1.trainer.lr"]
+
+    run(test())
+
+
+def test_a_hundred_points_are_checked_and_an_edit_does_not_wait_for_them(
+    app_at: AppAt, root: Path
+) -> None:
+    async def test() -> None:
+        async with configuring(app_at, root) as (pilot, page):
+            many = ("phase1.trainer.seed=range(0,50)", "phase1.trainer.lr=0.1,0.2")
+            page.set_overrides(many)
+            await wait_for(pilot, lambda: len(page.points_list.problems) > 3)
+            assert len(page.points_list.points) == 100
+            page.set_overrides(("phase1.trainer.lr=0.3",))
+            await wait_for(pilot, lambda: page.is_composed and page.is_idle)
+            assert page.points_list.points == ()
+            page.set_overrides(many)
+            await settled(pilot, page)
+            assert list(page.points_list.problems.values()) == [""] * 100
+
+    run(test())
+
+
+def test_the_check_is_shown_and_an_edit_makes_it_worthless(
+    app_at: AppAt, root: Path, checker: Checker, tmp_path: Path
+) -> None:
+    async def test() -> None:
+        async with configuring(app_at, root) as (pilot, page):
+            checker(GOOD)
+            await override(pilot, page, "phase1.trainer.lr=0.1,0.2")
+            await pilot.press("P")
+            await wait_for(pilot, lambda: page.report is not None)
+            assert called(tmp_path) == ["--multirun", "phase1.trainer.lr=0.1,0.2"]
+            shown = text_of(pilot.app)
+            for told in ("21,345", "760 kB", "420 GB", "ran already", "about 70 s", "a word"):
+                assert told in shown
+            checker(BAD, wait_s=30)
+            await pilot.press("P")
+            await wait_for(pilot, lambda: page.doing)
+            page.set_overrides(())
+            await wait_for(pilot, lambda: not page.doing)
+            assert page.report is None
+
+    run(test())
+
+
+def test_problems_of_the_check_lead_to_their_fields(
+    app_at: AppAt, root: Path, checker: Checker
+) -> None:
+    async def test() -> None:
+        async with configuring(app_at, root) as (pilot, page):
+            checker(BAD)
+            await pilot.press("L")
+            await wait_for(pilot, lambda: page.report is not None)
+            assert "no memory" in text_of(pilot.app)
+            await wait_for(pilot, lambda: not page.doing)
+            assert not isinstance(pilot.app.screen, LaunchDialog)
+            await pilot.press("home", "enter")
+            form = page.query_one(FormList)
+            assert (form.row and form.row.key, form.has_focus) == ("data.path", True)
+
+    run(test())
+
+
+def test_a_start_is_asked_for_once_and_leads_to_the_run(
+    app_at: AppAt, root: Path, checker: Checker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    started: list[starting.LaunchSpec] = []
+
+    def launch(spec: starting.LaunchSpec) -> Path:
+        started.append(spec)
+        return spec.directory
+
+    monkeypatch.setattr(starting, "launch", launch)
+
+    async def test() -> None:
+        async with configuring(app_at, root) as (pilot, page):
+            checker(GOOD)
+            await override(pilot, page, "phase1.trainer.epochs=2")
+            await pilot.press("L")
+            await wait_for(pilot, lambda: isinstance(pilot.app.screen, LaunchDialog))
+            await wait_for(pilot, lambda: "start this training?" in text_of(pilot.app))
+            assert "ran already" in text_of(pilot.app)
+            await pilot.press("n")
+            assert not started
+            await pilot.press("L")
+            await wait_for(pilot, lambda: isinstance(pilot.app.screen, LaunchDialog))
+            await pilot.press("y")
+            await wait_for(pilot, lambda: isinstance(pilot.app.screen, RunPage))
+            (spec,) = started
+            assert spec.overrides == ("phase1.trainer.epochs=2",)
+            assert spec.directory.parent == root / "runs"
+            assert spec.directory.name.endswith("_ae")
+            assert not spec.sweep
+            remembered: Remembered = pilot.app.remembered  # type: ignore[attr-defined]
+            assert Drafts(remembered).present.started
+            assert len(pilot.app.screen_stack) == 2
+            await pilot.press("escape")
+            await pilot.press("N")
+            await wait_for(pilot, lambda: hasattr(pilot.app.screen, "draft"))
+            assert pilot.app.screen.draft.is_empty  # type: ignore[attr-defined]
+
+    run(test())
+
+
+def test_a_sweep_that_is_started_leads_to_the_table_filtered_to_it(
+    app_at: AppAt, root: Path, checker: Checker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    started: list[starting.LaunchSpec] = []
+    monkeypatch.setattr(starting, "launch", lambda spec: started.append(spec) or spec.directory)
+
+    async def test() -> None:
+        async with configuring(app_at, root) as (pilot, page):
+            checker(GOOD)
+            await override(pilot, page, "phase1.trainer.lr=0.1,0.2,0.3")
+            await pilot.press("3", "x", "L")
+            await wait_for(pilot, lambda: isinstance(pilot.app.screen, LaunchDialog))
+            await wait_for(pilot, lambda: "start 2 runs?" in text_of(pilot.app))
+            await pilot.press("plus", "plus", "y")
+            await wait_for(pilot, lambda: len(pilot.app.screen_stack) == 1)
+            (spec,) = started
+            assert (spec.sweep, spec.at_once, spec.leave_out) == (True, 3, (0,))
+            table: Any = pilot.app.screen
+            await wait_for(pilot, lambda: table.view.filter == f"sweep={spec.directory.name}")
+
+    run(test())
+
+
+def test_what_cannot_be_started_is_told_and_the_draft_stays(
+    app_at: AppAt, root: Path, checker: Checker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(spec: starting.LaunchSpec) -> Path:
+        raise LaunchError("no room", "Delete something.")
+
+    said: list[str] = []
+    monkeypatch.setattr(starting, "launch", fails)
+
+    async def test() -> None:
+        async with configuring(app_at, root) as (pilot, page):
+            monkeypatch.setattr(page, "notify", lambda text, **_: said.append(text))
+            checker("no report")
+            await pilot.press("L")
+            await wait_for(pilot, lambda: isinstance(pilot.app.screen, LaunchDialog))
+            await wait_for(pilot, lambda: "not checked" in text_of(pilot.app))
+            await pilot.press("y")
+            await wait_for(pilot, lambda: said)
+            assert said == ["no room Delete something."]
+            assert not page.draft.started
+            await type_text(pilot, "1")
+
+    run(test())
+
+
+@pytest.mark.parametrize(
+    "text", ["", "[]", "null", "{", "{}", '{"ok": 3, "model": 1, "problems": {"a": 1}}', '"x"',
+             '{"points": 7, "warnings": [1, {}], "model": {"parts": [1]}, "epoch_s": "x"}',
+             '{"ok": true, "epoch_s": Infinity, "disk_free_bytes": true}', "[" * 100_000]
+)  # fmt: skip
+def test_a_report_of_any_form_is_read_as_far_as_it_goes(text: str) -> None:
+    report = report_of(text, "Traceback\nboom\x1b[2J\n")
+    assert report == Report() or report.ok or "boom" in report.failure
+
+
+def test_a_check_that_cannot_be_started_says_so() -> None:
+    report = asyncio.run(check(["a=1"], command=("/nowhere/engine",)))
+    assert "cannot be started" in report.failure
+
+
+def test_a_check_that_nobody_waits_for_any_more_ends(checker: Checker) -> None:
+    words = checker(GOOD, wait_s=60)
+
+    async def test() -> None:
+        task = asyncio.create_task(check([], command=words))
+        await asyncio.sleep(0)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await asyncio.wait_for(task, 10)
+
+    run(test())
+
+
+def test_the_time_of_a_sweep_is_that_of_all_its_points() -> None:
+    assert total_words(60, 10, 1) == "about 10 min"
+    assert total_words(60, 10, 6) == "about 60 min (6 points of 10 min)"
+    assert total_words(None, 10, 6) == ""
+    assert total_words(60, "x", 6) == ""
+    assert command(["a=1,2"]).startswith("thesis-train --multirun")
