@@ -16,6 +16,7 @@ from textual.strip import Strip
 from engine.errors import FactsError
 from engine.facts.text import plain
 from engine.tables.units import show_age
+from tui.remembered import choices_of
 from tui.run.figures import Figure, family_of, figures_of, name_of
 from tui.terminal.figure_lines import kinds_of, lines_of
 from tui.terminal.pictures import View
@@ -92,6 +93,12 @@ class FigureView(Watching, Painted, can_focus=True):
         self._picture: Picture | None = None
         self._asked: tuple[object, ...] = ()
         self.show_path(path)
+
+    def on_mount(self) -> None:
+        """Draw figures as they were drawn last."""
+        kind = choices_of(self.app).text("figures.kind")
+        at = self.kinds.index(kind) if kind in self.kinds else 0
+        self.kinds = (*self.kinds[at:], *self.kinds[:at])
 
     def show_path(self, path: str) -> None:
         """Show the figures of another run."""
@@ -247,4 +254,5 @@ class FigureView(Watching, Painted, can_focus=True):
     def action_kind(self) -> None:
         """Draw in another way: pixels, four in a character, or two, which more fonts know."""
         self.kinds = (*self.kinds[1:], self.kinds[0])
+        choices_of(self.app).keep("figures.kind", self.kinds[0])
         self.repaint()
