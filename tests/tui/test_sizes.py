@@ -14,6 +14,8 @@ from tests.tui.conftest import AppAt, lines_of, run, text_of, wait_for
 from tui.run.tabs import TABS
 from tui.screens.compare import TABS as PARTS
 from tui.screens.compare import ComparePage
+from tui.screens.configure import PARTS as CONFIGURE
+from tui.screens.configure import ConfigurePage
 from tui.screens.run import RunPage
 from tui.screens.runs import RunsPage
 
@@ -26,6 +28,8 @@ KEYS = {
     "files": LISTS, "figures": (*LISTS, *"+-0bhl"),
     "Curves": (*CHARTS, *"bnNu", "space"), "Differences": (*LISTS, *"bdu"),
     "Values": (*LISTS, *"bdus"), "Scatter": (*LISTS, *"bulL[]", "space"),
+    "Form": (*LISTS, *"cdku[]", "space", "ctrl+r"), "Composed": LISTS,
+    "Points": (*LISTS, *"xu", "space"), "Check": LISTS,
     "help": LISTS, "columns": (*LISTS, "space"), "tags": ("left", "right", "a", "backspace"),
 }  # fmt: skip
 """What is pressed on each view: nothing that leaves it."""
@@ -44,6 +48,9 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
 async def enter(pilot: Pilot[int], view: str) -> None:
     """Go to a view, from the table of runs or from another view of the same page."""
     app: Any = pilot.app
+    if view in CONFIGURE:
+        await enter_configure(pilot, CONFIGURE.index(view))
+        return
     page = RunPage if view in TABS else ComparePage if view in PARTS else None
     if page is not None and isinstance(app.screen, page):
         await pilot.press("tab")
@@ -61,6 +68,18 @@ async def enter(pilot: Pilot[int], view: str) -> None:
         await wait_for(pilot, lambda: app.screen.is_modal and app.screen.is_mounted)
     if page is not None:
         await wait_for(pilot, lambda: isinstance(app.screen, page) and app.is_settled)
+
+
+async def enter_configure(pilot: Pilot[int], part: int) -> None:
+    """Go to a part of the Configure screen, which has a sweep."""
+    app: Any = pilot.app
+    if not isinstance(app.screen, ConfigurePage):
+        await leave(pilot)
+        app.configure()
+        await wait_for(pilot, lambda: isinstance(app.screen, ConfigurePage) and app.is_settled)
+        app.screen.set_overrides(("phase1.trainer.lr=0.1,0", "phase1/latent_space=none,vq"))
+        await wait_for(pilot, lambda: app.is_settled)
+    app.screen.action_part(part)
 
 
 async def leave(pilot: Pilot[int]) -> None:

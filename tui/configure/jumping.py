@@ -27,9 +27,6 @@ class Jumping(Launching):
         self.problem_at = -1
         """The problem that was gone to last; -1 for none."""
 
-    def show_problems(self) -> None:
-        """Another problem is the one that was gone to."""
-
     def show_form_part(self) -> None:
         """The form is wanted."""
 
@@ -53,7 +50,7 @@ class Jumping(Launching):
         self.problem_at = number
         problem = self.problems()[number]
         self._jump(problem.key or key_in(problem.text))
-        self.show_problems()
+        self.show_report()
 
     @on(CheckList.Jumped)
     def _jump_asked(self, message: CheckList.Jumped) -> None:

@@ -110,21 +110,29 @@ class ConfigurePage(Jumping):
     @property
     def is_settled(self) -> bool:
         """Whether all that this page shows is there."""
+        if not self._is_ready:
+            return False
         points = self.query_one(PointsList)
         checked = len(points.problems) == len(points.points)
         return self.is_composed and self.is_idle and checked and not self.doing
 
     def runs_changed(self) -> None:
         """What past runs took may be known better."""
-        if self.is_mounted:
+        if self._is_ready:
             self._show_note()
 
     # The layout.
 
     def on_resize(self) -> None:
         """Fit the parts to the room."""
-        self._lay_out()
-        self._show_lines()
+        if self._is_ready:
+            self._lay_out()
+            self._show_lines()
+
+    @property
+    def _is_ready(self) -> bool:
+        """Whether all parts are there: not yet at the beginning, and no longer at the end."""
+        return self.is_running and bool(self.query(KeyLine))
 
     def _lay_out(self) -> None:
         width, height = self.size.width or self.app.size.width, self.app.size.height
@@ -186,10 +194,6 @@ class ConfigurePage(Jumping):
     def show_form_part(self) -> None:
         """Open the form."""
         self.action_part(0)
-
-    def show_problems(self) -> None:
-        """Show which problem was gone to last."""
-        self._show_lines()
 
     def _show_lines(self) -> None:
         """All that stands around the parts."""

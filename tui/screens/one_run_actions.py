@@ -26,10 +26,10 @@ class OneRunActions(StartingAgain):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("y", "copy", "Copy", tooltip="Copy what the cursor is on, or the path of the run"),
         Binding("Y", "copy_command", "Copy the command", show=False),
-        Binding("e", "edit", "Edit as new", tooltip="A draft with the config of this run"),
         Binding("t", "tags", "Tags"),
         Binding("n", "note", "Note"),
         Binding("X", "stop_run", "Stop", tooltip="Ask the run to save and end"),
+        Binding("e", "edit", "Edit as new", tooltip="A draft with the config of this run"),
     ]
 
     def copied(self) -> tuple[str, str]:
