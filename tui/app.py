@@ -85,6 +85,7 @@ class ThesisApp(App[int]):
         """Runs with curves that have grown, and that no page was told of."""
         self._composing: ComposeFeed | None = None
         self._colours = Colours()
+        self._has_theme = False
 
     @property
     def palette(self) -> Sequence[str]:
@@ -121,7 +122,9 @@ class ThesisApp(App[int]):
 
     def on_mount(self) -> None:
         """Start to look at files."""
-        self.theme = "textual-light" if self.settings.light else "textual-dark"
+        theme = "textual-light" if self.settings.light else self.remembered.text("theme")
+        self.theme = theme if theme in self.available_themes else "textual-dark"
+        self._has_theme = True
         self.animation_level = "full" if self.look.moving else "none"
         self._end_on_signals()
         self.set_interval(SAVE_EVERY_S, self._save)
@@ -129,6 +132,11 @@ class ThesisApp(App[int]):
             feed.start()
         if self._first_run:
             self.open_run(self._first_run)
+
+    def watch_theme(self, theme: str) -> None:
+        """Remember a theme that is chosen, which is not the one of the beginning."""
+        if self._has_theme:
+            self.remembered.keep("theme", theme)
 
     def on_ready(self) -> None:
         """Take the keys that were pressed before there was anything to see."""

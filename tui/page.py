@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, cast
 
 from textual.screen import Screen
@@ -12,6 +13,9 @@ if TYPE_CHECKING:
 
 class Page(Screen[None]):
     """A screen that is told when runs or curves change, while it is the one that is seen."""
+
+    followed: Sequence[str] = ()
+    """Paths of the runs whose curves are seen here, and read while they grow."""
 
     @property
     def thesis(self) -> ThesisApp:
@@ -31,5 +35,6 @@ class Page(Screen[None]):
 
     def on_screen_resume(self) -> None:
         """Catch up with what happened while another screen was seen."""
+        self.thesis.curves.want(self.followed)
         self.runs_changed()
         self.curves_changed(frozenset())

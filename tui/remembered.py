@@ -120,6 +120,12 @@ class Remembered:
         return choices if isinstance(choices, dict) else {}
 
 
+def choices_of(app: object) -> Remembered:
+    """The choices of the app that a widget is in; of another app, some that nobody keeps."""
+    found = getattr(app, "remembered", None)
+    return found if isinstance(found, Remembered) else Remembered(os.devnull, Path(os.devnull))
+
+
 def state_folder() -> Path | None:
     """The user's folder for such files; None where there is no home."""
     place = os.environ.get("XDG_STATE_HOME", "")

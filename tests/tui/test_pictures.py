@@ -20,7 +20,7 @@ from tui.terminal.pictures import (
     KINDS,
     MOST_PIXELS,
     SHADES,
-    View,
+    PictureView,
     draw,
     load_picture,
     size_in_cells,
@@ -99,7 +99,7 @@ def test_shades_use_ascii_and_no_colours_and_more_ink_where_it_is_darker() -> No
 def test_zooming_in_shows_a_part_and_moving_stays_inside() -> None:
     image = Image.new("RGB", (200, 200), "white")
     ImageDraw.Draw(image).rectangle((100, 0, 200, 200), fill="black")
-    view = View().zoomed(2).moved(10, 0)
+    view = PictureView().zoomed(2).moved(10, 0)
     assert view.box == (0.5, 0.25, 1.0, 0.75)
     grounds = {run.ground for line in draw(image, 20, 10, BLOCKS, view) for run in line}
     assert max(grounds) <= 0x101010
@@ -107,7 +107,7 @@ def test_zooming_in_shows_a_part_and_moving_stays_inside() -> None:
 
 @given(st.lists(st.tuples(st.floats(0.2, 3), st.floats(-2, 2), st.floats(-2, 2)), max_size=12))
 def test_the_part_that_is_seen_is_always_inside(steps: list[tuple[float, float, float]]) -> None:
-    view = View()
+    view = PictureView()
     for factor, dx, dy in steps:
         view = view.zoomed(factor).moved(dx, dy)
     left, top, right, bottom = view.box

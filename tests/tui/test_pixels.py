@@ -25,7 +25,7 @@ from tests.bench.terminal import terminal
 from tests.bench.tree import make_tree
 from tui.terminal.graphics import Graphics, Question, answers_questions, understood
 from tui.terminal.late_answers import PatientParser
-from tui.terminal.pictures import View, part_of
+from tui.terminal.pictures import PictureView, part_of
 from tui.terminal.pixels import Picture, cells_of, is_picture, picture_of, sent_for
 from tui.terminal.sixel import sixels
 
@@ -127,7 +127,7 @@ def test_a_line_of_a_picture_knows_its_place_wherever_it_is_cut(image: Image.Ima
 
 
 def test_a_part_of_a_picture_is_what_the_view_shows(image: Image.Image) -> None:
-    lower_right = View(zoom=2.0, x=0.75, y=0.75)
+    lower_right = PictureView(zoom=2.0, x=0.75, y=0.75)
     assert part_of(image, 30, 30, lower_right).getpixel((15, 15)) == (255, 255, 255)
 
 

@@ -12,7 +12,7 @@ from engine.library.summary import RunSummary
 from tests.tui.compared import compared
 from tui.compare.comparison import Comparison, Entry, entries_of
 from tui.compare.points import Point, Points, points_of, rank_correlation, x_choices, y_choices
-from tui.compare.scatter_plot import Inks, Plot
+from tui.compare.scatter_plot import ScatterInks, ScatterPlot
 from tui.widgets.painted import NO_STYLE
 
 NUMBERS = st.floats(-1e6, 1e6)
@@ -119,6 +119,6 @@ def test_numbers_of_any_size_can_be_drawn(values: list[float], is_by_category: b
     xs = [float(n % 2) if is_by_category else y for n, y in enumerate(values)]
     found = tuple(Point(entry, x, y, "", "") for x, y in zip(xs, values, strict=True))
     points = Points("x", "y", found, ("a", "b") if is_by_category else ())
-    inks = Inks(NO_STYLE, NO_STYLE, NO_STYLE, False, "…")
-    lines = Plot(points, found, None, False, False, inks).lines(60, 20)
+    inks = ScatterInks(NO_STYLE, NO_STYLE, NO_STYLE, False, "…")
+    lines = ScatterPlot(points, found, None, False, False, inks).lines(60, 20)
     assert len(lines) == 20

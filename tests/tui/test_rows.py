@@ -14,9 +14,9 @@ from engine.errors import ConfigError
 from engine.library.summary import Number, RunSummary
 from engine.tables.keys import Key
 from tui.look import Look
-from tui.table.columns import Spec, fit, gutter
+from tui.table.columns import Spec, fitting, gutter
 from tui.table.keys import MEAN, SEEN, SMOOTH, Words
-from tui.table.row_cells import Scene, cell, common_beginning, cut, text_of, value
+from tui.table.row_cells import CellScene, cell, common_beginning, cut, text_of, value
 from tui.table.rows import Arranged, Arranger, View
 from tui.table.sparks import smoothed, sparkline, thinned
 from tui.table.summary_lines import info
@@ -264,7 +264,7 @@ def test_columns_never_need_more_room_than_there_is(contents: list[int], room: i
         Spec(name, name, content, name in ("lr", "val_loss"), number, content)
         for number, (name, content) in enumerate(zip(NAMES, contents, strict=True))
     ]
-    columns = fit(specs, room)
+    columns = fitting(specs, room)
     assert columns
     assert all(column.width > 0 or specs[column.number].content == 0 for column in columns)
     last = columns[-1]
@@ -282,14 +282,14 @@ def test_a_narrow_table_keeps_state_name_progress_and_loss() -> None:
         Spec(name, name, width, name == "val_loss", rank(name, result.telling, ()), width)
         for name, width in specs.items()
     ]
-    kept = [column.name for column in fit(listed, 44)]
+    kept = [column.name for column in fitting(listed, 44)]
     assert kept[:2] == ["state", "name"]
     assert {"progress", "val_loss"} <= set(kept)
 
 
 @pytest.mark.parametrize("width", [60, 70, 80, 90, 100, 120])
 def test_runs_of_equal_settings_are_told_apart_by_their_times(width: int) -> None:
-    from tui.table.layout import Layout
+    from tui.table.layout import ColumnWidths
 
     runs = tuple(
         make(n, config={"phase1.trainer.lr": 0.1}, loop="gan_ae" if n > 3 else "ae", seed=1)
@@ -299,7 +299,11 @@ def test_runs_of_equal_settings_are_told_apart_by_their_times(width: int) -> Non
         one.name = f"run_20260105-09{30 + n}00_autoencoder_of_tokens"
         one.numbers = {"val_loss": Number(0.5, 10, 9, 0.5, 9, 8)}
         one.updated = NOW
-    result, layout, scene = arranged(View(), runs), Layout(), Scene(Look(), NOW, lambda _: (1.0,))
+    result, layout, scene = (
+        arranged(View(), runs),
+        ColumnWidths(),
+        CellScene(Look(), NOW, lambda _: (1.0,)),
+    )
     layout.measure(result, result.rows, scene)
     columns = layout.columns(result, (), width, Look())
     name = next(column for column in columns if column.name == "name")
@@ -412,7 +416,7 @@ def test_a_cell_is_exactly_as_wide_as_its_column(run: RunSummary, width: int, na
 
     key = key_of(name)
     column = Column(0, name, name, 0, width, name in ("lr", "val_loss"), min(width, 5))
-    scene = Scene(Look(), NOW, lambda path: (1.0, 0.5, 0.4))
+    scene = CellScene(Look(), NOW, lambda path: (1.0, 0.5, 0.4))
     parts = cell(key, column, Row(run.path, (run,)), scene)
     assert sum(cell_len(text) for text, _ in parts) == width
 

@@ -15,7 +15,7 @@ from textual.strip import Strip
 
 from engine.facts.text import plain
 from tui.compare.points import Point, Points
-from tui.compare.scatter_plot import SMALLEST, Inks, Plot
+from tui.compare.scatter_plot import SMALLEST, ScatterInks, ScatterPlot
 from tui.widgets.painted import NO_STYLE, Painted, fit, strip_of
 
 
@@ -86,7 +86,7 @@ class Scatter(Painted, can_focus=True):
         self._points: Points | None = None
         self._picked: str | None = None
         self._log_x = self._log_y = False
-        self._plot: Plot | None = None
+        self._plot: ScatterPlot | None = None
 
     def show(self, points: Points, picked: str | None, *, log_x: bool, log_y: bool) -> None:
         """Show points, one of which is told about."""
@@ -116,16 +116,18 @@ class Scatter(Painted, can_focus=True):
             told = "no run has both" if not points.points else "no value is above zero"
             return [*lines, Strip([]), strip_of((f"  {told}", self.style_of("scatter--muted")))]
         if width >= SMALLEST[0] and height - 2 >= SMALLEST[1]:
-            self._plot = Plot(points, seen, self._picked, self._log_x, self._log_y, self._inks())
+            self._plot = ScatterPlot(
+                points, seen, self._picked, self._log_x, self._log_y, self._inks()
+            )
             lines += self._plot.lines(width, height - 2)
         lines += [Strip([])] * (height - 1 - len(lines))
         return [*lines[: height - 1], self._told(points, width)]
 
-    def _inks(self) -> Inks:
+    def _inks(self) -> ScatterInks:
         muted, grid, mean = (
             self.style_of(f"scatter--{name}") for name in ("muted", "grid", "mean")
         )
-        return Inks(muted, grid, mean, self._ascii, self._more)
+        return ScatterInks(muted, grid, mean, self._ascii, self._more)
 
     def _title(self, points: Points, width: int) -> Strip:
         logs = " (log)" * self._log_y, " (log)" * self._log_x

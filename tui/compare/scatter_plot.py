@@ -28,7 +28,7 @@ Place = tuple[int, int]
 
 
 @dataclass(frozen=True)
-class Inks:
+class ScatterInks:
     """The styles of what is not a point."""
 
     muted: Style
@@ -39,7 +39,7 @@ class Inks:
 
 
 @dataclass
-class Plot:
+class ScatterPlot:
     """Makes the lines of a plot.
 
     Parameters
@@ -59,7 +59,7 @@ class Plot:
     picked: str | None
     log_x: bool
     log_y: bool
-    inks: Inks
+    inks: ScatterInks
     left: int = 0
     """Columns before the first one of the plot; told by `lines`, as is `places`."""
     places: dict[str, Place] = field(default_factory=dict)

@@ -13,7 +13,7 @@ from tui.compare.difference_table import DifferenceTable
 from tui.compare.export_dialog import Makers
 from tui.compare.exporting import as_csv, as_json
 from tui.compare.pane import Pane, Scene
-from tui.compare.winners_table import WinnersTable
+from tui.compare.winners_table import Order, WinnersTable
 
 
 class DifferencesPane(Pane):
@@ -105,7 +105,14 @@ class ValuesPane(Pane):
     def compose(self) -> ComposeResult:
         """The table."""
         look = self.thesis.look
-        yield WinnersTable(ascii=look.ascii, more=look.more)
+        table = WinnersTable(ascii=look.ascii, more=look.more)
+        table.by = Order.of(self.thesis.remembered.texts("compare.order"))
+        yield table
+
+    @on(WinnersTable.Sorted)
+    def _keep_order(self, event: WinnersTable.Sorted) -> None:
+        event.stop()
+        self.thesis.remembered.keep("compare.order", event.by.words() if event.by else [])
 
     @property
     def main(self) -> Widget:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, NamedTuple
 
 from textual.binding import Binding, BindingType
+from textual.message import Message
 
 from engine.facts.text import plain
 from engine.library.best import higher_is_better
@@ -70,6 +71,15 @@ class Order(NamedTuple):
     part: str
     down: bool
     """From high to low."""
+
+    def words(self) -> list[str]:
+        """As it is remembered."""
+        return [self.name, self.part, "down" if self.down else "up"]
+
+    @classmethod
+    def of(cls, words: Sequence[str]) -> Order | None:
+        """As it was remembered; None if that is no order."""
+        return cls(words[0], words[1], words[2] == "down") if len(words) == 3 else None
 
 
 class Winners:
@@ -155,6 +165,13 @@ class WinnersTable(Sheet):
 
     BINDINGS: ClassVar[list[BindingType]] = [Binding("s", "sort", "Sort")]
 
+    class Sorted(Message):
+        """The rows stand in another order, or in none."""
+
+        def __init__(self, by: Order | None) -> None:
+            super().__init__()
+            self.by = by
+
     def __init__(self, *, ascii: bool = False, more: str = "…", id: str | None = None) -> None:
         super().__init__(more=more, id=id)
         self._ascii = ascii
@@ -195,6 +212,7 @@ class WinnersTable(Sheet):
             Order(column.name, column.part, not down),
         )
         self.by = {first: second, second: None}.get(self.by, first) if self.by else first
+        self.post_message(self.Sorted(self.by))
         self._sort()
         self._show(held)
 

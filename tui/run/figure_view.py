@@ -16,9 +16,10 @@ from textual.strip import Strip
 from engine.errors import FactsError
 from engine.facts.text import plain
 from engine.tables.units import show_age
+from tui.remembered import choices_of
 from tui.run.figures import Figure, family_of, figures_of, name_of
 from tui.terminal.figure_lines import kinds_of, lines_of
-from tui.terminal.pictures import View
+from tui.terminal.pictures import PictureView
 from tui.terminal.pixels import Picture
 from tui.watch import Watch, Watching
 from tui.widgets.painted import Painted, fit, strip_of
@@ -87,17 +88,23 @@ class FigureView(Watching, Painted, can_focus=True):
         self.problem = self._damage = ""
         self.at = 0
         """The one that is seen."""
-        self.view = View()
+        self.view = PictureView()
         self._lines_drawn: Sequence[Strip] = ()
         self._picture: Picture | None = None
         self._asked: tuple[object, ...] = ()
         self.show_path(path)
 
+    def on_mount(self) -> None:
+        """Draw figures as they were drawn last."""
+        kind = choices_of(self.app).text("figures.kind")
+        at = self.kinds.index(kind) if kind in self.kinds else 0
+        self.kinds = (*self.kinds[at:], *self.kinds[:at])
+
     def show_path(self, path: str) -> None:
         """Show the figures of another run."""
         on = self._watch is not None and self._watch.on
         self.stop()
-        self.path, self.at, self.view = path, 0, View()
+        self.path, self.at, self.view = path, 0, PictureView()
         self.figures, self._lines_drawn, self._asked = (), (), ()
         self.problem, self._damage = WAITING, ""
         known: list[object] = []
@@ -180,7 +187,7 @@ class FigureView(Watching, Painted, can_focus=True):
             self._make(*asked)
 
     @work(thread=True, exclusive=True, group="figure")
-    def _make(self, figure: Figure, width: int, height: int, kind: str, view: View) -> None:
+    def _make(self, figure: Figure, width: int, height: int, kind: str, view: PictureView) -> None:
         asked = (figure, width, height, kind, view)
         lines: Sequence[Strip] = ()
         picture, problem = None, ""
@@ -226,7 +233,7 @@ class FigureView(Watching, Painted, can_focus=True):
         """Show another figure."""
         if self.figures:
             self.at = (self.at + figures) % len(self.figures)
-            self.view, self._lines_drawn, self._damage = View(), (), ""
+            self.view, self._lines_drawn, self._damage = PictureView(), (), ""
             self.repaint()
 
     def action_zoom(self, factor: float) -> None:
@@ -241,10 +248,11 @@ class FigureView(Watching, Painted, can_focus=True):
 
     def action_reset(self) -> None:
         """Show the whole figure."""
-        self.view = View()
+        self.view = PictureView()
         self.repaint()
 
     def action_kind(self) -> None:
         """Draw in another way: pixels, four in a character, or two, which more fonts know."""
         self.kinds = (*self.kinds[1:], self.kinds[0])
+        choices_of(self.app).keep("figures.kind", self.kinds[0])
         self.repaint()

@@ -15,6 +15,7 @@ from textual.message import Message
 from engine.facts.run_dir import RunDir
 from engine.facts.text import plain
 from engine.tables.units import show_size
+from tui.remembered import choices_of
 from tui.run.log_reader import LogNews, LogReader
 from tui.run.log_text import readable, seen
 from tui.watch import Watch, Watching
@@ -90,6 +91,10 @@ class LogView(Watching, Listing):
 
         self._watch = Watch("log", see, self.app.post_message)
         self.watch_files(on)
+
+    def on_mount(self) -> None:
+        """Show lines as they were shown last."""
+        self.whole = choices_of(self.app).switch("log.whole")
 
     @property
     def is_settled(self) -> bool:
@@ -218,4 +223,5 @@ class LogView(Watching, Listing):
     def action_whole(self) -> None:
         """Show the dates of lines where there is little room, or leave them out."""
         self.whole = not self.whole
+        choices_of(self.app).keep("log.whole", self.whole)
         self.refresh()

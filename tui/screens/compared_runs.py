@@ -123,7 +123,8 @@ class ComparedRuns(Page):
             known = {run.path: run for run in app.runs if run.path in wanted}
             runs = [known[path] for path in wanted if path in known]
             self._n_gone = len(wanted) - len(runs)
-        app.curves.want(run.path for run in runs)
+        self.followed = [run.path for run in runs]
+        app.curves.want(self.followed)
         if runs != self._runs or not self.entries:
             self._runs = runs
             self.recolour()

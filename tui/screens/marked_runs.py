@@ -9,7 +9,7 @@ from textual.binding import Binding, BindingType
 
 from engine.library.summary import RunSummary
 from tui.screens.shown_runs import ShownRuns
-from tui.table.views import still_there
+from tui.table.views import still_there, without_gone
 
 
 class MarkedRuns(ShownRuns):
@@ -31,7 +31,9 @@ class MarkedRuns(ShownRuns):
         self._colour_marks()
 
     def runs_changed(self) -> None:
-        """Forget marks of runs that are no longer there."""
+        """Forget marks, pins and what is hidden of runs that are no longer there."""
+        if self.thesis.runs and self._is_ready:
+            self.view = without_gone(self.thesis.remembered, self.view, self.thesis.runs)
         if self.marked and self.thesis.runs and self._is_ready:
             marked = still_there(self.marked, self.thesis.runs)
             if len(marked) < len(self.marked):

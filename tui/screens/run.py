@@ -85,7 +85,7 @@ class RunPage(OneRunActions):
 
     def __init__(self, path: str) -> None:
         super().__init__()
-        self.path = path
+        self.path, self.followed = path, [path]
         self.summary: RunSummary | None = None
         """What is known of the run; of one that vanished what was known last."""
         self.tab = TABS[0]
@@ -143,7 +143,7 @@ class RunPage(OneRunActions):
 
     def curves_changed(self, paths: frozenset[str]) -> None:
         """Draw the curves, now or when the time has come."""
-        self.thesis.curves.want([self.path])
+        self.thesis.curves.want(self.followed)
         if paths and self.path not in paths:
             return
         was_whole, self._was_whole = self._was_whole, self.thesis.curves.is_whole(self.path)
@@ -281,7 +281,8 @@ class RunPage(OneRunActions):
 
     def show_path(self, path: str) -> None:
         """Show another run."""
-        self.path, self.summary, self._was_whole = path, None, False
+        self.path, self.followed = path, [path]
+        self.summary, self._was_whole = None, False
         self.query_one(ChartGrid).charts.see_all()  # the other run may not reach as far
         self.query_one(LogView).show_run(path)
         self.query_one(FilesView).show_path(path)

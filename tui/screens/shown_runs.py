@@ -17,7 +17,7 @@ from engine.tables.groups import comparable
 from tui.look import STATE_COLOURS
 from tui.page import Page
 from tui.table.filter_bar import FilterBar
-from tui.table.keys import best_of
+from tui.table.keys import best_run
 from tui.table.rows import Arranged, Arranger, View
 from tui.table.run_table import RunTable
 from tui.table.summary_lines import LAST, head, info, notice, place
@@ -279,7 +279,7 @@ class ShownRuns(Page):
         row = None if not self.table.display else self.table.row
         self._write("#info", info(row, self.view, len(self.marked), self._styles()))
         rows = self.table.visible_rows
-        runs = [best_of(comparable(r.runs)) if r.kind == "seeds" else r.run for r in rows]
+        runs = [best_run(comparable(r.runs)) if r.kind == "seeds" else r.run for r in rows]
         wanted = {run.path: run.updated for run in runs if run is not None}
         if self._result is not None and self.view.sort and self.view.sort[0] in SMOOTHED:
             wanted |= {run.path: run.updated for run in self._result.shown}

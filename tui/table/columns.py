@@ -80,7 +80,7 @@ def gutter(room: int) -> int:
     return 3 if room >= _WIDE else 2
 
 
-def fit(specs: Sequence[Spec], room: int) -> list[Column]:
+def fitting(specs: Sequence[Spec], room: int) -> list[Column]:
     """The columns that there is room for, from the left, in their order.
 
     First each has what it needs least, and those of the highest rank go; what is left over then

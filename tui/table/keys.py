@@ -88,7 +88,7 @@ OWN = {
 """The keys of the app, and what they are."""
 
 
-def best_of(runs: Sequence[RunSummary]) -> RunSummary | None:
+def best_run(runs: Sequence[RunSummary]) -> RunSummary | None:
     """The run with the best `val_loss`."""
     having = [run for run in runs if MAIN in run.numbers]
     if not having:

@@ -8,9 +8,9 @@ from rich.cells import cell_len
 
 from engine.facts.text import plain
 from tui.look import Look
-from tui.table.columns import Column, Spec, fit, rank
+from tui.table.columns import Column, Spec, fitting, rank
 from tui.table.keys import CURVE, MEAN
-from tui.table.row_cells import Scene, is_numeric, short_name, width_of
+from tui.table.row_cells import CellScene, is_numeric, short_name, width_of
 from tui.table.rows import Arranged
 from tui.table.tree import Row
 
@@ -20,7 +20,7 @@ SAMPLED = 200
 _TITLES = {CURVE: "curve", MEAN: "mean", "progress": "epoch", "tag": "tags"}
 
 
-class Layout:
+class ColumnWidths:
     """How wide the columns are, for one choice of columns after the other."""
 
     def __init__(self) -> None:
@@ -29,7 +29,7 @@ class Layout:
         self._numeric: list[bool] = []
         self._short = 0
 
-    def measure(self, arranged: Arranged, rows: Sequence[Row], scene: Scene) -> bool:
+    def measure(self, arranged: Arranged, rows: Sequence[Row], scene: CellScene) -> bool:
         """Take the widths of these rows into account; whether a column needs more room."""
         if arranged.names != self._names:
             self._names = arranged.names
@@ -59,7 +59,7 @@ class Layout:
         for name, content, numeric in zip(self._names, self._contents, self._numeric, strict=True):
             place = rank(name, arranged.telling, by)
             specs.append(Spec(name, titles[name], content, numeric, place, self._short))
-        return fit([_with_title(spec) for spec in specs], room)
+        return fitting([_with_title(spec) for spec in specs], room)
 
     def _sample(self, rows: Sequence[Row]) -> Sequence[Row]:
         return rows[:: max(1, len(rows) // SAMPLED)]

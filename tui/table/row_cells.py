@@ -20,7 +20,7 @@ from engine.tables.keys import BROKEN, Key
 from engine.tables.units import show_age
 from tui.look import Look
 from tui.table.columns import WORDS, Column
-from tui.table.keys import CURVE, MAIN, MEAN, SEEN, Values, best_of
+from tui.table.keys import CURVE, MAIN, MEAN, SEEN, Values, best_run
 from tui.table.sparks import sparkline
 from tui.table.tree import Row
 
@@ -38,7 +38,7 @@ _NUMERIC = frozenset({"number", "metric", "duration", "size", "age"})
 
 
 @dataclass(frozen=True)
-class Scene:
+class CellScene:
     """What cells depend on, beside their run."""
 
     look: Look = field(default_factory=Look)
@@ -58,7 +58,7 @@ def value(key: Key, row: Row) -> Any:
     Both of those that have finished; of all where none has.
     """
     if key.name == MAIN and len(row.runs) > 1:
-        best = best_of(comparable(row.runs))
+        best = best_run(comparable(row.runs))
         return best.numbers[MAIN].best if best else None
     if key.name == MEAN and row.kind == "run":
         return None
@@ -77,7 +77,7 @@ def is_numeric(key: Key, rows: Sequence[Row]) -> bool:
     return all(one is None or as_number(one) is not None for one in values)
 
 
-def width_of(key: Key, row: Row, scene: Scene) -> int:
+def width_of(key: Key, row: Row, scene: CellScene) -> int:
     """How wide the cell is where there is room."""
     if key.name == CURVE:
         return 0
@@ -88,7 +88,7 @@ def width_of(key: Key, row: Row, scene: Scene) -> int:
     return cell_len(text_of(key, row, scene.now))
 
 
-def short_name(row: Row, scene: Scene) -> int:
+def short_name(row: Row, scene: CellScene) -> int:
     """How wide a name is with its time to the minute."""
     width = cell_len(_named(row, scene.look))
     stamp = _STAMP.match(row.run.name) if row.kind == "run" else None
@@ -109,7 +109,7 @@ def text_of(key: Key, row: Row, now: float) -> str:
     return f"{text} n={found.n}" if is_of_few else text
 
 
-def cell(key: Key, column: Column, row: Row, scene: Scene) -> Parts:
+def cell(key: Key, column: Column, row: Row, scene: CellScene) -> Parts:
     """The pieces of a cell, together exactly as wide as its column."""
     width = column.width
     if column.name == "state":
@@ -211,7 +211,7 @@ def _given(name: str) -> str:
     return match[1] if match else name
 
 
-def _name(row: Row, column: Column, scene: Scene) -> Parts:
+def _name(row: Row, column: Column, scene: CellScene) -> Parts:
     width = column.width
     if row.kind != "run":
         return ((cut(_named(row, scene.look), width, scene.look), "group"),)
@@ -264,10 +264,10 @@ def _progress_of(runs: Sequence[RunSummary]) -> Progress | None:
     return Progress(done, sum(run.epochs or 0 for run in planned)) if planned else None
 
 
-def _curve(row: Row, width: int, scene: Scene) -> Parts:
+def _curve(row: Row, width: int, scene: CellScene) -> Parts:
     run = row.run if row.kind == "run" else None
     if row.kind == "seeds":
-        run = best_of(comparable(row.runs))
+        run = best_run(comparable(row.runs))
     values = scene.values(run.path) if run else ()
     is_growing = run is not None and run.state in UNDER_WAY
     return ((sparkline(values, width, scene.look.bars), "growing" if is_growing else "curve"),)

@@ -14,7 +14,7 @@ from engine.tables.groups import telling_keys
 from engine.tables.keys import BROKEN, Key
 from engine.tables.query import parse
 from engine.tables.table import NEWEST_FIRST, TELLING, chosen, sort_runs
-from tui.table.keys import CURVE, MAIN, MEAN, SEEN, WHERE, Ends, Words, best_of
+from tui.table.keys import CURVE, MAIN, MEAN, SEEN, WHERE, Ends, Words, best_run
 from tui.table.tree import Row, Tree, order_of, seeds_of, tree_rows
 
 FIRST = 60
@@ -143,7 +143,7 @@ class Arranger:
             n_listed=len(pool),
             n_left_out=len(runs) - len(pool),
             counts=Counter(run.state or BROKEN for run in ordered),
-            best=best.path if (best := best_of(ordered)) else "",
+            best=best.path if (best := best_run(ordered)) else "",
             telling=telling,
             problem=problem or other or third,
             advice="" if found else advice(query, pool),

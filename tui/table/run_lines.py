@@ -14,7 +14,7 @@ from engine.facts.state import STATES
 from engine.tables.keys import Key
 from tui.look import Look
 from tui.table.columns import Column, gutter
-from tui.table.row_cells import Parts, Scene, cell, title
+from tui.table.row_cells import CellScene, Parts, cell, title
 from tui.table.tree import Row
 
 STYLES = (
@@ -27,7 +27,7 @@ _LOUD = ("failed", "lost", "broken", "running", "best", "group")
 """What is bold where there are no colours."""
 
 
-class Line(NamedTuple):
+class RowLine(NamedTuple):
     """What is drawn in one line."""
 
     id: str
@@ -67,7 +67,7 @@ class Painter:
         colour = self._style_of(name).color
         return colour.name if colour is not None else ""
 
-    def titles(self, sort: Sequence[str]) -> Line:
+    def titles(self, sort: Sequence[str]) -> RowLine:
         """The line of titles."""
         by = sort[0].removeprefix("-") if sort else ""
         cells = []
@@ -75,11 +75,11 @@ class Painter:
             text = title(column.title, column.width, self._look)
             text = text.rjust(column.width) if column.is_numeric else text.ljust(column.width)
             cells.append(((text, "sorted" if column.name == by else "head"),))
-        return Line("", "head", ((" " * gutter(self.room), ""),), tuple(cells))
+        return RowLine("", "head", ((" " * gutter(self.room), ""),), tuple(cells))
 
     def line(
-        self, row: Row, keys: Sequence[Key], scene: Scene, marks: Mapping[str, str], base: str
-    ) -> Line:
+        self, row: Row, keys: Sequence[Key], scene: CellScene, marks: Mapping[str, str], base: str
+    ) -> RowLine:
         """The line of a row.
 
         Parameters
@@ -90,9 +90,9 @@ class Painter:
             Style of the whole line.
         """
         cells = (cell(keys[column.number], column, row, scene) for column in self.columns)
-        return Line(row.id, base, tuple(self._gutter(row, marks)), tuple(cells))
+        return RowLine(row.id, base, tuple(self._gutter(row, marks)), tuple(cells))
 
-    def changes(self, y: int, before: Line, now: Line, width: int) -> Iterator[Region]:
+    def changes(self, y: int, before: RowLine, now: RowLine, width: int) -> Iterator[Region]:
         """The parts of a line that changed."""
         if before[:3] != now[:3] or len(before.cells) != len(now.cells):
             yield Region(0, y, width, 1)
@@ -101,7 +101,7 @@ class Painter:
             if old != new:
                 yield Region(column.left, y, column.width, 1)
 
-    def strip(self, line: Line, width: int) -> Strip:
+    def strip(self, line: RowLine, width: int) -> Strip:
         """A line, filled up to a width."""
         base = self._style(line.base)
         pieces = [(text, self._style(line.base, name)) for text, name in line.gutter]

@@ -17,10 +17,10 @@ from textual.strip import Strip
 
 from tui.look import STATE_COLOURS, Look
 from tui.table.keys import Values
-from tui.table.layout import Layout
-from tui.table.row_cells import Scene, common_beginning
+from tui.table.layout import ColumnWidths
+from tui.table.row_cells import CellScene, common_beginning
 from tui.table.rows import Arranged
-from tui.table.run_lines import PREFIX, STYLES, Line, Painter
+from tui.table.run_lines import PREFIX, STYLES, Painter, RowLine
 from tui.table.tree import Row
 
 _STATE_CSS = "\n".join(
@@ -112,10 +112,10 @@ class RunTable(ScrollView, can_focus=True):
         self.hidden: Collection[str] = ()
         """Paths of the runs that are hidden, where they are shown all the same."""
         self.sort: tuple[str, ...] = ()
-        self._scene = Scene(look, time.time(), values)
-        self._layout = Layout()
+        self._scene = CellScene(look, time.time(), values)
+        self._layout = ColumnWidths()
         self._painter = Painter(look, self._component)
-        self._drawn: dict[int, tuple[Line, Strip]] = {}
+        self._drawn: dict[int, tuple[RowLine, Strip]] = {}
 
     @property
     def row(self) -> Row | None:
@@ -283,12 +283,12 @@ class RunTable(ScrollView, can_focus=True):
             self._drawn.clear()
             self.refresh()
 
-    def _line(self, y: int) -> Line:
+    def _line(self, y: int) -> RowLine:
         if y == 0:
             return self._painter.titles(self.sort)
         place = self.scroll_offset.y + y - 1
         if place >= len(self.arranged.rows):
-            return Line("", "", (), ())
+            return RowLine("", "", (), ())
         row = self.arranged.rows[place]
         is_away = row.kind == "run" and (row.run.archived or row.run.path in self.hidden)
         base = "cursor" if place == self.cursor else "muted" if is_away else ""

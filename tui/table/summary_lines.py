@@ -16,7 +16,7 @@ from engine.tables.groups import comparable, spread
 from engine.tables.keys import BROKEN
 from engine.tables.table import NEWEST_FIRST
 from tui.look import Look
-from tui.table.keys import MAIN, best_of
+from tui.table.keys import MAIN, best_run
 from tui.table.rows import Arranged, View
 from tui.table.tree import Row
 
@@ -137,7 +137,7 @@ def _about_group(row: Row) -> str:
     states = ", ".join(f"{n} {state}" for state, n in counts.most_common())
     told = [f"{plain(row.label)}: {states}"]
     runs = comparable(row.runs)
-    best = best_of(runs)
+    best = best_run(runs)
     if best is not None:
         number = show("metric", best.numbers[MAIN].best)
         mean = spread(run.numbers[MAIN].best for run in runs if MAIN in run.numbers)

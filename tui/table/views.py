@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 
 from engine.facts.text import plain
 from engine.library.summary import RunSummary, higher_is_better
@@ -102,6 +103,19 @@ def still_there(paths: Iterable[str], runs: Iterable[RunSummary]) -> list[str]:
     """Those of the paths at which there still is a run, in their order."""
     there = {run.path for run in runs}
     return [path for path in paths if path in there]
+
+
+def without_gone(remembered: Remembered, view: View, runs: Iterable[RunSummary]) -> View:
+    """The view without what it says of runs that are no longer there, which is forgotten too."""
+    if not (view.pinned or view.hidden):
+        return view
+    there = {run.path for run in runs}
+    if view.pinned | view.hidden <= there:
+        return view
+    view = replace(view, pinned=view.pinned & there, hidden=view.hidden & there)
+    remembered.keep("runs.pinned", sorted(view.pinned))
+    remembered.keep("runs.hidden", sorted(view.hidden))
+    return view
 
 
 SMOOTHED = (SMOOTH, f"-{SMOOTH}")

@@ -17,8 +17,8 @@ from tui.terminal.pictures import (
     BLOCKS,
     HALVES,
     SHADES,
+    PictureView,
     Run,
-    View,
     draw,
     load_picture,
     part_of,
@@ -43,7 +43,7 @@ def kinds_of(look: Look) -> tuple[str, ...]:
 
 
 def lines_of(
-    figure: Figure, width: int, height: int, kind: str, view: View, graphics: Graphics
+    figure: Figure, width: int, height: int, kind: str, view: PictureView, graphics: Graphics
 ) -> tuple[Sequence[Strip], Picture | None]:
     """The lines, and the picture in them if they are made of pixels.
 
@@ -72,7 +72,9 @@ def _strip(line: list[Run]) -> Strip:
     return Strip([Segment(run.text, _style(run.colour, run.ground)) for run in line])
 
 
-def _picture(image: Image, width: int, height: int, view: View, graphics: Graphics) -> Picture:
+def _picture(
+    image: Image, width: int, height: int, view: PictureView, graphics: Graphics
+) -> Picture:
     across, down = graphics.cell
     room = max(1, min(width, MOST_CELLS)), max(1, min(height, MOST_CELLS))
     columns, rows = size_in_cells(image.width, image.height, *room, graphics.cell)

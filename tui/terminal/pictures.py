@@ -57,7 +57,7 @@ class Run(NamedTuple):
 
 
 @dataclass(frozen=True)
-class View:
+class PictureView:
     """The part of a picture that is seen, in parts of its width and height."""
 
     zoom: float = 1.0
@@ -65,19 +65,21 @@ class View:
     """The middle of the part; likewise `y`."""
     y: float = 0.5
 
-    def moved(self, dx: float, dy: float) -> View:
+    def moved(self, dx: float, dy: float) -> PictureView:
         """A part beside this one, by parts of what is seen."""
-        return View(self.zoom, self.x + dx / self.zoom, self.y + dy / self.zoom).kept_inside()
+        return PictureView(
+            self.zoom, self.x + dx / self.zoom, self.y + dy / self.zoom
+        ).kept_inside()
 
-    def zoomed(self, factor: float) -> View:
+    def zoomed(self, factor: float) -> PictureView:
         """A smaller or larger part around the same place."""
-        return View(min(max(self.zoom * factor, 1.0), 8.0), self.x, self.y).kept_inside()
+        return PictureView(min(max(self.zoom * factor, 1.0), 8.0), self.x, self.y).kept_inside()
 
-    def kept_inside(self) -> View:
+    def kept_inside(self) -> PictureView:
         """The same, within the picture."""
         half = 0.5 / self.zoom
         x, y = (min(max(place, half), 1 - half) for place in (self.x, self.y))
-        return View(self.zoom, x, y)
+        return PictureView(self.zoom, x, y)
 
     @property
     def box(self) -> tuple[float, float, float, float]:
@@ -164,7 +166,7 @@ def size_in_cells(
 
 
 def draw(
-    image: Image, columns: int, rows: int, kind: str = BLOCKS, view: View | None = None
+    image: Image, columns: int, rows: int, kind: str = BLOCKS, view: PictureView | None = None
 ) -> list[list[Run]]:
     """The lines of a picture.
 
@@ -177,7 +179,7 @@ def draw(
     view
         The part that is seen; all if not given.
     """
-    view = view or View()
+    view = view or PictureView()
     columns, rows = size_in_cells(image.width, image.height, columns, rows)
     if not columns:
         return []
@@ -191,7 +193,7 @@ def draw(
     return _blocks(pixels)
 
 
-def part_of(image: Image, width: int, height: int, view: View) -> Image:
+def part_of(image: Image, width: int, height: int, view: PictureView) -> Image:
     """The part that is seen, with so many pixels."""
     from PIL.Image import Resampling
 
