@@ -120,8 +120,8 @@ def test_without_jobs_it_says_so(tmp_path: Path, app_at: AppAt) -> None:
     async def test() -> None:
         async with app_at(tmp_path / "outputs", (60, 16)) as pilot:
             page = await opened(pilot)
+            await wait_for(pilot, lambda: "no job" in text_of(pilot.app))
             assert not page.job_list.shown
-            assert "no job" in text_of(pilot.app)
 
     run(test())
 
