@@ -20,7 +20,7 @@ from tui.table.views import choices, order_by, reversed_order
 
 _OF_RUNS = frozenset(
     ("filter", "sort", "reverse", "group", "fold", "columns", "everything", "mark", "mark_all",
-     "unmark", "compare", "pin", "tag", "note", "archive", "hide", "copy_path", "copy_command",
+     "unmark", "compare", "pin", "tag", "note", "archive", "hide", "copy", "copy_command",
      "stop")
 )  # fmt: skip
 """What does nothing where there are no runs."""
