@@ -30,7 +30,7 @@ class Editing(Drafting):
 
     BINDINGS: ClassVar[list[BindingType]] = [
         # Before all others, so that what is typed right behind them goes into the line that opens.
-        Binding("enter", "edit", "Edit", show=False, priority=True),
+        Binding("enter", "edit", "Edit", priority=True),
         Binding(
             "e,colon", "overrides", "Overrides", key_display="e", tooltip="Type overrides",
             priority=True,
