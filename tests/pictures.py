@@ -14,6 +14,11 @@ from tui.arguments import main as thesis_tui
 
 IMAGES = Path(__file__).parents[1] / "docs" / "images"
 
+CHOSEN = ["N", *["down"] * 7, "space"]
+"""Another option of a group is chosen."""
+SWEEP = ["space" if sign == " " else "comma" if sign == "," else sign
+         for sign in "phase1.trainer.lr=0.01,0.003 phase1.trainer.seed=1,2,3"]  # fmt: skip
+
 SCREENS = {
     "tui_runs": (["--size", "130x34"], []),
     "tui_tree": (["--size", "130x30"], ["f"]),
@@ -25,6 +30,8 @@ SCREENS = {
     "tui_values": (["sweep~gnn", "--size", "130x28"], ["a", "c", "3"]),
     "tui_scatter": (["finished", "--size", "130x34"], ["a", "c", "4"]),
     "tui_jobs": (["--size", "130x30"], ["J"]),
+    "tui_configure": (["--size", "130x38"], CHOSEN),
+    "tui_points": (["--size", "130x24"], ["N", "e", *SWEEP, "enter", "3", "x"]),
     "tui_small": (["--size", "60x16"], []),
     "tui_light": (["--run", "last", "--size", "130x38", "--light"], []),
 }
@@ -37,6 +44,7 @@ def main() -> None:
         os.environ |= {"XDG_CACHE_HOME": f"{folder}/cache", "HOME": folder}
         root = Path(folder) / "outputs"
         make_demo(root)
+        os.environ["THESIS_OUTPUT_ROOT"] = str(root)  # so that no command has to name it
         for name, (words, keys) in SCREENS.items():
             os.environ["XDG_STATE_HOME"] = f"{folder}/{name}"  # nothing of one is in another
             file = IMAGES / f"{name}.svg"

@@ -7,10 +7,11 @@ code, so that the result is the one Hydra would give.
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import functools
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -82,7 +83,7 @@ class Composer:
         return self._composed(overrides, with_hydra=True)
 
     def _composed(self, overrides: Sequence[str], *, with_hydra: bool) -> DictConfig:
-        with search_path(self.config_dirs):
+        with search_path(self.config_dirs), _told_as_errors():
             parsed = [self._parse(text) for text in overrides]
             values = [one for one in parsed if not self._is_choice(one)]
             base = self._base(parsed)
@@ -95,7 +96,7 @@ class Composer:
 
     def base(self, overrides: Sequence[str] = ()) -> Base:
         """What the options among these overrides give; values are not looked at."""
-        with search_path(self.config_dirs):
+        with search_path(self.config_dirs), _told_as_errors():
             return self._base([self._parse(text) for text in overrides])
 
     def parse(self, text: str) -> Override:
@@ -151,6 +152,16 @@ class Composer:
         if len(self._bases) > MOST_KEPT:
             self._bases.popitem(last=False)
         return base
+
+
+@contextlib.contextmanager
+def _told_as_errors() -> Iterator[None]:
+    """What Hydra has no words for, as where its own node is overridden by nothing."""
+    try:
+        yield
+    except (AssertionError, AttributeError, TypeError, LookupError, RecursionError) as error:
+        told = str(error) or type(error).__name__
+        raise ValueError(f"Hydra cannot compose this: {told}") from error
 
 
 def _is_of_hydra(override: Override) -> bool:

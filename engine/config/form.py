@@ -6,6 +6,7 @@ somebody adds is in the form at once.
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -125,13 +126,16 @@ class FormMaker:
         from engine.config.points import first_point
 
         given = tuple(overrides)
-        register_loops(dotted_loops(given))
+        with contextlib.suppress(*COMPOSE_ERRORS):  # a name that is none is told below
+            register_loops(dotted_loops(given))
         try:
             return self._form(given, first_point(self.composer, given), ())
         except COMPOSE_ERRORS:
             from engine.config.problems import find_problems
 
-            problems = find_problems(given, self.composer.config_dirs, composer=self.composer)
+            problems = find_problems(
+                given, self.composer.config_dirs, composer=self.composer, most_values=20
+            )
             return self._form(given, what_composes(self.composer, given, problems), tuple(problems))
 
     def _form(self, given: draft.Overrides, single: Sequence[str], problems: Sequence[str]) -> Form:
@@ -143,7 +147,7 @@ class FormMaker:
             entries=tuple(self._entries(cfg, base, given, found)),
             problems=tuple(found),
             config=cfg,
-            name=str(OmegaConf.select(base.config, "hydra.job.name") or ""),
+            name=str(_resolved(base.config, "hydra.job.name") or ""),
         )
 
     def _groups(self, base: Base) -> Iterator[Group]:

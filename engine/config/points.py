@@ -53,8 +53,13 @@ def _values(override: Override) -> list[str]:
         return [str(override.input_line)]
     if not override.is_discrete_sweep():
         raise ValueError(f"{override.input_line}: an interval has no list of values; use range()")
-    key = override.get_key_element()
-    return [f"{key}={value}" for value in override.sweep_string_iterator()]
+    key, values = override.get_key_element(), override.sweep_string_iterator()
+    found = [f"{key}={value}" for value in itertools.islice(values, MOST_POINTS + 1)]
+    if not found:
+        raise ValueError(f"{override.input_line}: stands for no value")
+    if len(found) > MOST_POINTS:
+        raise ValueError(f"{override.input_line}: more than {MOST_POINTS:,} values")
+    return found
 
 
 def count(values: Sequence[Sequence[str]]) -> int:
@@ -85,8 +90,14 @@ def points(composer: Composer, overrides: Sequence[str]) -> list[Point]:
 
 def first_point(composer: Composer, overrides: Sequence[str]) -> list[str]:
     """The overrides with the first value of each, without what an experiment sweeps over."""
-    parsed = [composer.parse(text) for text in overrides]
-    return [_values(one)[0] for one in parsed]
+    return [_first(composer.parse(text)) for text in overrides]
+
+
+def _first(override: Override) -> str:
+    if override.is_sweep_override() and override.is_discrete_sweep():
+        for value in override.sweep_string_iterator():
+            return f"{override.get_key_element()}={value}"
+    return _values(override)[0]
 
 
 def check(composer: Composer, found: Sequence[Point]) -> Iterator[tuple[Point, list[str]]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import itertools
 import re
 from collections import Counter
 from collections.abc import Sequence
@@ -27,6 +28,7 @@ def find_problems(
     *,
     sweep: bool = True,
     composer: Composer | None = None,
+    most_values: int = 1000,
 ) -> list[str]:
     """One sentence for each override that does not fit, then for each value that is wrong.
 
@@ -40,6 +42,8 @@ def find_problems(
         Whether an override may have several values; each of them is then looked at.
     composer
         One that knows these folders already, which saves time.
+    most_values
+        Of a sweep over more, the others are taken for as right.
     """
     composer = composer or Composer(config_dirs)
     with search_path(config_dirs):
@@ -48,7 +52,7 @@ def find_problems(
         if not sweep:
             several = [o for o in parsed if o.is_sweep_override()]
             problems += [f"{o.input_line}: several values; --multirun takes each" for o in several]
-        return problems + _compose_problems(composer, parsed)
+        return problems + _compose_problems(composer, parsed, most_values)
 
 
 def flag_problem(flag: str) -> str:
@@ -59,10 +63,10 @@ def flag_problem(flag: str) -> str:
     return f"{flag}: there is no such option{close}; values are set by key=value, without dashes"
 
 
-def _compose_problems(composer: Composer, parsed: Sequence[Override]) -> list[str]:
+def _compose_problems(composer: Composer, parsed: Sequence[Override], most: int) -> list[str]:
     """What is wrong with overrides that can be read: groups first, then keys, then values."""
     swept = {o.key_or_group for o in parsed if o.is_sweep_override()}
-    single = [one for override in parsed for one in _each_value(override)]
+    single = [one for override in parsed for one in _each_value(override, most)]
     groups = [o for o in single if _group_options(o.key_or_group)]
     chosen, problems = _fitting(composer, groups, [[]])
     # A key may exist with one choice of a swept group only; it fits if it does with any.
@@ -93,14 +97,15 @@ def _text(override: Override) -> str:
     return str(override.input_line)
 
 
-def _each_value(override: Override) -> list[Override]:
+def _each_value(override: Override, most: int) -> list[Override]:
     """The override, or one for each value of a sweep; none for an interval, which has no list."""
     if not override.is_sweep_override():
         return [override]
     if not override.is_discrete_sweep():
         return []
     key = override.get_key_element()
-    texts = [f"{key}={value}" for value in override.sweep_string_iterator()]
+    values = itertools.islice(override.sweep_string_iterator(), most)
+    texts = [f"{key}={value}" for value in values]
     return [one for one in map(_parse, texts) if one is not None]
 
 

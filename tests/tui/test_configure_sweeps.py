@@ -25,8 +25,9 @@ from tui.screens.run import RunPage
 
 GOOD = {
     "ok": True, "problems": [], "warnings": ["ran already"], "points": [],
-    "model": {"parts": {"encoder": 21345, "decoder": {"parameters": 5}}}, "epoch_s": 3.5,
-    "total_s": 70, "checkpoint_bytes": 760000, "disk_free_bytes": 4.2e11, "news": "a word",
+    "model": {"parts": [{"name": "encoder", "total": 21345}, {"name": "decoder", "total": 5}]},
+    "epoch_s": 3.5, "total_s": 70, "checkpoint": {"best_bytes": 260000, "last_bytes": 500000},
+    "batch": {"memory_bytes": 2.1e8}, "disk": {"free_bytes": 4.2e11}, "news": "a word",
 }  # fmt: skip
 BAD = {"ok": False, "problems": [{"key": "data.path", "text": "data.path: not there"},
                                  {"key": None, "text": "no memory\x1b[2J"}]}  # fmt: skip
@@ -142,7 +143,7 @@ def test_the_check_is_shown_and_an_edit_makes_it_worthless(
             checker(GOOD)
             await override(pilot, page, "phase1.trainer.lr=0.1,0.2")
             await pilot.press("P")
-            await wait_for(pilot, lambda: page.report is not None)
+            await wait_for(pilot, lambda: "21,345" in text_of(pilot.app))
             assert called(tmp_path) == ["--multirun", "phase1.trainer.lr=0.1,0.2"]
             shown = text_of(pilot.app)
             for told in ("21,345", "760 kB", "420 GB", "ran already", "about 70 s", "a word"):
@@ -164,8 +165,7 @@ def test_problems_of_the_check_lead_to_their_fields(
         async with configuring(app_at, root) as (pilot, page):
             checker(BAD)
             await pilot.press("L")
-            await wait_for(pilot, lambda: page.report is not None)
-            assert "no memory" in text_of(pilot.app)
+            await wait_for(pilot, lambda: "no memory" in text_of(pilot.app))
             await wait_for(pilot, lambda: not page.doing)
             assert not isinstance(pilot.app.screen, LaunchDialog)
             await pilot.press("home", "enter")
@@ -266,7 +266,7 @@ def test_what_cannot_be_started_is_told_and_the_draft_stays(
 
 @pytest.mark.parametrize(
     "text", ["", "[]", "null", "{", "{}", '{"ok": 3, "model": 1, "problems": {"a": 1}}', '"x"',
-             '{"points": 7, "warnings": [1, {}], "model": {"parts": [1]}, "epoch_s": "x"}',
+             '{"points": 7, "warnings": [1, {}], "model": {"parts": [1, {}]}, "epoch_s": "x"}',
              '{"ok": true, "epoch_s": Infinity, "disk_free_bytes": true}', "[" * 100_000]
 )  # fmt: skip
 def test_a_report_of_any_form_is_read_as_far_as_it_goes(text: str) -> None:

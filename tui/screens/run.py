@@ -204,9 +204,9 @@ class RunPage(OneRunActions):
                 self._view().focus()
 
     def _watched(self) -> dict[str, Series]:
-        curves = self.thesis.curves
-        found = {name: curves.series(self.path, name, "epochs") for name in WATCHED}
-        return {name: series for name, series in found.items() if series is not None}
+        read = self.thesis.curves.series
+        found = ((name, read(self.path, name, "epochs")) for name in WATCHED)
+        return {name: series for name, series in found if series is not None}
 
     def _why_empty(self) -> str:
         curves, path = self.thesis.curves, self.path
@@ -222,15 +222,14 @@ class RunPage(OneRunActions):
     def _show_note(self) -> None:
         """Which tab is open, and a word about what is in it."""
         view = self._view()
-        note = view.note() if isinstance(view, _NOTED) else ""
-        note = "this run is gone" if self._is_gone and self.summary else note
+        gone = self._is_gone and self.summary
+        note = "this run is gone" if gone else view.note() if isinstance(view, _NOTED) else ""
         self.query_one(RunTabs).show("", TABS.index(self.tab), plain(note))
 
     def _view(self) -> Widget:
         """What is in the open tab."""
-        if self.tab == "charts":
-            return self.query_one(ChartGrid)
-        return self.query_one(f"#{self.tab}", Widget)
+        charts = self.tab == "charts"
+        return self.query_one(ChartGrid) if charts else self.query_one(f"#{self.tab}", Widget)
 
     @on(LogView.Changed)
     @on(ConfigView.Changed)
