@@ -281,8 +281,7 @@ class RunPage(OneRunActions):
 
     def show_path(self, path: str) -> None:
         """Show another run."""
-        self.path, self.followed = path, [path]
-        self.summary, self._was_whole = None, False
+        self.path, self.followed, self.summary, self._was_whole = path, [path], None, False
         self.query_one(ChartGrid).charts.see_all()  # the other run may not reach as far
         self.query_one(LogView).show_run(path)
         self.query_one(FilesView).show_path(path)
