@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from textual.events import Paste
 from textual.pilot import Pilot
 
 from engine.facts import RunDir
@@ -21,8 +22,11 @@ LONG = "phase1.trainer.epochs=100000 logging.progress_every_s=0.05 phase1.traine
 
 
 async def typed(pilot: Pilot[int], overrides: str) -> None:
-    """Type overrides behind those of the draft."""
-    await pilot.press("e", "end", *overrides, "enter")
+    """Put overrides behind those of the draft, as from the clipboard."""
+    await pilot.press("e", "end")
+    pilot.app.post_message(Paste(overrides))
+    await wait_for(pilot, lambda: overrides in text_of(pilot.app))
+    await pilot.press("enter")
     page = pilot.app.screen
     assert isinstance(page, ConfigurePage)
     await wait_for(pilot, lambda: page.is_settled)

@@ -12,6 +12,7 @@ from textual.pilot import Pilot
 
 from engine.facts import machine
 from engine.launch.jobs import find_jobs
+from tests.conftest import long_form
 from tests.engine.launching import LONG, Jobs, jobs
 from tests.tui.conftest import AppAt, run, text_of, wait_for
 from tui.screens.jobs import JobsPage
@@ -142,7 +143,7 @@ def test_read_only_ends_no_job(jobs: Jobs, app_at: AppAt, monkeypatch: pytest.Mo
     run(test())
 
 
-@pytest.mark.parametrize(("key", "state"), [("X", "stopped"), ("K", "stopped")])
+@pytest.mark.parametrize(("key", "state"), [("X", "stopped"), *long_form(("K", "stopped"))])
 def test_a_training_is_seen_from_its_first_moment_and_ended_by_a_key(
     jobs: Jobs, app_at: AppAt, key: str, state: str
 ) -> None:
