@@ -5,6 +5,9 @@ from __future__ import annotations
 import json
 import os
 import signal
+import subprocess
+import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -214,17 +217,36 @@ def test_a_record_is_read_again_only_when_it_has_changed(
     assert read == [path]
 
 
-def test_cpu_is_told_since_the_last_look(own_folder: Path) -> None:
+@pytest.fixture
+def busy() -> Iterator[int]:
+    """A process in a session of its own that takes CPU time until it is killed."""
+    script = "while True: pass"
+    with subprocess.Popen([sys.executable, "-c", script], start_new_session=True) as process:
+        yield process.pid
+        process.kill()
+
+
+def test_cpu_is_told_since_the_last_look(own_folder: Path, busy: int) -> None:
     clock = iter([0.0, 10.0, 20.0])
-    entries = new_entries(JobSpec((), own_folder)) | {"pid": os.getsid(0)}
-    entries["pid_started"] = machine.process_start(os.getsid(0))
+    entries = new_entries(JobSpec((), own_folder)) | {"pid": busy}
+    entries["pid_started"] = machine.process_start(busy)
     handle = write_record(own_folder / "launch.json", entries)
     meter = Meter(lambda: next(clock))
+
+    def cpu_s() -> float:
+        now = Meter()
+        now.look()
+        usage = now.usage(handle)
+        assert usage is not None
+        return usage.cpu_s
+
     meter.look()
     first = meter.usage(handle)
+    assert first is not None
+    wait_until(lambda: cpu_s() > first.cpu_s + 0.1, 30)
     meter.look()
     second = meter.usage(handle)
-    assert first is not None
     assert second is not None
+    assert second.cpu_s > first.cpu_s
     assert second.cpu_percent == pytest.approx(10 * (second.cpu_s - first.cpu_s))
-    assert second.processes >= 1
+    assert second.processes == 1
