@@ -14,11 +14,13 @@ from textual.widgets import Input
 from engine.facts.labels import read_labels
 from engine.facts.run_dir import RunDir
 from tests.bench.tree import make_run, make_tree
+from tests.tui.assorted import make_assorted
 from tests.tui.conftest import AppAt, lines_of, run, text_of, wait_for
 from tui.remembered import Remembered
 from tui.screens import shown_runs
 from tui.screens.runs import RunsPage
 from tui.table.rows import Arranger
+from tui.table.run_table import RunTable
 
 
 def page_of(pilot: Pilot[int]) -> RunsPage:
@@ -158,6 +160,34 @@ def test_a_filter_that_matches_nothing_gets_a_calm_screen(app_at: AppAt, root: P
         async with app_at(root, filter="state=lost") as pilot:
             await wait_for(pilot, lambda: "none of 6 runs matches" in text_of(pilot.app))
             assert "esc clears the filter" in text_of(pilot.app)
+
+    run(test())
+
+
+def test_the_first_run_that_a_filter_finds_may_have_fewer_columns(
+    app_at: AppAt, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A terminal may draw a table that was hidden before it has been told its new size."""
+    root = tmp_path / "out"
+    runs = len(make_assorted(root))
+    show = RunTable.show
+
+    def show_and_draw(table: RunTable, *rows: Any) -> None:
+        show(table, *rows)
+        table.render_line(1)
+
+    monkeypatch.setattr(RunTable, "show", show_and_draw)
+
+    async def test() -> None:
+        async with app_at(root, size=(160, 48)) as pilot:
+            await wait_for(pilot, lambda: len(ids(pilot)) == runs)
+            await pilot.press("slash", *"name~found", "enter")
+            await wait_for(pilot, lambda: f"none of {runs} runs matches" in text_of(pilot.app))
+            make_run(root / "runs" / "run_20250109-093000_found")
+            app: Any = pilot.app
+            app.library.hurry()
+            await wait_for(pilot, lambda: "✓" in lines_of(pilot.app)[2])
+            assert "found" in lines_of(pilot.app)[2]
 
     run(test())
 

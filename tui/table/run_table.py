@@ -274,8 +274,10 @@ class RunTable(ScrollView, can_focus=True):
 
     def _lay_out(self) -> None:
         """Choose the columns; everything is drawn again only if they are others."""
-        if not self.size.width:
-            return  # its place is not known yet
+        if not self.size.width:  # hidden: there are none until its place is known
+            self._painter.columns = []
+            self._drawn.clear()
+            return
         painter, room = self._painter, self._room
         columns = self._layout.columns(self.arranged, self.sort, room, self._scene.look)
         if columns != painter.columns or room != painter.room:
