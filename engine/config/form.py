@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -104,6 +105,11 @@ class Form:
     """What the overrides compose to; of a sweep its first point."""
     name: str = ""
     """What its run is called, behind the time."""
+
+    @cached_property
+    def settings(self) -> dict[str, Any]:
+        """Every value by its dotted key, with what it refers to filled in, the classes too."""
+        return {} if self.config is None else _all_resolved(self.config)
 
 
 class FormMaker:

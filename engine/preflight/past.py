@@ -13,7 +13,7 @@ from engine.errors import FactsError
 from engine.library.flat import flatten
 from engine.library.summary import RunSummary
 from engine.tables.cells import identity
-from engine.tables.groups import PLACES, SEED
+from engine.tables.groups import PLACES, SEED, kind_of
 
 Flat = dict[str, Any]
 
@@ -58,7 +58,7 @@ class Past:
             if run.config:
                 flat = _trained(run.config)
                 self._alike.setdefault(_but_seed(flat), []).append(run)
-                self._kinds.setdefault(_kind(flat), []).append(run)
+                self._kinds.setdefault(kind_of(flat), []).append(run)
 
     def twins(self, wanted: Flat) -> Twins:
         """The runs whose settings are those of `wanted`, but for the seed or with it."""
@@ -69,7 +69,7 @@ class Past:
     def like(self, wanted: Flat) -> Like | None:
         """How fast the runs were that have the loop, components, device and data of `wanted`."""
         host = socket.gethostname()
-        runs = [run for run in self._kinds.get(_kind(wanted), []) if run.host == host]
+        runs = [run for run in self._kinds.get(kind_of(wanted), []) if run.host == host]
         times = [run.epoch_time_s for run in runs if run.epoch_time_s]
         if not times:
             return None
@@ -104,13 +104,3 @@ def _trained(flat: Flat) -> Flat:
 
 def _but_seed(flat: Flat) -> Hashable:
     return identity({key: value for key, value in flat.items() if key != SEED})
-
-
-def _kind(flat: Flat) -> Hashable:
-    """The loop, the components by their classes, the device and the data."""
-    kept = {
-        key: value
-        for key, value in flat.items()
-        if key in ("loop", "device") or key.startswith("data.") or key.endswith("._target_")
-    }
-    return identity(kept)

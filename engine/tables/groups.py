@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import statistics
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from itertools import chain
 from typing import Any
 
@@ -25,6 +25,22 @@ _SHOWN_ELSEWHERE = frozenset({"loop", "phase1.trainer.epochs"})
 _LONG_PLACES = frozenset({"data.path"})
 """Too long for a column, and the same in its beginning; the differences of two runs show it."""
 _NOTHING = object()
+
+
+def kind_of(config: Mapping[str, Any]) -> Hashable:
+    """What runs of one kind share: the loop, the components by their classes, device and data.
+
+    Parameters
+    ----------
+    config
+        Resolved and flat.
+    """
+    kept = {
+        key: value
+        for key, value in config.items()
+        if key in ("loop", "device") or key.startswith("data.") or key.endswith("._target_")
+    }
+    return identity(kept)
 
 
 def differing_keys(runs: Sequence[RunSummary]) -> list[str]:

@@ -2,27 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import socket
+from collections.abc import Mapping, Sequence
 from statistics import median
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from engine.facts.words import count, in_words
 from engine.library.summary import RunSummary
+from engine.tables.groups import kind_of
 
 if TYPE_CHECKING:
     from engine.config.form import Form
 
 EPOCHS = "phase1.trainer.epochs"
 
-_NEWEST = 20
-"""Runs that are looked at."""
+_NEWEST = 100
+"""Runs of this machine that are looked at."""
 
 
-def epoch_seconds(runs: Sequence[RunSummary], loop: str) -> float | None:
-    """What an epoch of this loop mostly took lately; None where that is not known."""
-    alike = [run for run in runs if run.loop == loop and run.epoch_time_s]
-    alike.sort(key=lambda run: run.started or 0.0, reverse=True)
-    times = [run.epoch_time_s for run in alike[:_NEWEST] if run.epoch_time_s is not None]
+def epoch_seconds(runs: Sequence[RunSummary], settings: Mapping[str, Any]) -> float | None:
+    """What an epoch of a training of this kind mostly took here lately; None if that is unknown."""
+    host, kind = socket.gethostname(), kind_of(settings)
+    here = [run for run in runs if run.epoch_time_s and run.host == host]
+    here.sort(key=lambda run: run.started or 0.0, reverse=True)
+    alike = (run.epoch_time_s for run in here[:_NEWEST] if kind_of(run.config) == kind)
+    times = [seconds for seconds in alike if seconds is not None]
     return median(times) if times else None
 
 
@@ -40,9 +44,8 @@ def time_of(
     """
     if form is None:
         return ""
-    loop = next((one.chosen for one in form.groups if one.name == "loop"), None)
-    epochs = next((one.value for one in form.entries if one.key == EPOCHS), None)
-    return total_words(seconds or epoch_seconds(runs, loop or ""), epochs, points)
+    settings = form.settings
+    return total_words(seconds or epoch_seconds(runs, settings), settings.get(EPOCHS), points)
 
 
 def total_words(seconds: float | None, epochs: object, points: int) -> str:
