@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -105,11 +104,8 @@ class Form:
     """What the overrides compose to; of a sweep its first point."""
     name: str = ""
     """What its run is called, behind the time."""
-
-    @cached_property
-    def settings(self) -> dict[str, Any]:
-        """Every value by its dotted key, with what it refers to filled in, the classes too."""
-        return {} if self.config is None else _all_resolved(self.config)
+    settings: dict[str, Any] = field(default_factory=dict, compare=False)
+    """Every value by its dotted key, the classes too, with what they refer to filled in."""
 
 
 class FormMaker:
@@ -147,12 +143,14 @@ class FormMaker:
     def _form(self, given: draft.Overrides, single: Sequence[str], problems: Sequence[str]) -> Form:
         cfg, base = self.composer.compose(single), self.composer.base(single)
         found = problems or value_problems(cfg)
+        resolved = _all_resolved(cfg)
         return Form(
             overrides=given,
             groups=tuple(self._groups(base)),
-            entries=tuple(self._entries(cfg, base, given, found)),
+            entries=tuple(self._entries(cfg, resolved, base, given, found)),
             problems=tuple(found),
             config=cfg,
+            settings=resolved,
             name=str(_resolved(base.config, "hydra.job.name") or ""),
         )
 
@@ -189,9 +187,14 @@ class FormMaker:
         return ""
 
     def _entries(
-        self, cfg: DictConfig, base: Base, given: draft.Overrides, problems: Sequence[str]
+        self,
+        cfg: DictConfig,
+        resolved: dict[str, Any],
+        base: Base,
+        given: draft.Overrides,
+        problems: Sequence[str],
     ) -> Iterator[Entry]:
-        defaults, resolved = dict(values_of(base.config)), _all_resolved(cfg)
+        defaults = dict(values_of(base.config))
         facts = self._facts_of(base)
         for key, raw in values_of(cfg):
             if key in _CHOSEN or key.endswith("._target_"):
