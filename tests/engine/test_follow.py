@@ -33,6 +33,7 @@ from engine.facts.follow import (
     parse_event,
 )
 from engine.facts.parse import LONG_LINE, MAX_COLUMNS
+from tests.conftest import long_form
 
 LARGE = 1 << 26  # bytes
 
@@ -371,7 +372,7 @@ HOSTILE = {
 }
 
 
-@pytest.mark.parametrize("name", HOSTILE)
+@pytest.mark.parametrize("name", [*list(HOSTILE)[::2], *long_form(*list(HOSTILE)[1::2])])
 @pytest.mark.parametrize("follow", [EventFollower, CurvesFollower])
 def test_no_file_takes_a_follower_much_memory(name: str, follow: Any, tmp_path: Path) -> None:
     put(tmp_path, HOSTILE[name])

@@ -109,7 +109,7 @@ def all_train(number: int) -> Callable[[], bool]:
     return so_many
 
 
-@pytest.mark.parametrize("how", ["SIGTERM", *long_form("stop")])
+@pytest.mark.parametrize("how", long_form("SIGTERM", "stop"))
 def test_a_sweep_ends_with_all_its_runs_saved(jobs: Jobs, how: str) -> None:
     sweep = jobs.submit("phase1.trainer.seed=1,2,3", *LONG, sweep=True, at_once=2)
     assert sweep.pid is not None

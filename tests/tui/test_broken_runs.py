@@ -128,7 +128,7 @@ async def check_table(pilot: Pilot[int], n_runs: int) -> None:
 LONG = [pytest.param(25, n, marks=pytest.mark.slow, id=f"{n} of 20") for n in range(1, 21)]
 
 
-@pytest.mark.parametrize(("number", "begin"), [pytest.param(7, 0, id="short"), *LONG])
+@pytest.mark.parametrize(("number", "begin"), [pytest.param(4, 0, id="short"), *LONG])
 def test_broken_runs_are_listed_opened_and_compared(
     app_at: AppAt, own_folder: Path, number: int, begin: int
 ) -> None:

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from tests.bench.tree import make_run
+from tests.conftest import long_form
 from tests.tui import compared
 from tests.tui.conftest import lines_of, text_of, wait_for
 from tui.compare.curves_pane import RunCharts
@@ -47,7 +48,7 @@ def lines_drawn(page: ComparePage) -> list[Any]:
     return list(page.query_one(RunCharts).charts.panels["val_loss"])
 
 
-@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("size", [SIZES[0], *long_form(*((size,) for size in SIZES[1:]))])
 def test_every_part_is_drawn_at_every_size(
     root: Path, comparing: Opened, size: tuple[int, int]
 ) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from tests.conftest import long_form
 from tests.tui.configured import (
     configuring,
     go_to,
@@ -25,7 +26,7 @@ from tui.configure.override_line import OverrideLine
 from tui.screens.configure import ConfigurePage
 from tui.screens.runs import RunsPage
 
-SIZES = [(60, 16), (120, 40), (200, 60)]
+SIZES = [(60, 16), (120, 40), *long_form(((200, 60),))]
 BAD = "phase1.trainer.epochs=x phase1.trainer.lr=-1 phase1.trainer.epoc=3"
 
 
@@ -281,7 +282,7 @@ def test_escape_leads_out_layer_by_layer(app_at: AppAt, root: Path) -> None:
     run(test())
 
 
-@pytest.mark.parametrize("size", SIZES, ids=lambda size: f"{size[0]}x{size[1]}")
+@pytest.mark.parametrize("size", SIZES, ids=("60x16", "120x40", "200x60"))
 def test_the_screen_looks_as_it_did(app_at: AppAt, root: Path, size: tuple[int, int]) -> None:
     name = f"{size[0]}x{size[1]}"
 

@@ -35,12 +35,13 @@ def own(tmp_path: Path) -> Path:
 
 
 def test_every_config_file_is_in_the_form_as_an_option() -> None:
-    form = FormMaker().form(())
+    maker = FormMaker()
+    form = maker.form(())
     rows = {row.key: row for row in rows_of(form, ()) if row.kind == "group"}
     for path in config_dir().rglob("*/*.yaml"):
         name = path.parent.relative_to(config_dir()).as_posix()
         assert path.stem in rows[name].choices
-        again = FormMaker().form((f"{name}={path.stem}",))
+        again = maker.form((f"{name}={path.stem}",))
         found = rows_of(again, again.overrides)
         shown = {row.key: row for row in found if row.kind != "node"}
         assert shown[name].value == path.stem

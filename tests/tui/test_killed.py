@@ -42,7 +42,7 @@ def asked(shown: Terminal) -> None:
     shown.until("start this training?", 60)
 
 
-@pytest.mark.parametrize("n_kills", [1, *long_form(100)])
+@pytest.mark.parametrize("n_kills", long_form(1, 100))
 def test_an_app_that_is_killed_leaves_a_run_with_its_record_or_none(
     own_folder: Path, jobs: Jobs, monkeypatch: pytest.MonkeyPatch, n_kills: int
 ) -> None:
