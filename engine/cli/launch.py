@@ -80,17 +80,17 @@ def _beginning(args: argparse.Namespace) -> JobSpec:
     from engine.launch.job import JobSpec
 
     leave_out = tuple(_numbers(args.leave_out))
-    if not args.multirun and (args.at_once != 1 or leave_out):
-        raise ConfigError("--at-once and --leave-out are for a sweep: add --multirun")
     if args.at_once < 1:
-        raise ConfigError(f"--at-once {args.at_once}: at least one run has to train")
+        raise ConfigError(f"--at-once {args.at_once}: must be at least 1")
     folders = [Path(os.path.abspath(os.path.expanduser(args.config_dir or ".")))]
     folders = folders if args.config_dir else []
-    directory, points = _look_ahead(args.overrides, folders, args.multirun, leave_out)
+    sweep, directory, points = _look_ahead(args.overrides, folders, args.multirun, leave_out)
+    if not sweep and (args.at_once != 1 or leave_out):
+        raise ConfigError("--at-once and --leave-out are for a sweep: add --multirun")
     return JobSpec(
         tuple(args.overrides),
         directory,
-        sweep=args.multirun,
+        sweep=sweep,
         at_once=args.at_once,
         config_dirs=tuple(folders),
         leave_out=leave_out,
@@ -101,25 +101,29 @@ def _beginning(args: argparse.Namespace) -> JobSpec:
 
 
 def _look_ahead(
-    overrides: Sequence[str], folders: Sequence[Path], sweep: bool, leave_out: Sequence[int]
-) -> tuple[Path, int | None]:
-    """The directory that is wanted, and how many runs there will be; all problems at once."""
+    overrides: Sequence[str], folders: Sequence[Path], multirun: bool, leave_out: Sequence[int]
+) -> tuple[bool, Path, int | None]:
+    """Whether it is a sweep, its directory, and how many runs there will be; all problems at once.
+
+    An experiment is a sweep by itself.
+    """
     from engine.cli.train import DISPATCH
     from engine.config.compose import dotted_loops, register_loops
     from engine.config.composer import Composer
-    from engine.config.directories import number_of_points, wanted_directory
+    from engine.config.directories import asks_for_sweep, number_of_points, wanted_directory
     from engine.config.problems import find_problems
 
     for folder in folders:
         if not folder.is_dir():
             raise ConfigError(f"--config-dir: there is no folder {folder}")
     register_loops([*DISPATCH, *dotted_loops(overrides)])
+    composer = Composer(folders)
+    sweep = multirun or asks_for_sweep(composer, overrides)
     problems = find_problems(overrides, folders, sweep=sweep)
     if problems:
         raise ConfigError.from_problems(problems)
-    composer = Composer(folders)
     points = number_of_points(composer, overrides, leave_out) if sweep else None
-    return wanted_directory(composer, overrides, sweep=sweep), points
+    return sweep, wanted_directory(composer, overrides, sweep=sweep), points
 
 
 def _numbers(given: Sequence[str]) -> list[int]:

@@ -50,10 +50,22 @@ class Placement:
         if self.job is None:
             yield RunDir.claim(wanted)
         elif self.job.kind == "run":
-            yield RunDir(self.job.directory)
+            yield _first_claim(RunDir(self.job.directory))
         else:
             with _recorded(RunDir.claim(wanted), self.job, overrides) as run_dir:
                 yield run_dir
+
+
+def _first_claim(run_dir: RunDir) -> RunDir:
+    """The directory of a job that is one run, for the first training that asks for it."""
+    try:
+        run_dir.attempts.mkdir()
+    except FileExistsError as error:
+        raise ConfigError(
+            f"{run_dir.run_id} was launched as one run, and its config asks for several",
+            "engine launch -m starts them as a sweep.",
+        ) from error
+    return run_dir
 
 
 @contextlib.contextmanager

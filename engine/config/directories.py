@@ -6,9 +6,24 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
+from hydra.types import RunMode
+
+from engine.config.compose import COMPOSE_ERRORS
 from engine.config.composer import Composer
-from engine.config.points import axes, count
+from engine.config.points import axes, count, first_point
 from engine.errors import ConfigError
+
+
+def asks_for_sweep(composer: Composer, overrides: Sequence[str]) -> bool:
+    """Whether the config makes a sweep of a command without `--multirun`, as an experiment does.
+
+    False where the overrides do not compose.
+    """
+    try:
+        mode = composer.compose_with_hydra(first_point(composer, overrides)).hydra.mode
+    except COMPOSE_ERRORS:
+        return False
+    return bool(mode == RunMode.MULTIRUN)
 
 
 def wanted_directory(composer: Composer, overrides: Sequence[str], *, sweep: bool) -> Path:

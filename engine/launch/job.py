@@ -77,7 +77,7 @@ class JobSpec:
         if self.sweep and self.resume:
             raise LaunchError("a sweep cannot be gone on with; its runs can, each by itself")
         if self.at_once < 1:
-            raise LaunchError(f"{self.at_once} runs at once: at least one has to train")
+            raise LaunchError(f"at_once={self.at_once}: must be at least 1")
         flags = [word for word in self.overrides if word.startswith("-")]
         if flags:
             raise LaunchError(f"{flags[0]}: a value is set by key=value, without dashes")

@@ -16,8 +16,9 @@ import pytest
 import engine.cli
 from engine.facts import RunDir, machine
 from engine.launch import jobs as launch_jobs
+from engine.launch import local
 from engine.launch.control import kill_job
-from engine.launch.job import JobSpec
+from engine.launch.job import JobHandle, JobSpec
 from engine.launch.jobs import JobFinder, find_jobs
 from engine.launch.record import new_entries, read_job, write_record
 from engine.launch.usage import Meter, members
@@ -94,7 +95,7 @@ def test_every_mistake_is_told_at_once_and_nothing_is_started(typed: Typed) -> N
     ("words", "said"),
     [
         (["--at-once", "2"], "add --multirun"),
-        (["-m", "--at-once", "0"], "at least one"),
+        (["-m", "--at-once", "0"], "must be at least 1"),
         (["-m", "phase1.trainer.seed=1,2", "--leave-out", "2"], "there is no point 2"),
         (["-m", "phase1.trainer.seed=1,2", "--leave-out", "0,1"], "no point of the sweep is left"),
         (["-m", "--leave-out", "x"], "numbers of points"),
@@ -111,6 +112,32 @@ def test_what_makes_no_sense_is_refused(typed: Typed, words: list[str], said: st
     assert typed("launch", *words) == 2
     assert said in typed.err
     assert not Path("outputs/runs").exists()
+
+
+@pytest.fixture
+def asked(monkeypatch: pytest.MonkeyPatch) -> list[JobSpec]:
+    """What would be started; nothing is."""
+    specs: list[JobSpec] = []
+
+    def keep(spec: JobSpec) -> JobHandle:
+        specs.append(spec)
+        return JobHandle(spec.directory / "launch.json", kind=spec.kind, points=spec.points)
+
+    monkeypatch.setattr(local, "submit", keep)
+    return specs
+
+
+EXPERIMENT = "phase1/experiment=compare_vq_vs_none"
+
+
+def test_an_experiment_is_a_sweep_by_itself(typed: Typed, asked: list[JobSpec]) -> None:
+    words = ("launch", EXPERIMENT, "phase1.trainer.seed=1,2")
+    assert typed(*words, "--leave-out", "1", "--at-once", "2") == 0, typed.err
+    assert typed("launch", EXPERIMENT, "hydra.mode=RUN") == 0, typed.err
+    sweep, run = asked
+    assert (sweep.kind, sweep.points, sweep.leave_out, sweep.at_once) == ("sweep", 3, (1,), 2)
+    assert sweep.directory.parent.name == "multiruns"
+    assert (run.kind, run.points, run.directory.parent.name) == ("run", None, "runs")
 
 
 def test_a_sweep_is_one_job_in_a_directory_of_its_own(jobs: Jobs, typed: Typed) -> None:

@@ -205,7 +205,7 @@ def test_a_full_disk_is_told_and_leaves_no_record(own_folder: Path) -> None:
     [
         (JobSpec((), Path("/x"), target="moon"), "this machine only"),
         (JobSpec((), Path("/x"), sweep=True, resume=True), "its runs can"),
-        (JobSpec((), Path("/x"), sweep=True, at_once=0), "at least one"),
+        (JobSpec((), Path("/x"), sweep=True, at_once=0), "at least 1"),
         (JobSpec((), Path("/x"), config_dirs=(Path("a"), Path("b"))), "only one"),
         (JobSpec(("--help",), Path("/x")), "without dashes"),
     ],
@@ -276,3 +276,15 @@ def test_a_config_that_began_as_another_runs_names_trusted_classes_only(
     monkeypatch.setattr(sys, "path", list(sys.path))
     Placement(replace(job, trust=("quick_loop",))).check(compose(QUICK))
     Placement(replace(job, parent=None)).check(compose(QUICK))
+
+
+def test_the_directory_of_one_run_is_no_place_for_a_second_one(own_folder: Path) -> None:
+    run_dir = RunDir.claim(own_folder / "run")
+    job = write_record(run_dir.launch, new_entries(JobSpec(QUICK, run_dir.path)))
+    with Placement(job).claimed(own_folder / "wanted", QUICK) as first:
+        assert first.path == run_dir.path
+    with (
+        pytest.raises(ConfigError, match="launched as one run, and its config asks for several"),
+        Placement(job).claimed(own_folder / "wanted", QUICK),
+    ):
+        pass
