@@ -115,6 +115,8 @@ class JobHandle:
     pid_started: int | None = None
     pid_namespace: str | None = None
     boot_id: str | None = None
+    original_dir: str | None = None
+    """The directory that it was written for; that of a copy is another one."""
     sweep_id: str | None = None
     """Of a run of a sweep the id of that one's job."""
     sweep_dir: str | None = None
@@ -137,7 +139,14 @@ class JobHandle:
     def attempt(self) -> Attempt:
         """Its process, in the words of a start of a run."""
         return Attempt(
-            self.path, 0, self.host, self.pid, self.pid_started, self.pid_namespace, self.boot_id
+            self.path,
+            0,
+            self.host,
+            self.pid,
+            self.pid_started,
+            self.pid_namespace,
+            self.boot_id,
+            run_dir=self.original_dir,
         )
 
     def process(self) -> Process:

@@ -48,6 +48,7 @@ def new_entries(spec: JobSpec, **more: Any) -> dict[str, Any]:
         "points": spec.points,
         "parent": spec.parent,
         "trust": list(spec.trust),
+        "original_dir": os.path.realpath(spec.directory),
         "cwd": os.getcwd(),
         "host": machine.host_name(),
         "pid": os.getpid(),

@@ -13,6 +13,7 @@ import json
 import os
 import signal
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -75,7 +76,7 @@ def begin(spec: JobSpec) -> tuple[JobHandle, int]:
     try:
         log = _open_log(place.log)
         path = record_path(place.path, sweep=spec.sweep)
-        handle = write_record(path, new_entries(spec))
+        handle = write_record(path, new_entries(replace(spec, directory=place.path)) | _mark())
     except BaseException:
         _discard(place)
         raise
@@ -95,10 +96,16 @@ def _begin_again(spec: JobSpec) -> tuple[JobHandle, int]:
         hint = f"engine stop {run_dir.run_id} ends it."
         raise ConfigError(f"{run_dir.run_id} is {summary.state}: {summary.sentence}", hint)
     log = _open_log(run_dir.log)
-    entries = new_entries(spec) | _origin(run_dir)
+    entries = new_entries(spec) | _mark() | _origin(run_dir)
     with contextlib.suppress(OSError):
         run_dir.stop.unlink()  # it was meant for the start before
     return write_record(run_dir.launch, entries), log
+
+
+def _mark() -> dict[str, str]:
+    """The id that this process has in its environment, where its launcher has put it."""
+    given = os.environ.get(ID_VARIABLE)
+    return {"id": given} if given else {}
 
 
 def _origin(run_dir: RunDir) -> dict[str, Any]:

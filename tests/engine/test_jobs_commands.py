@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 import engine.cli
+from engine.errors import LaunchError
 from engine.facts import RunDir, machine
 from engine.launch import jobs as launch_jobs
 from engine.launch import local
-from engine.launch.control import kill_job
-from engine.launch.job import JobHandle, JobSpec
+from engine.launch.control import ask_job_to_stop, kill, kill_job
+from engine.launch.job import ID_VARIABLE, JobHandle, JobSpec
 from engine.launch.jobs import JobFinder, find_jobs
 from engine.launch.record import new_entries, read_job, write_record
 from engine.launch.usage import Meter, members
@@ -195,6 +199,87 @@ def test_what_outlives_the_first_process_of_a_job_is_killed_and_nobody_else(jobs
     assert kill_job(handle, grace_s=0.1) == "SIGKILL"
     assert members(handle) == []
     assert left != handle.pid
+
+
+@pytest.fixture
+def asleep() -> Iterator[Callable[[str], subprocess.Popen[bytes]]]:
+    """Starts processes that lead a session of two, with the mark of a job."""
+    started: list[subprocess.Popen[bytes]] = []
+
+    def start(job_id: str) -> subprocess.Popen[bytes]:
+        words = ["sh", "-c", "sleep 1000 & echo && wait"]
+        environment = os.environ | {ID_VARIABLE: job_id}
+        process = subprocess.Popen(
+            words, env=environment, start_new_session=True, stdout=subprocess.PIPE
+        )
+        started.append(process)
+        assert process.stdout is not None
+        process.stdout.readline()
+        return process
+
+    yield start
+    for process in started:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.communicate()
+
+
+def entries_of(process: subprocess.Popen[bytes], directory: Path) -> dict[str, Any]:
+    """The record of a job whose first process that is."""
+    started = machine.process_start(process.pid)
+    named = {"pid": process.pid, "pid_started": started}
+    return new_entries(JobSpec((), directory)) | named
+
+
+@pytest.mark.parametrize("unknown", ["pid_started", "boot_id", "pid_namespace", "id"])
+def test_no_process_is_killed_that_a_record_does_not_name_for_sure(
+    own_folder: Path, asleep: Callable[[str], subprocess.Popen[bytes]], unknown: str
+) -> None:
+    run_dir, process = RunDir.claim(own_folder / "run"), asleep("ab" * 16)
+    entries = entries_of(process, run_dir.path) | {"id": "ab" * 16}
+    del entries[unknown]
+    job = write_record(run_dir.launch, entries)
+    for end in (lambda: kill_job(job), lambda: kill(run_dir)):
+        with pytest.raises(LaunchError, match="nothing proves that process"):
+            end()
+    assert process.poll() is None
+    whole = write_record(run_dir.launch, entries | entries_of(process, run_dir.path))
+    assert not members(whole), "another id than the process has"
+    named = entries_of(process, run_dir.path) | {"id": "ab" * 16}
+    kill_job(write_record(run_dir.launch, named), grace_s=0.1)
+    assert process.wait() == -signal.SIGTERM
+
+
+def test_a_copy_of_a_run_ends_nothing(
+    own_folder: Path, asleep: Callable[[str], subprocess.Popen[bytes]]
+) -> None:
+    run_dir, process = RunDir.claim(own_folder / "run"), asleep("ab" * 16)
+    entries = entries_of(process, run_dir.path) | {"id": "ab" * 16}
+    write_record(run_dir.launch, entries)
+    copy = RunDir(own_folder / "copy")
+    shutil.copytree(run_dir.path, copy.path)
+    job = read_job(copy.launch)
+    assert job is not None
+    for end in (lambda: kill_job(job), lambda: kill(copy), lambda: ask_job_to_stop(job)):
+        with pytest.raises(LaunchError, match="this is another directory"):
+            end()
+    assert process.poll() is None
+    assert not copy.stop.exists()
+    (own_folder / "link").symlink_to(run_dir.path)
+    assert kill(RunDir(own_folder / "link")) == "SIGTERM"
+
+
+def test_what_is_left_of_a_job_is_told_by_its_mark(
+    own_folder: Path, asleep: Callable[[str], subprocess.Popen[bytes]]
+) -> None:
+    process = asleep("ab" * 16)
+    entries = entries_of(process, own_folder) | {"id": "ab" * 16}
+    process.kill()
+    process.wait()
+    job = write_record(own_folder / "launch.json", entries)
+    assert len(members(job)) == 1
+    assert members(replace(job, id="cd" * 16)) == []
+    assert kill_job(job) == "SIGTERM"
 
 
 def test_one_damaged_record_hides_no_other_job(own_folder: Path, typed: Typed) -> None:
