@@ -15,10 +15,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
+from omegaconf import OmegaConf
 
 import engine.cli
+from engine.config.compose import compose
 from engine.errors import LaunchError
-from engine.facts import RunDir, machine
+from engine.facts import RunDir, append_jsonl_event, build_event_payload, machine
 from engine.launch import jobs as launch_jobs
 from engine.launch import local
 from engine.launch.control import ask_job_to_stop, kill, kill_job
@@ -142,6 +145,65 @@ def test_an_experiment_is_a_sweep_by_itself(typed: Typed, asked: list[JobSpec]) 
     assert (sweep.kind, sweep.points, sweep.leave_out, sweep.at_once) == ("sweep", 3, (1,), 2)
     assert sweep.directory.parent.name == "multiruns"
     assert (run.kind, run.points, run.directory.parent.name) == ("run", None, "runs")
+
+
+def past_run(*words: str) -> RunDir:
+    """The directory of a run that has left its config."""
+    run_dir = RunDir.claim(Path("outputs/runs/run_before").absolute())
+    run_dir.write_text(run_dir.hydra / "config.yaml", OmegaConf.to_yaml(compose(words)))
+    run_dir.write_text(run_dir.hydra / "overrides.yaml", yaml.safe_dump(list(words)))
+    return run_dir
+
+
+def test_values_are_taken_from_the_run_that_is_named(
+    own_folder: Path, typed: Typed, asked: list[JobSpec]
+) -> None:
+    words = ("phase1/latent_space=vq", "phase1.latent_space.decay=0.5", "phase1.trainer.epochs=3")
+    past_run(*words, "phase1.trainer.seed=7")
+    assert typed("launch", "--parent", "run_before", "phase1.trainer.epochs=4") == 0, typed.err
+    assert typed("launch", "--parent", "run_before", "phase1/latent_space=linear") == 0, typed.err
+    assert typed("launch", "--parent", "run_before", "-m", "phase1.trainer.seed=1,2") == 0, (
+        typed.err
+    )
+    changed, linear, seeds = asked
+    assert changed.overrides == (*words[:2], "phase1.trainer.epochs=4", "phase1.trainer.seed=7")
+    assert linear.overrides == (
+        *("phase1/latent_space=linear", "phase1.trainer.epochs=3", "phase1.trainer.seed=7"),
+    )
+    assert (seeds.points, seeds.overrides[-1]) == (2, "phase1.trainer.seed=1,2")
+    assert {spec.parent for spec in asked} == {"run_before"}
+
+
+def test_a_run_that_names_what_is_not_trusted_gives_no_values(
+    own_folder: Path, typed: Typed, asked: list[JobSpec]
+) -> None:
+    run_dir = past_run()
+    config = run_dir.hydra / "config.yaml"
+    config.write_text(config.read_text().replace("loop: ae", "loop: quick_loop:train"))
+    assert typed("launch", "--parent", "run_before") == 2
+    assert "quick_loop" in typed.err
+    assert asked == []
+
+
+def test_a_run_that_goes_on_takes_the_number_of_epochs_as_resume_does(
+    own_folder: Path, typed: Typed, asked: list[JobSpec]
+) -> None:
+    run_dir = past_run()
+    ended = build_event_payload("on_train_end", run_dir.path, stopped=True)
+    append_jsonl_event(run_dir.path, ended)
+    assert typed("launch", "--resume", "run_before", "--epochs", "9") == 0, typed.err
+    assert asked == [JobSpec(("phase1.trainer.epochs=9",), run_dir.path, resume=True)]
+    assert typed("launch", "--epochs", "9") == 2
+    assert "--epochs is for --resume" in typed.err
+
+
+def test_the_short_options_are_those_of_the_training_command(
+    own_folder: Path, typed: Typed, asked: list[JobSpec]
+) -> None:
+    name = EXPERIMENT.replace("=", "/")
+    assert typed("launch", "-cd", ".", "-cn", name, "phase1.trainer.seed=1") == 0, typed.err
+    assert asked[0].config_dirs == (own_folder,)
+    assert asked[0].overrides == (EXPERIMENT, "phase1.trainer.seed=1")
 
 
 def test_a_sweep_is_one_job_in_a_directory_of_its_own(jobs: Jobs, typed: Typed) -> None:
