@@ -76,7 +76,7 @@ def _recorded(run_dir: RunDir, sweep: JobHandle, overrides: Sequence[str]) -> It
 
     spec = JobSpec(tuple(overrides), run_dir.path, parent=sweep.parent, trust=sweep.trust)
     entries = new_entries(spec, sweep_id=sweep.id, sweep_dir=str(sweep.directory))
-    write_record(run_dir.launch, entries)
+    job = write_record(run_dir.launch, entries)
     code, reason = 1, None
     try:
         yield run_dir
@@ -91,7 +91,7 @@ def _recorded(run_dir: RunDir, sweep: JobHandle, overrides: Sequence[str]) -> It
         code, reason = getattr(error, "exit_code", 1), reason_of(error)
         raise
     finally:
-        _complete(run_dir.launch, code, reason)
+        _complete(job, code, reason)
 
 
 _SWEEP = re.compile(r"exp_([-\w.]+)", re.ASCII)
@@ -110,7 +110,7 @@ def run_launched(words: Sequence[str], debug: bool) -> int:
 
     code = guarded(work, failures, debug)
     for job in jobs:
-        _complete(job.path, code, _why(failures))
+        _complete(job, code, _why(failures))
     return code
 
 
@@ -187,9 +187,10 @@ def _directories(job: JobHandle) -> list[str]:
     return words
 
 
-def _complete(record: Path, code: int, reason: str | None) -> None:
-    """Write into a record how its job ended; what stood there goes on to hold."""
+def _complete(job: JobHandle, code: int, reason: str | None) -> None:
+    """Write into the record of a job how it ended; what stood there goes on to hold."""
     from engine.launch.record import amend_record, now
 
     with contextlib.suppress(FactsError, LaunchError):  # the end itself matters more
-        amend_record(record, state="ended", exit_code=code, reason=reason, ended=now())
+        end = {"state": "ended", "exit_code": code, "reason": reason, "ended": now()}
+        amend_record(job.path, job.id, **end)

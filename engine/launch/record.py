@@ -95,15 +95,19 @@ def write_record(path: Path, entries: dict[str, Any]) -> JobHandle:
     return _handle(path, entries)
 
 
-def amend_record(path: Path, **changes: Any) -> None:
-    """Change some entries of a record; those that this version does not know stay.
+def amend_record(path: Path, job_id: str | None, **changes: Any) -> None:
+    """Change some entries of the record of a job; those that this version does not know stay.
+
+    Nothing is written where that is gone, or is by now the record of a newer start.
 
     Raises
     ------
     FactsError
         If it cannot be read or written.
     """
-    write_record(path, (read_record(path) or {}) | changes)
+    entries = read_record(path)
+    if entries is not None and entries.get("id") == job_id:
+        write_record(path, entries | changes)
 
 
 def read_job(path: Path) -> JobHandle | None:

@@ -163,7 +163,8 @@ def _become(handle: JobHandle) -> NoReturn:
         os.execv(sys.executable, [sys.executable, *words])
     except OSError as error:
         reason = f"{sys.executable} cannot be started: {error}"
-        amend_record(handle.path, state="ended", exit_code=1, reason=reason, ended=now())
+        end = {"state": "ended", "exit_code": 1, "reason": reason, "ended": now()}
+        amend_record(handle.path, handle.id, **end)
         raise LaunchError(reason) from error
 
 

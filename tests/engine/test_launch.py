@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -24,7 +25,7 @@ from engine.errors import ConfigError, FactsError, LaunchError
 from engine.facts import RunDir, read_events
 from engine.launch.job import JobSpec
 from engine.launch.local import message, submit
-from engine.launch.record import command_text, new_entries, read_job, write_record
+from engine.launch.record import amend_record, command_text, new_entries, read_job, write_record
 from engine.library.index import Index, summarise
 from tests.conftest import long_form
 from tests.engine.launching import QUICK, TINY, WAITING, Jobs, jobs, wait_until
@@ -155,6 +156,20 @@ def test_rubbish_in_a_record_is_an_error_or_no_entry(
     assert job.kind in ("run", "sweep", "resume", None)
     job.process()
     Index(path.parent.parent).refresh()
+
+
+def test_only_the_record_of_the_same_start_is_amended(own_folder: Path) -> None:
+    path = own_folder / "run" / "launch.json"
+    spec = JobSpec((), path.parent)
+    before = write_record(path, new_entries(spec))
+    newer = write_record(path, new_entries(spec))
+    amend_record(path, before.id, state="ended", exit_code=0)
+    assert read_job(path) == newer
+    amend_record(path, newer.id, state="ended", exit_code=1)
+    assert read_job(path) == replace(newer, state="ended", exit_code=1)
+    shutil.rmtree(path.parent)
+    amend_record(path, newer.id, state="ended", exit_code=1)
+    assert not path.parent.exists(), "a run that somebody has removed"
 
 
 def test_two_launches_in_the_same_moment_have_two_directories(jobs: Jobs) -> None:
