@@ -212,7 +212,7 @@ def test_a_sweep_is_one_job_in_a_directory_of_its_own(jobs: Jobs, typed: Typed) 
     assert told["directory"] == str(Path("there/sweep").absolute())
     assert jobs.ended(told["handle"]).exit_code == 0
     (job,) = find_jobs(".")
-    assert (job.state.state, job.state.sentence) == ("finished", "2 of 2 runs over")
+    assert (job.state.state, job.state.sentence) == ("finished", "2 of 2 runs finished")
     assert job.counts == {"finished": 2}
     assert typed("runs", "--root", ".", "--columns", "name,sweep") == 0
     assert typed.out.count("\tsweep") == 3, "the title and two runs, and not the sweep itself"
@@ -365,6 +365,49 @@ def test_one_damaged_record_hides_no_other_job(own_folder: Path, typed: Typed) -
         "it is on moon, and cannot be asked from here",
     )
     assert typed("jobs", "--all") == 0, typed.err
+
+
+def put_sweep(folder: Path, **more: object) -> None:
+    """The record of a sweep in its directory."""
+    folder.mkdir(parents=True)
+    spec = JobSpec((), folder, sweep=True)
+    write_record(folder / "sweep.json", new_entries(spec, **more))
+
+
+def put_run_of(folder: Path, name: str, **more: object) -> RunDir:
+    """A run that says of which sweep it is."""
+    run_dir = RunDir.claim(Path("outputs/runs", name).absolute())
+    spec = JobSpec((), run_dir.path)
+    write_record(run_dir.launch, new_entries(spec, sweep_dir=str(folder), **more))
+    return run_dir
+
+
+def test_a_run_leads_to_no_sweep_outside_of_the_root(own_folder: Path) -> None:
+    (own_folder / "link").symlink_to("outputs")
+    inside, outside = own_folder / "outputs/multiruns/exp", own_folder / "elsewhere"
+    put_sweep(inside, id="ab" * 16)
+    put_sweep(outside, id="cd" * 16)
+    put_sweep(own_folder / "outputs/mine", id="ef" * 16)
+    put_run_of(own_folder / "link/multiruns/exp", "run1", sweep_id="ab" * 16)
+    put_run_of(outside, "run2", sweep_id="cd" * 16)
+    put_run_of(own_folder / "outputs/mine", "run3", sweep_id="ef" * 16)
+    put_run_of(Path("\0"), "run4", sweep_id="01" * 16)
+    assert sorted(job.name for job in find_jobs("outputs")) == ["exp", "mine"]
+    assert sorted(job.name for job in find_jobs("link")) == ["exp", "mine"]
+
+
+def test_a_sweep_that_was_stopped_tells_what_has_finished(own_folder: Path) -> None:
+    folder = own_folder / "outputs/multiruns/exp"
+    put_sweep(folder, id="ab" * 16, points=3, state="ended", exit_code=0)
+    (folder / "stop").touch()
+    for name, stopped in (("run1", False), ("run2", True), ("run3", True)):
+        run_dir = put_run_of(folder, name, sweep_id="ab" * 16)
+        told = {"stopped": True} if stopped else {}
+        append_jsonl_event(run_dir.path, build_event_payload("on_start", run_dir.path))
+        payload = build_event_payload("on_train_end", run_dir.path, **told)
+        append_jsonl_event(run_dir.path, payload)
+    (job,) = find_jobs("outputs")
+    assert job.state.sentence == "stopped: 1 of 3 runs finished, 2 stopped"
 
 
 def test_a_record_is_read_again_only_when_it_has_changed(
