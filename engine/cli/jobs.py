@@ -104,7 +104,7 @@ _TITLES = ("job", "kind", "state", "host", "pid", "memory", "CPU", "runs", "age"
 
 _ENTRIES = (
     *("id", "kind", "target", "submitted", "ended", "exit_code", "reason", "host", "pid"),
-    *("command", "overrides", "config_dirs", "at_once", "leave_out", "points", "parent"),
+    *("command", "earlier", "overrides", "config_dirs", "at_once", "leave_out", "points", "parent"),
 )
 
 

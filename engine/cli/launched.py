@@ -31,8 +31,16 @@ class Placement:
     """The job that the command is; None for one that somebody typed."""
 
     def check(self, cfg: Any) -> None:
-        """Raise a `ConfigError` if the config began as another run's and names what it may not."""
-        if self.job is None or self.job.parent is None:
+        """Raise a `ConfigError` if no job may train with a config.
+
+        One that saves nothing, or began as another run's and names what it may not.
+        """
+        if self.job is None:
+            return
+        from engine.config.directories import check_it_saves
+
+        check_it_saves(cfg)
+        if self.job.parent is None:
             return
         from engine.cli.trust import trusted_packages
         from engine.config.saved import untrusted

@@ -81,6 +81,10 @@ class JobSpec:
         flags = [word for word in self.overrides if word.startswith("-")]
         if flags:
             raise LaunchError(f"{flags[0]}: a value is set by key=value, without dashes")
+        for word in self.overrides:  # what a group of the config says is known once it is composed
+            key, _, value = word.partition("=")
+            if key.lstrip("+") == "logging.save_artifacts" and value.strip().lower() == "false":
+                raise LaunchError(f"{word}: a run in the background needs a directory")
         if len(self.config_dirs) > 1:
             raise LaunchError("only one further folder with config groups can be given")
 
@@ -101,6 +105,8 @@ class JobHandle:
     """UTC, ISO 8601."""
     command: str | None = None
     """The same in words for a shell."""
+    earlier: tuple[str, ...] = ()
+    """Of a run that went on the commands of the starts before, the oldest first."""
     overrides: tuple[str, ...] = ()
     config_dirs: tuple[str, ...] = ()
     at_once: int | None = None

@@ -19,11 +19,13 @@ from typing import Any, NoReturn
 
 from engine.errors import ConfigError, EngineError, LaunchError
 from engine.facts.files import as_facts_error
+from engine.facts.records import read_record
 from engine.facts.run_dir import RunDir
 from engine.facts.sweep_dir import SweepDir
 from engine.launch.job import ID_VARIABLE, JobHandle, JobSpec
 from engine.launch.record import (
     amend_record,
+    earlier_starts,
     new_entries,
     now,
     read_job,
@@ -96,7 +98,7 @@ def _begin_again(spec: JobSpec) -> tuple[JobHandle, int]:
         hint = f"engine stop {run_dir.run_id} ends it."
         raise ConfigError(f"{run_dir.run_id} is {summary.state}: {summary.sentence}", hint)
     log = _open_log(run_dir.log)
-    entries = new_entries(spec) | _mark() | _origin(run_dir)
+    entries = new_entries(spec) | _mark() | _before(run_dir)
     with contextlib.suppress(OSError):
         run_dir.stop.unlink()  # it was meant for the start before
     return write_record(run_dir.launch, entries), log
@@ -108,14 +110,17 @@ def _mark() -> dict[str, str]:
     return {"id": given} if given else {}
 
 
-def _origin(run_dir: RunDir) -> dict[str, Any]:
-    """The entries of the record before that hold for every start of a run."""
+def _before(run_dir: RunDir) -> dict[str, Any]:
+    """The entries of the record before that hold for every start of a run, and its own start."""
     try:
-        before = read_job(run_dir.launch)
+        before, entries = read_job(run_dir.launch), read_record(run_dir.launch)
     except EngineError:
-        before = None
-    known = {name: getattr(before, name, None) for name in ("parent", "sweep_id", "sweep_dir")}
-    return {name: value for name, value in known.items() if value is not None}
+        return {}
+    if before is None or entries is None:
+        return {}
+    known = {name: getattr(before, name) for name in ("parent", "sweep_id", "sweep_dir")}
+    kept = {name: value for name, value in known.items() if value is not None}
+    return kept | {"earlier": earlier_starts(entries)}
 
 
 def _discard(place: RunDir | SweepDir) -> None:
