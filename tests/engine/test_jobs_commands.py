@@ -28,7 +28,7 @@ from engine.launch.control import ask_job_to_stop, kill, kill_job
 from engine.launch.job import ID_VARIABLE, JobHandle, JobSpec
 from engine.launch.jobs import JobFinder, find_jobs
 from engine.launch.record import new_entries, read_job, write_record
-from engine.launch.usage import Meter, members
+from engine.launch.usage import Meter, Usage, members
 from tests.engine.launching import LONG, QUICK, TINY, Jobs, jobs, wait_until
 
 __all__ = ["jobs"]
@@ -408,6 +408,43 @@ def test_a_sweep_that_was_stopped_tells_what_has_finished(own_folder: Path) -> N
         append_jsonl_event(run_dir.path, payload)
     (job,) = find_jobs("outputs")
     assert job.state.sentence == "stopped: 1 of 3 runs finished, 2 stopped"
+
+
+def test_a_pipe_gets_numbers_that_can_be_read_and_titles_with_their_units(
+    own_folder: Path, typed: Typed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put_run_of(own_folder / "nowhere", "run", kind="resume")
+    usage = Usage(1, 264118272, 1.0, 42.49999999999664)
+    monkeypatch.setattr(Meter, "usage", lambda meter, job: usage)
+    assert typed("jobs") == 0
+    titles, row = (line.split("\t") for line in typed.out.splitlines())
+    told = dict(zip(titles, row, strict=True))
+    assert (told["memory_bytes"], told["cpu_percent"]) == ("264118272", "42.5")
+    assert told["age_s"].isdecimal()
+    assert "progress" in told
+
+
+def test_the_log_of_a_job_is_json_where_that_is_asked_for(own_folder: Path, typed: Typed) -> None:
+    run_dir = put_run_of(own_folder / "nowhere", "run", kind="resume")
+    run_dir.log.write_text("one\ntwo\nthree\n")
+    assert typed("jobs", "log", "last", "-n", "2", "--json") == 0
+    assert json.loads(typed.out) == {"run": ["two", "three"]}
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("jobs", "log", "last", "-n", "0"), "-n 0: must be at least 1"),
+        (("jobs", "log", "last", "-n", "-3"), "-n -3: must be at least 1"),
+        (("jobs", "kill", "last", "--yes", "--grace", "nan"), "--grace nan: must be a number"),
+        (("kill", "last", "--grace", "-1"), "--grace -1: must be a number of seconds, at least 0"),
+    ],
+)
+def test_a_number_that_cannot_be_is_refused(
+    own_folder: Path, typed: Typed, words: tuple[str, ...], said: str
+) -> None:
+    assert typed(*words) == 2
+    assert said in typed.err
 
 
 def test_a_record_is_read_again_only_when_it_has_changed(
