@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import shutil
@@ -11,6 +12,7 @@ import sys
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from hypothesis import given, settings
@@ -26,7 +28,7 @@ from engine.facts import RunDir, append_jsonl_event, build_event_payload, read_e
 from engine.launch.job import JobSpec
 from engine.launch.local import message, submit
 from engine.launch.record import amend_record, command_text, new_entries, read_job, write_record
-from engine.launch.start import begin
+from engine.launch.start import begin, read_spec
 from engine.library.index import Index, summarise
 from tests.conftest import long_form
 from tests.engine.launching import QUICK, TINY, WAITING, Jobs, jobs, wait_until
@@ -157,6 +159,18 @@ def test_rubbish_in_a_record_is_an_error_or_no_entry(
     assert job.kind in ("run", "sweep", "resume", None)
     job.process()
     Index(path.parent.parent).refresh()
+
+
+def test_a_spec_is_read_whole_or_not_at_all(monkeypatch: pytest.MonkeyPatch) -> None:
+    spec = JobSpec(("a", "b=ü"), Path("/x"))
+    whole = message(spec)
+
+    def read(data: bytes) -> JobSpec | None:
+        monkeypatch.setattr(sys, "stdin", SimpleNamespace(buffer=io.BytesIO(data)))
+        return read_spec()
+
+    assert read(whole) == spec
+    assert [read(whole[:cut]) for cut in range(len(whole))] == [None] * len(whole)
 
 
 def test_only_the_record_of_the_same_start_is_amended(own_folder: Path) -> None:
