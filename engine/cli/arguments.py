@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import argparse
+import math
 import re
 import sys
 from collections.abc import Sequence
 from typing import Any, NoReturn
 
+from engine.errors import ConfigError
 from engine.facts.text import plain
 
 _MARK = "\0"
@@ -65,6 +67,12 @@ class Parser(argparse.ArgumentParser):
 def listed(given: Sequence[str]) -> list[str]:
     """The words of an option that may be repeated; commas stand between several."""
     return [word.strip() for text in given for word in text.split(",") if word.strip()]
+
+
+def check_grace(seconds: float) -> None:
+    """Raise a `ConfigError` if `--grace` gives no time to wait."""
+    if not (math.isfinite(seconds) and seconds >= 0):
+        raise ConfigError(f"--grace {seconds:g}: must be a number of seconds, at least 0")
 
 
 def _joined(words: Sequence[str], signed: Sequence[str]) -> list[str]:

@@ -110,6 +110,7 @@ def _wish(args: argparse.Namespace) -> Wish:
     ConfigError
         If an option has a value that it cannot have.
     """
+    from engine.config.command import experiment_of
     from engine.preflight.check import Wish
 
     if args.at_once < 1:
@@ -117,23 +118,12 @@ def _wish(args: argparse.Namespace) -> Wish:
     if args.config_dir and not Path(args.config_dir).is_dir():
         raise ConfigError(f"--config-dir {args.config_dir}: there is no such folder")
     return Wish(
-        overrides=[*_experiment(args.config_name), *args.overrides],
+        overrides=[*experiment_of(args.config_name), *args.overrides],
         config_dirs=[Path(args.config_dir)] if args.config_dir else [],
         multirun=args.multirun,
         at_once=args.at_once,
         trusted=args.trust if args.untrusted or args.trust else None,
     )
-
-
-def _experiment(config_name: str | None) -> list[str]:
-    from engine.config.command import experiment_as_group
-
-    if config_name is None:
-        return []
-    (word, *others) = experiment_as_group([f"--config-name={config_name}"])
-    if word.startswith("-") or others:
-        raise ConfigError(f"--config-name {config_name}: must be phase1/experiment/NAME")
-    return [word]
 
 
 def _checked(wish: Wish) -> Report:

@@ -132,6 +132,22 @@ def experiment_as_group(argv: Sequence[str]) -> list[str]:
     return words
 
 
+def experiment_of(config_name: str | None) -> list[str]:
+    """The override that `--config-name` stands for where it can only be an experiment.
+
+    Raises
+    ------
+    ConfigError
+        If it is none.
+    """
+    if config_name is None:
+        return []
+    (word, *others) = experiment_as_group([f"--config-name={config_name}"])
+    if word.startswith("-") or others:
+        raise ConfigError(f"--config-name {config_name}: must be {EXPERIMENT_GROUP}/NAME")
+    return [word]
+
+
 def _flags_first(argv: Sequence[str]) -> list[str]:
     """The words with all overrides last: Hydra's parser takes flags between them for an error."""
     flags: list[str] = []

@@ -6,9 +6,25 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
+from hydra.types import RunMode
+from omegaconf import DictConfig
+
+from engine.config.compose import COMPOSE_ERRORS
 from engine.config.composer import Composer
-from engine.config.points import axes, count
+from engine.config.points import axes, count, first_point
 from engine.errors import ConfigError
+
+
+def asks_for_sweep(composer: Composer, overrides: Sequence[str]) -> bool:
+    """Whether the config makes a sweep of a command without `--multirun`, as an experiment does.
+
+    False where the overrides do not compose.
+    """
+    try:
+        mode = composer.compose_with_hydra(first_point(composer, overrides)).hydra.mode
+    except COMPOSE_ERRORS:
+        return False
+    return bool(mode == RunMode.MULTIRUN)
 
 
 def wanted_directory(composer: Composer, overrides: Sequence[str], *, sweep: bool) -> Path:
@@ -21,12 +37,17 @@ def wanted_directory(composer: Composer, overrides: Sequence[str], *, sweep: boo
     """
     single = [text for text in overrides if not composer.parse(text).is_sweep_override()]
     cfg = composer.compose_with_hydra(single)
+    check_it_saves(cfg)
+    return Path(os.path.abspath(cfg.hydra.sweep.dir if sweep else cfg.hydra.run.dir))
+
+
+def check_it_saves(cfg: DictConfig) -> None:
+    """Raise a `ConfigError` if a run is to leave nothing behind, so that nobody could follow it."""
     if not cfg.logging.save_artifacts:
         raise ConfigError(
             "logging.save_artifacts=false: a run in the background needs a directory",
             "thesis-train runs it here.",
         )
-    return Path(os.path.abspath(cfg.hydra.sweep.dir if sweep else cfg.hydra.run.dir))
 
 
 def number_of_points(composer: Composer, overrides: Sequence[str], leave_out: Sequence[int]) -> int:

@@ -9,13 +9,14 @@ import select
 import subprocess
 import sys
 import time
+import uuid
 from pathlib import Path
 from typing import Any
 
 import engine
 from engine.errors import ConfigError, EngineError, LaunchError
 from engine.facts.text import plain
-from engine.launch.job import JobHandle, JobSpec
+from engine.launch.job import ID_VARIABLE, JobHandle, JobSpec
 from engine.launch.record import read_job
 
 ANSWER_S = 30.0
@@ -68,12 +69,13 @@ def message(spec: JobSpec) -> bytes:
 
 
 def _environment() -> dict[str, str]:
-    """The environment as it is; a package that is not installed is found by its place."""
+    """The environment with an id for the job; a package that is not installed is found there."""
     folder = Path(engine.__file__).resolve().parents[1]
     paths = list(filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep)))
     if folder.name not in ("site-packages", "dist-packages"):
         paths = list(dict.fromkeys([str(folder), *paths]))
-    return os.environ | {"PYTHONPATH": os.pathsep.join(paths), "PYTHONUNBUFFERED": "1"}
+    more = {"PYTHONPATH": os.pathsep.join(paths), "PYTHONUNBUFFERED": "1"}
+    return os.environ | more | {ID_VARIABLE: uuid.uuid4().hex}
 
 
 def _send(process: subprocess.Popen[bytes], data: bytes) -> None:
