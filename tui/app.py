@@ -20,6 +20,7 @@ from textual.screen import Screen
 from engine.facts.text import plain
 from engine.library.index import Index
 from engine.library.summary import RunSummary
+from tui.configure.drafts import Drafts
 from tui.feeds import CurvesFeed, LibraryFeed, Post, SparksFeed
 from tui.look import LIGHT_PALETTE, PALETTE, Colours, Look
 from tui.messages import CurvesGrown, FeedFailed, RunsListed
@@ -71,6 +72,7 @@ class ThesisApp(App[int]):
         self.look = settings.look
         self.root = settings.root
         self.remembered = Remembered(settings.root, settings.state)
+        self.drafts = Drafts(self.remembered.folder)
         self.runs: tuple[RunSummary, ...] = ()
         self.order: tuple[str, ...] = ()
         """Paths of the runs that the table shows, in its order."""
@@ -127,6 +129,7 @@ class ThesisApp(App[int]):
         self._has_theme = True
         self.animation_level = "full" if self.look.moving else "none"
         self._end_on_signals()
+        self._tell_problems()
         self.set_interval(SAVE_EVERY_S, self._save)
         for feed in (self.library, self.curves, self.sparks):
             feed.start()
@@ -152,7 +155,17 @@ class ThesisApp(App[int]):
 
     @work(thread=True, group="save", exclusive=True)
     def _save(self) -> None:
+        self.drafts.save()
+        self.drafts.look()
         self.remembered.save()
+        if self.remembered.problems or self.drafts.problems:
+            self.call_later(self._tell_problems)
+
+    def _tell_problems(self) -> None:
+        """Tell what cannot be kept, or be read of what was kept."""
+        for problems in (self.remembered.problems, self.drafts.problems):
+            while problems:
+                self.notify(problems.pop(0), severity="warning", timeout=10)
 
     def save_soon(self) -> None:
         """Write now what is remembered: somebody's work, which is not to be lost."""
@@ -163,6 +176,7 @@ class ThesisApp(App[int]):
         for feed in (self.library, self.curves, self.sparks, self._composing):
             if feed is not None:
                 feed.stop()
+        self.drafts.close()
         self.remembered.save()
 
     @property

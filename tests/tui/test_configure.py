@@ -213,8 +213,10 @@ def test_a_draft_survives_the_end_of_the_app(app_at: AppAt, root: Path) -> None:
             await pilot.press("N")
             assert page.draft.is_empty
             await override(pilot, page, "device=cpu")
-            path = pilot.app.remembered.path  # type: ignore[attr-defined]
-            await wait_for(pilot, lambda: "device=cpu" in path.read_text())
+            folder = pilot.app.remembered.folder  # type: ignore[attr-defined]
+            await wait_for(
+                pilot, lambda: any("device=cpu" in f.read_text() for f in folder.glob("*.json"))
+            )
         async with configuring(app_at, root) as (pilot, page):
             assert page.draft.overrides == ("device=cpu",)
             await pilot.press("o")

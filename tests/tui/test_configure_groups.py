@@ -13,12 +13,10 @@ from tests.tui.configured import configuring, go_to, override, settled
 from tests.tui.conftest import AppAt, run, text_of, wait_for
 from tui.arguments import main
 from tui.configure.draft_state import Draft, History
-from tui.configure.drafts import MOST_LEFT, Drafts
 from tui.configure.feed import Composed
 from tui.configure.option_picker import OptionPicker
 from tui.configure.preview import change_of, lines_of
 from tui.configure.rows import key_in, rows_of
-from tui.remembered import Remembered
 
 
 @pytest.fixture
@@ -122,21 +120,6 @@ def test_a_damaged_draft_is_read_as_far_as_it_goes(record: dict[str, Any]) -> No
     draft = Draft.from_record(record)
     assert Draft.from_record(draft.as_record()) == draft
     assert all(isinstance(text, str) for text in draft.overrides)
-
-
-def test_drafts_that_others_displace_are_kept_the_newest_first(tmp_path: Path) -> None:
-    drafts = Drafts(Remembered("/some/root", tmp_path))
-    drafts.save(Draft(("a=0",), name="kept"))
-    drafts.leave(Draft(("a=0",), name="kept"))
-    drafts.leave(Draft())
-    for number in range(MOST_LEFT + 2):
-        drafts.leave(Draft((f"a={number + 1}",)))
-    assert [one.overrides for one in drafts.left][:2] == [("a=10",), ("a=9",)]
-    assert len(drafts.left) == MOST_LEFT
-    drafts.drop_left(0)
-    drafts.delete("kept")
-    assert drafts.named == {}
-    assert drafts.left[0].overrides == ("a=9",)
 
 
 def test_what_differs_is_told_beside_default_and_parent() -> None:

@@ -20,7 +20,6 @@ from tui.configure.estimate import total_words
 from tui.configure.form_list import FormList
 from tui.configure.launch_dialog import LaunchDialog
 from tui.configure.preflight import Report, check, report_of
-from tui.remembered import Remembered
 from tui.screens.run import RunPage
 
 GOOD = {
@@ -205,8 +204,8 @@ def test_a_start_is_asked_for_once_and_leads_to_the_run(
             assert spec.directory.parent == root / "runs"
             assert spec.directory.name.endswith("_ae")
             assert not spec.sweep
-            remembered: Remembered = pilot.app.remembered  # type: ignore[attr-defined]
-            assert Drafts(remembered).present.started
+            drafts: Drafts = pilot.app.drafts  # type: ignore[attr-defined]
+            assert drafts.history.present.started
             assert len(pilot.app.screen_stack) == 2
             await pilot.press("escape")
             await pilot.press("N")

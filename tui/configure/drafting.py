@@ -52,6 +52,8 @@ class Drafting(Page):
     def __init__(self, run: str = "") -> None:
         super().__init__()
         self._run = run
+        self._run_asked_from = Draft()
+        """The draft that the one of the run is to take the place of."""
         self.history = History()
         self.form: Form | None = None
         """What was composed last; None until there is something."""
@@ -85,7 +87,7 @@ class Drafting(Page):
     @property
     def drafts(self) -> Drafts:
         """Those that are kept."""
-        return Drafts(self.thesis.remembered)
+        return self.thesis.drafts
 
     @property
     def is_composed(self) -> bool:
@@ -101,9 +103,11 @@ class Drafting(Page):
     def begin(self) -> None:
         """Show the draft that was written last, or begin with a run."""
         self._feed = self.thesis.composing(self.post_message)
-        kept = self.drafts.present
-        self.history = History(Draft() if kept.started else kept)
+        self.history = self.drafts.history
+        if self.draft.started:
+            self.history.change(Draft())
         if self._run:
+            self._run_asked_from = self.draft
             self._feed.clone(self._run)
         self._changed()
 
@@ -129,14 +133,15 @@ class Drafting(Page):
         self.history.amend(draft)
         self._changed()
 
-    def take(self, draft: Draft) -> None:
-        """Begin with a draft from elsewhere; the present one is kept."""
-        self.drafts.leave(self.draft)
+    def take(self, draft: Draft) -> bool:
+        """Begin with a draft from elsewhere; whether the present one is kept without a name."""
+        is_left = self.drafts.leave()
         self.change(draft)
+        return is_left
 
     def _changed(self, before: tuple[str, ...] | None = None) -> None:
         """Keep the draft, show it, and have it composed."""
-        self.drafts.keep(self.draft)
+        self.drafts.keep()
         self.thesis.save_soon()
         self._number = next(_NUMBERS)
         self._before = self._before or before
@@ -155,7 +160,7 @@ class Drafting(Page):
         self.form, self.composed = message.form, message.composed
         if message.dropped:
             self.history.amend(replace(self.draft, overrides=message.form.overrides))
-            self.drafts.keep(self.draft)
+            self.drafts.keep()
             self.thesis.save_soon()
             told = ", ".join(map(plain, message.dropped))
             self.notify(f"dropped with the option: {told}; u brings it back", markup=False)
@@ -224,7 +229,7 @@ class Drafting(Page):
         name = " ".join((name or "").split())
         if name:
             self.change(replace(self.draft, name=name))
-            self.drafts.save(self.draft)
+            self.drafts.save_as(self.draft)
             self.thesis.save_soon()
             self.notify(f"kept as {name}", timeout=2, markup=False)
 

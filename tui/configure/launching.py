@@ -203,6 +203,6 @@ class Launching(Editing):
             return
         self.doing = ""
         self.history.amend(replace(self.draft, started=True))
-        self.drafts.keep(self.draft)
+        self.drafts.keep()
         self.thesis.save_soon()
         self.thesis.show_started(path, sweep=spec.sweep)
