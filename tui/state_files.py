@@ -1,4 +1,4 @@
-"""How the app's own files are read and kept from harm: one window at a time, nothing overwritten."""
+"""How the app's own files are read, and kept from harm by each other's windows."""
 
 from __future__ import annotations
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import sys
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -86,7 +87,11 @@ def test_seeds_are_as_many_as_asked_for(app_at: AppAt, root: Path) -> None:
         async with configuring(app_at, root) as (pilot, page):
             await pilot.press("S")
             await wait_for(pilot, lambda: "how many seeds" in text_of(pilot.app))
-            await pilot.press("backspace", "5", "enter")
+            await pilot.press("x")
+            await wait_for(pilot, lambda: "3x: give a whole number" in text_of(pilot.app))
+            await pilot.press("enter")
+            assert pilot.app.screen is not page, "the question stays"
+            await pilot.press("backspace", "backspace", "5", "enter")
             await wait_for(pilot, lambda: page.draft.overrides)
             assert page.draft.overrides == ("phase1.trainer.seed=range(42,47)",)
             await settled(pilot, page)
@@ -211,6 +216,34 @@ def test_a_start_is_asked_for_once_and_leads_to_the_run(
             await pilot.press("N")
             await wait_for(pilot, lambda: hasattr(pilot.app.screen, "draft"))
             assert pilot.app.screen.draft.is_empty  # type: ignore[attr-defined]
+
+    run(test())
+
+
+def test_an_edit_while_a_training_is_started_is_the_next_draft(
+    app_at: AppAt, root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    edited = threading.Event()
+
+    def launch(spec: starting.LaunchSpec) -> Path:
+        edited.wait(10)
+        return spec.directory
+
+    monkeypatch.setattr(starting, "launch", launch)
+
+    async def test() -> None:
+        async with configuring(app_at, root) as (pilot, page):
+            page.report = Report(ok=True)
+            await pilot.press("L")
+            await wait_for(pilot, lambda: isinstance(pilot.app.screen, LaunchDialog))
+            await pilot.press("y")
+            await wait_for(pilot, lambda: page.doing)
+            page.set_overrides(("phase1.latent_dim=7",))
+            edited.set()
+            await wait_for(pilot, lambda: isinstance(pilot.app.screen, RunPage))
+            drafts: Drafts = pilot.app.drafts  # type: ignore[attr-defined]
+            assert drafts.history.present.overrides == ("phase1.latent_dim=7",)
+            assert not drafts.history.present.started
 
     run(test())
 

@@ -99,6 +99,8 @@ class Drafts:
 
     def put_aside(self, draft: Draft) -> None:
         """Keep a draft among those that were left."""
+        if draft in self.left.values():
+            return
         self._put(new_place(), Kept(draft, (), time.time()))
         self._put(self._place, self._now())  # which stays the last one
 
