@@ -11,7 +11,6 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from textual import work
 from textual._xterm_parser import XTermParser
 from textual.app import App, SystemCommand
 from textual.binding import Binding, BindingType
@@ -23,16 +22,14 @@ from engine.library.summary import RunSummary
 from tui.configure.drafts import Drafts
 from tui.feeds import CurvesFeed, LibraryFeed, Post, SparksFeed
 from tui.look import LIGHT_PALETTE, PALETTE, Colours, Look
-from tui.messages import CurvesGrown, FeedFailed, RunsListed
+from tui.messages import CurvesGrown, FeedFailed, KeepingFailed, RunsListed
 from tui.page import Page
 from tui.remembered import Remembered
+from tui.saving import Saving
 from tui.terminal.sparing import sent_sparingly
 
 if TYPE_CHECKING:
     from tui.configure.feed import ComposeFeed
-
-SAVE_EVERY_S = 10.0
-"""Between two writings of what is remembered, if it changed."""
 
 
 @dataclass(frozen=True)
@@ -83,6 +80,7 @@ class ThesisApp(App[int]):
         self.library = LibraryFeed(Index(self.root, settings.cache), self.post_message)
         self.curves = CurvesFeed(self.post_message)
         self.sparks = SparksFeed(self.post_message)
+        self.saving = Saving(self.remembered, self.drafts, self.post_message)
         self._grown: frozenset[str] = frozenset()
         """Runs with curves that have grown, and that no page was told of."""
         self._composing: ComposeFeed | None = None
@@ -129,9 +127,7 @@ class ThesisApp(App[int]):
         self._has_theme = True
         self.animation_level = "full" if self.look.moving else "none"
         self._end_on_signals()
-        self._tell_problems()
-        self.set_interval(SAVE_EVERY_S, self._save)
-        for feed in (self.library, self.curves, self.sparks):
+        for feed in (self.library, self.curves, self.sparks, self.saving):
             feed.start()
         if self._first_run:
             self.open_run(self._first_run)
@@ -153,27 +149,17 @@ class ThesisApp(App[int]):
             for number in (signal.SIGHUP, signal.SIGTERM):
                 loop.add_signal_handler(number, self.exit, 128 + number)
 
-    @work(thread=True, group="save", exclusive=True)
-    def _save(self) -> None:
-        self.drafts.save()
-        self.drafts.look()
-        self.remembered.save()
-        if self.remembered.problems or self.drafts.problems:
-            self.call_later(self._tell_problems)
-
-    def _tell_problems(self) -> None:
-        """Tell what cannot be kept, or be read of what was kept."""
-        for problems in (self.remembered.problems, self.drafts.problems):
-            while problems:
-                self.notify(problems.pop(0), severity="warning", timeout=10)
-
     def save_soon(self) -> None:
-        """Write now what is remembered: somebody's work, which is not to be lost."""
-        self._save()
+        """Write now what is drafted: somebody's work, which is not to be lost."""
+        self.saving.hurry()
+
+    def on_keeping_failed(self, message: KeepingFailed) -> None:
+        """Tell what cannot be kept, or be read of what was kept."""
+        self.notify(message.problem, severity="warning", timeout=10)
 
     def on_unmount(self) -> None:
         """End the threads, and keep what was chosen."""
-        for feed in (self.library, self.curves, self.sparks, self._composing):
+        for feed in (self.library, self.curves, self.sparks, self.saving, self._composing):
             if feed is not None:
                 feed.stop()
         self.drafts.close()

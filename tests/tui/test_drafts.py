@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,9 @@ import pytest
 from tui.configure.draft_files import place_of
 from tui.configure.draft_state import Draft
 from tui.configure.drafts import MOST_LEFT, STEPS, Drafts
+from tui.messages import KeepingFailed
+from tui.remembered import Remembered
+from tui.saving import Saving
 from tui.state_files import MOST_BYTES
 
 MANY = frozenset((f"phase1.trainer.seed={n}", "phase1/latent_space=vq") for n in range(3000))
@@ -189,3 +193,31 @@ def test_where_nothing_can_be_written_it_is_told_once(tmp_path: Path) -> None:
     (problem,) = drafts.problems
     assert "the draft is not kept" in problem
     assert drafts.history.present.overrides == ("a=2",)
+
+
+def test_a_draft_is_written_as_soon_as_it_is_changed(tmp_path: Path) -> None:
+    drafts = Drafts(tmp_path / "drafts")
+    saving = Saving(Remembered("/some/root", tmp_path), drafts, print)
+    saving.start()
+    for number in range(30):
+        drafts.history.change(Draft((f"a={number}",)))
+        drafts.keep()
+        saving.hurry()
+    end = time.monotonic() + 5
+    while not any('"a=29"' in path.read_text() for path in tmp_path.glob("drafts/*.json")):
+        assert time.monotonic() < end
+        time.sleep(0.001)
+    saving.stop()
+
+
+def test_what_cannot_be_read_is_told_once(tmp_path: Path) -> None:
+    kept = Remembered("/some/root", tmp_path)
+    assert kept.path is not None
+    kept.path.write_text("{")
+    told: list[object] = []
+    saving = Saving(Remembered("/some/root", tmp_path), Drafts(None), told.append)
+    saving.look()
+    saving.look()
+    (message,) = told
+    assert isinstance(message, KeepingFailed)
+    assert "It is kept as" in message.problem
