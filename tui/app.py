@@ -248,11 +248,11 @@ class ThesisApp(App[int]):
         elif isinstance(table, RunsPage):
             table.look_at(replace(table.view, filter=f"sweep={path.name}"), from_top=True)
 
-    def compare(self, paths: Sequence[str]) -> None:
-        """Lay runs over each other."""
+    def compare(self, paths: Sequence[str], tab: int | None = None) -> None:
+        """Lay runs over each other, in a part of that page, or the one that was open last."""
         from tui.screens.compare import ComparePage
 
-        self.push_screen(ComparePage(paths))
+        self.push_screen(ComparePage(paths, tab))
 
     def action_jobs(self) -> None:
         """Show what was launched."""

@@ -13,10 +13,11 @@ from tests.tui.configured import configuring, go_to, override, settled
 from tests.tui.conftest import AppAt, run, text_of, wait_for
 from tui.arguments import main
 from tui.configure.draft_state import Draft, History
-from tui.configure.feed import Composed
+from tui.configure.feed import Composed, FormMade, PointsChecked, PointsMade, Wanted
 from tui.configure.option_picker import OptionPicker
 from tui.configure.preview import change_of, lines_of
 from tui.configure.rows import key_in, rows_of
+from tui.screens.configure import ConfigurePage
 
 
 @pytest.fixture
@@ -120,6 +121,21 @@ def test_a_damaged_draft_is_read_as_far_as_it_goes(record: dict[str, Any]) -> No
     draft = Draft.from_record(record)
     assert Draft.from_record(draft.as_record()) == draft
     assert all(isinstance(text, str) for text in draft.overrides)
+
+
+def test_what_is_told_of_an_older_draft_does_not_count(monkeypatch: pytest.MonkeyPatch) -> None:
+    page: Any = ConfigurePage()
+    shown: list[object] = []
+    monkeypatch.setattr(ConfigurePage, "is_running", True)
+    for name in ("show_form", "show_points", "show_checked"):
+        monkeypatch.setattr(page, name, lambda *what: shown.append(what))
+    page._number, form = 2, Any
+    for number, n_shown in ((1, 0), (2, 3)):
+        page._form_made(FormMade(Wanted(number, ()), form, Composed(), ()))
+        page._points_made(PointsMade(number, ()))
+        page._points_checked(PointsChecked(number, {}))
+        assert len(shown) == n_shown
+        assert (page.form is form) == page.is_composed == (number == 2)
 
 
 def test_what_differs_is_told_beside_default_and_parent() -> None:

@@ -139,9 +139,22 @@ def test_a_hundred_points_are_checked_and_an_edit_does_not_wait_for_them(
     run(test())
 
 
-def test_the_check_is_shown_and_an_edit_makes_it_worthless(
-    app_at: AppAt, root: Path, checker: Checker, tmp_path: Path
+def test_the_check_is_shown_and_an_edit_makes_it_worthless_and_ends_the_next(
+    app_at: AppAt,
+    root: Path,
+    checker: Checker,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    happened: list[str] = []
+
+    async def never(*_: object, **__: object) -> Report:
+        happened.append("checking")
+        try:
+            return await asyncio.Future()
+        finally:
+            happened.append("no longer")
+
     async def test() -> None:
         async with configuring(app_at, root) as (pilot, page):
             checker(GOOD)
@@ -152,12 +165,12 @@ def test_the_check_is_shown_and_an_edit_makes_it_worthless(
             shown = text_of(pilot.app)
             for told in ("21,345", "760 kB", "420 GB", "ran already", "about 70 s", "a word"):
                 assert told in shown
-            checker(BAD, wait_s=30)
+            monkeypatch.setattr(preflight, "check", never)
             await pilot.press("P")
-            await wait_for(pilot, lambda: page.doing)
+            await wait_for(pilot, lambda: "checking" in happened)
             page.set_overrides(())
-            await wait_for(pilot, lambda: not page.doing)
-            assert page.report is None
+            assert (page.report, page.doing) == (None, "")
+            await wait_for(pilot, lambda: "no longer" in happened)
 
     run(test())
 
@@ -311,12 +324,13 @@ def test_a_check_that_cannot_be_started_says_so() -> None:
     assert "cannot be started" in report.failure
 
 
-def test_a_check_that_nobody_waits_for_any_more_ends(checker: Checker) -> None:
+def test_a_check_that_nobody_waits_for_any_more_ends(checker: Checker, tmp_path: Path) -> None:
     words = checker(GOOD, wait_s=60)
 
     async def test() -> None:
         task = asyncio.create_task(check([], command=words))
-        await asyncio.sleep(0)
+        while not (tmp_path / "called.json").exists():  # the process is at work
+            await asyncio.sleep(0.005)
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
             await asyncio.wait_for(task, 10)
