@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import sys
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,6 @@ from tui.configure.estimate import total_words
 from tui.configure.form_list import FormList
 from tui.configure.launch_dialog import LaunchDialog
 from tui.configure.preflight import Report, check, report_of
-from tui.remembered import Remembered
 from tui.screens.run import RunPage
 
 GOOD = {
@@ -87,7 +87,11 @@ def test_seeds_are_as_many_as_asked_for(app_at: AppAt, root: Path) -> None:
         async with configuring(app_at, root) as (pilot, page):
             await pilot.press("S")
             await wait_for(pilot, lambda: "how many seeds" in text_of(pilot.app))
-            await pilot.press("backspace", "5", "enter")
+            await pilot.press("x")
+            await wait_for(pilot, lambda: "3x: give a whole number" in text_of(pilot.app))
+            await pilot.press("enter")
+            assert pilot.app.screen is not page, "the question stays"
+            await pilot.press("backspace", "backspace", "5", "enter")
             await wait_for(pilot, lambda: page.draft.overrides)
             assert page.draft.overrides == ("phase1.trainer.seed=range(42,47)",)
             await settled(pilot, page)
@@ -135,9 +139,22 @@ def test_a_hundred_points_are_checked_and_an_edit_does_not_wait_for_them(
     run(test())
 
 
-def test_the_check_is_shown_and_an_edit_makes_it_worthless(
-    app_at: AppAt, root: Path, checker: Checker, tmp_path: Path
+def test_the_check_is_shown_and_an_edit_makes_it_worthless_and_ends_the_next(
+    app_at: AppAt,
+    root: Path,
+    checker: Checker,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    happened: list[str] = []
+
+    async def never(*_: object, **__: object) -> Report:
+        happened.append("checking")
+        try:
+            return await asyncio.Future()
+        finally:
+            happened.append("no longer")
+
     async def test() -> None:
         async with configuring(app_at, root) as (pilot, page):
             checker(GOOD)
@@ -148,12 +165,12 @@ def test_the_check_is_shown_and_an_edit_makes_it_worthless(
             shown = text_of(pilot.app)
             for told in ("21,345", "760 kB", "420 GB", "ran already", "about 70 s", "a word"):
                 assert told in shown
-            checker(BAD, wait_s=30)
+            monkeypatch.setattr(preflight, "check", never)
             await pilot.press("P")
-            await wait_for(pilot, lambda: page.doing)
+            await wait_for(pilot, lambda: "checking" in happened)
             page.set_overrides(())
-            await wait_for(pilot, lambda: not page.doing)
-            assert page.report is None
+            assert (page.report, page.doing) == (None, "")
+            await wait_for(pilot, lambda: "no longer" in happened)
 
     run(test())
 
@@ -205,13 +222,41 @@ def test_a_start_is_asked_for_once_and_leads_to_the_run(
             assert spec.directory.parent == root / "runs"
             assert spec.directory.name.endswith("_ae")
             assert not spec.sweep
-            remembered: Remembered = pilot.app.remembered  # type: ignore[attr-defined]
-            assert Drafts(remembered).present.started
+            drafts: Drafts = pilot.app.drafts  # type: ignore[attr-defined]
+            assert drafts.history.present.started
             assert len(pilot.app.screen_stack) == 2
             await pilot.press("escape")
             await pilot.press("N")
             await wait_for(pilot, lambda: hasattr(pilot.app.screen, "draft"))
             assert pilot.app.screen.draft.is_empty  # type: ignore[attr-defined]
+
+    run(test())
+
+
+def test_an_edit_while_a_training_is_started_is_the_next_draft(
+    app_at: AppAt, root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    edited = threading.Event()
+
+    def launch(spec: starting.LaunchSpec) -> Path:
+        edited.wait(10)
+        return spec.directory
+
+    monkeypatch.setattr(starting, "launch", launch)
+
+    async def test() -> None:
+        async with configuring(app_at, root) as (pilot, page):
+            page.report = Report(ok=True)
+            await pilot.press("L")
+            await wait_for(pilot, lambda: isinstance(pilot.app.screen, LaunchDialog))
+            await pilot.press("y")
+            await wait_for(pilot, lambda: page.doing)
+            page.set_overrides(("phase1.latent_dim=7",))
+            edited.set()
+            await wait_for(pilot, lambda: isinstance(pilot.app.screen, RunPage))
+            drafts: Drafts = pilot.app.drafts  # type: ignore[attr-defined]
+            assert drafts.history.present.overrides == ("phase1.latent_dim=7",)
+            assert not drafts.history.present.started
 
     run(test())
 
@@ -279,12 +324,13 @@ def test_a_check_that_cannot_be_started_says_so() -> None:
     assert "cannot be started" in report.failure
 
 
-def test_a_check_that_nobody_waits_for_any_more_ends(checker: Checker) -> None:
+def test_a_check_that_nobody_waits_for_any_more_ends(checker: Checker, tmp_path: Path) -> None:
     words = checker(GOOD, wait_s=60)
 
     async def test() -> None:
         task = asyncio.create_task(check([], command=words))
-        await asyncio.sleep(0)
+        while not (tmp_path / "called.json").exists():  # the process is at work
+            await asyncio.sleep(0.005)
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
             await asyncio.wait_for(task, 10)

@@ -63,11 +63,13 @@ class History:
     ----------
     present
         Where it begins.
+    before
+        What it came from, the oldest first.
     """
 
-    def __init__(self, present: Draft | None = None) -> None:
+    def __init__(self, present: Draft | None = None, before: Sequence[Draft] = ()) -> None:
         self.present = present or Draft()
-        self._before: list[Draft] = []
+        self._before = list(before)
         self._undone: list[Draft] = []
 
     def change(self, draft: Draft) -> bool:
@@ -82,6 +84,10 @@ class History:
     def amend(self, draft: Draft) -> None:
         """Have another draft in place of the present one, as part of the same step."""
         self.present = draft
+
+    def last(self, number: int) -> tuple[Draft, ...]:
+        """So many of the drafts before, the oldest first."""
+        return tuple(self._before[-number:])
 
     def undo(self) -> bool:
         """Go back to the draft before; False if there is none."""

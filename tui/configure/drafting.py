@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import itertools
 import os
 from collections.abc import Callable, Sequence
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from textual import on, work
 from textual.binding import Binding, BindingType
+from textual.widgets import Input
 
 from engine.config import draft
 from engine.facts.text import plain
@@ -25,7 +27,7 @@ from tui.configure.feed import (
     PointsMade,
     Wanted,
 )
-from tui.dialogs import TextDialog
+from tui.dialogs import ConfirmDialog, TextDialog
 from tui.page import Page
 
 if TYPE_CHECKING:
@@ -52,6 +54,8 @@ class Drafting(Page):
     def __init__(self, run: str = "") -> None:
         super().__init__()
         self._run = run
+        self._run_asked_from = Draft()
+        """The draft that the one of the run is to take the place of."""
         self.history = History()
         self.form: Form | None = None
         """What was composed last; None until there is something."""
@@ -85,7 +89,12 @@ class Drafting(Page):
     @property
     def drafts(self) -> Drafts:
         """Those that are kept."""
-        return Drafts(self.thesis.remembered)
+        return self.thesis.drafts
+
+    @property
+    def is_typing(self) -> bool:
+        """Whether somebody types, or answers, something that may change the draft."""
+        return isinstance(self.focused, Input) or self.app.screen is not self
 
     @property
     def is_composed(self) -> bool:
@@ -101,9 +110,11 @@ class Drafting(Page):
     def begin(self) -> None:
         """Show the draft that was written last, or begin with a run."""
         self._feed = self.thesis.composing(self.post_message)
-        kept = self.drafts.present
-        self.history = History(Draft() if kept.started else kept)
+        self.history = self.drafts.history
+        if self.draft.started:
+            self.history.change(Draft())
         if self._run:
+            self._run_asked_from = self.draft
             self._feed.clone(self._run)
         self._changed()
 
@@ -129,14 +140,15 @@ class Drafting(Page):
         self.history.amend(draft)
         self._changed()
 
-    def take(self, draft: Draft) -> None:
-        """Begin with a draft from elsewhere; the present one is kept."""
-        self.drafts.leave(self.draft)
+    def take(self, draft: Draft) -> bool:
+        """Begin with a draft from elsewhere; whether the present one is kept without a name."""
+        is_left = self.drafts.leave()
         self.change(draft)
+        return is_left
 
     def _changed(self, before: tuple[str, ...] | None = None) -> None:
         """Keep the draft, show it, and have it composed."""
-        self.drafts.keep(self.draft)
+        self.drafts.keep()
         self.thesis.save_soon()
         self._number = next(_NUMBERS)
         self._before = self._before or before
@@ -155,7 +167,7 @@ class Drafting(Page):
         self.form, self.composed = message.form, message.composed
         if message.dropped:
             self.history.amend(replace(self.draft, overrides=message.form.overrides))
-            self.drafts.keep(self.draft)
+            self.drafts.keep()
             self.thesis.save_soon()
             told = ", ".join(map(plain, message.dropped))
             self.notify(f"dropped with the option: {told}; u brings it back", markup=False)
@@ -182,9 +194,15 @@ class Drafting(Page):
         if message.problem:
             told = f"{name}: {message.problem}"
             self.notify(plain(told), title="no draft", severity="error", markup=False)
+        elif self.draft != self._run_asked_from or self.is_typing:
+            self.drafts.put_aside(Draft(message.overrides, parent=message.path))
+            self.thesis.save_soon()
+            told = f"the draft of {name} is under o: this one has changed meanwhile"
+            self.notify(plain(told), severity="warning", timeout=6, markup=False)
         else:
-            self.take(Draft(message.overrides, parent=message.path))
-            self.notify(f"a draft of {plain(name)}", timeout=3, markup=False)
+            is_left = self.take(Draft(message.overrides, parent=message.path))
+            told = "; the draft before is kept: o lists it" if is_left else ""
+            self.notify(f"a draft of {plain(name)}{told}", timeout=5, markup=False)
 
     # Keys.
 
@@ -222,15 +240,26 @@ class Drafting(Page):
         dialog = TextDialog("keep the draft as", self.draft.name, hint)
         name = await self.app.push_screen_wait(dialog)
         name = " ".join((name or "").split())
-        if name:
+        if name and await self._may_save_as(name):
             self.change(replace(self.draft, name=name))
-            self.drafts.save(self.draft)
+            self.drafts.save_as(self.draft)
             self.thesis.save_soon()
             self.notify(f"kept as {name}", timeout=2, markup=False)
+
+    async def _may_save_as(self, name: str) -> bool:
+        """Whether the draft is to have a name: somebody is asked if another one has it."""
+        await asyncio.to_thread(self.drafts.look)
+        there = self.drafts.named.get(name)
+        if there is None or there == replace(self.draft, name=name):
+            return True
+        lost = plain(draft.write_line(there.overrides)) or "the config as it is by default"
+        details = f"What is kept under this name is lost: {lost}"
+        return await self.app.push_screen_wait(ConfirmDialog(f"replace {name}?", details))
 
     @work(exclusive=True, group="dialog")
     async def action_open(self) -> None:
         """Open a draft that is kept."""
+        await asyncio.to_thread(self.drafts.look)
         if not self.drafts.named and not self.drafts.left:
             self.notify("no draft is kept: w keeps this one under a name", timeout=3)
             return

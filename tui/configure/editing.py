@@ -202,11 +202,16 @@ class Editing(Drafting):
         entry = next((e for e in (self.form.entries if self.form else ()) if e.key == SEED), None)
         first = entry.value if entry and type(entry.value) is int else 0
         hint = f"from {first} on; 1 is no sweep"
-        text = await self.app.push_screen_wait(TextDialog("how many seeds?", "3", hint))
+        dialog = TextDialog("how many seeds?", "3", hint, check=not_seeds)
+        text = await self.app.push_screen_wait(dialog)
         if text is None:
             return
-        if not text.strip().isdecimal() or not 1 <= int(text) <= MOST_SEEDS:
-            self.notify(f"{text}: give a number from 1 to {MOST_SEEDS}", severity="warning",
-                        markup=False)  # fmt: skip
-            return
         self.set_overrides(draft.put(self.draft.overrides, seeds(first, int(text))))
+
+
+def not_seeds(text: str) -> str:
+    """Why a text is no number of seeds; empty if it is one."""
+    digits = text.strip()
+    is_number = digits.isdecimal() and len(digits) <= len(str(MOST_SEEDS))
+    fits = is_number and 1 <= int(digits) <= MOST_SEEDS
+    return "" if fits else f"{text.strip()}: give a whole number from 1 to {MOST_SEEDS}"

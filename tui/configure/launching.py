@@ -16,6 +16,7 @@ from engine.errors import EngineError
 from engine.facts.text import plain
 from engine.launch.job import JobSpec
 from tui.configure import preflight, starting
+from tui.configure.draft_state import Draft
 from tui.configure.editing import Editing
 from tui.configure.launch_dialog import LaunchDialog
 from tui.configure.points_list import PointsList
@@ -143,7 +144,7 @@ class Launching(Editing):
             self.thesis.remembered.keep("configure.at_once", answer)
             self.doing = "starting …"
             self.show_report()
-            self._start(self._spec())
+            self._start(self._spec(), self.draft)
 
     def _why_not(self) -> str:
         """Why this cannot be started; empty if it can."""
@@ -191,7 +192,7 @@ class Launching(Editing):
         )
 
     @work(group="start", description="start")
-    async def _start(self, spec: JobSpec) -> None:
+    async def _start(self, spec: JobSpec, launched: Draft) -> None:
         """Start it in a thread, and go to see it."""
         try:
             path = await asyncio.to_thread(starting.launch, spec)
@@ -202,7 +203,8 @@ class Launching(Editing):
             self.notify(plain(told), title="not started", severity="error", markup=False)
             return
         self.doing = ""
-        self.history.amend(replace(self.draft, started=True))
-        self.drafts.keep(self.draft)
+        if self.draft == launched:  # it may have been changed while this was started
+            self.history.amend(replace(self.draft, started=True))
+        self.drafts.keep()
         self.thesis.save_soon()
         self.thesis.show_started(path, sweep=spec.sweep)

@@ -254,7 +254,10 @@ class ShownRuns(Page):
         root, n_runs = str(app.root), len(app.runs)
         view = self.view if result is None else self._result_view
         typed = self.filter_bar.is_open
-        told = notice(root, result, view, app.problem, is_listed=app.listed, n_runs=n_runs)
+        told = notice(
+            root, result, view, app.problem, is_listed=app.listed, n_runs=n_runs,
+            can_start=not app.settings.read_only,
+        )  # fmt: skip
         if told is not None:
             text = Text.assemble((told.title, "bold"), f"\n\n{told.text}" if told.text else "")
             self._write("#notice", text)
