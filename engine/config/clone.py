@@ -113,6 +113,20 @@ def overrides_of(
     return kept
 
 
+def name_of(composer: Composer, overrides: Sequence[str]) -> str:
+    """What a run of a draft is called, behind the time.
+
+    Raises
+    ------
+    ConfigError
+        If the config files give no name.
+    """
+    try:
+        return str(composer.compose_with_hydra(overrides).hydra.job.name)
+    except COMPOSE_ERRORS as error:
+        raise ConfigError(f"hydra.job.name: {_first_line(error)}") from error
+
+
 def _refuse(problems: Iterable[str]) -> None:
     told = list(problems)
     if told:
