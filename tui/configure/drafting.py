@@ -99,12 +99,10 @@ class Drafting(Page):
         return told and not self._run and self._feed is not None and self._feed.is_idle
 
     def begin(self) -> None:
-        """Show the draft that was written last, or begin with a run."""
+        """Show the draft that was written last, until that of a run comes."""
         self._feed = self.thesis.composing(self.post_message)
         kept = self.drafts.present
         self.history = History(Draft() if kept.started else kept)
-        if self._run:
-            self._feed.clone(self._run)
         self._changed()
 
     def set_overrides(self, overrides: Sequence[str], *, choosing: bool = False) -> None:
@@ -178,13 +176,8 @@ class Drafting(Page):
         if message.path != self._run:
             return
         self._run = ""
-        name = os.path.basename(message.path)
-        if message.problem:
-            told = f"{name}: {message.problem}"
-            self.notify(plain(told), title="no draft", severity="error", markup=False)
-        else:
-            self.take(Draft(message.overrides, parent=message.path))
-            self.notify(f"a draft of {plain(name)}", timeout=3, markup=False)
+        self.take(Draft(message.overrides, parent=message.path))
+        self.notify(f"a draft of {plain(os.path.basename(message.path))}", timeout=3, markup=False)
 
     # Keys.
 
