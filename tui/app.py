@@ -9,10 +9,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
 from textual._xterm_parser import XTermParser
-from textual.app import App, SystemCommand
+from textual.app import SystemCommand
 from textual.binding import Binding, BindingType
 from textual.screen import Screen
 
@@ -20,16 +20,14 @@ from engine.facts.text import plain
 from engine.library.index import Index
 from engine.library.summary import RunSummary
 from tui.configure.drafts import Drafts
-from tui.feeds import CurvesFeed, LibraryFeed, Post, SparksFeed
+from tui.configure.opening import Opening
+from tui.feeds import CurvesFeed, LibraryFeed, SparksFeed
 from tui.look import LIGHT_PALETTE, PALETTE, Colours, Look
 from tui.messages import CurvesGrown, FeedFailed, KeepingFailed, RunsListed
 from tui.page import Page
 from tui.remembered import Remembered
 from tui.saving import Saving
 from tui.terminal.sparing import sent_sparingly
-
-if TYPE_CHECKING:
-    from tui.configure.feed import ComposeFeed
 
 
 @dataclass(frozen=True)
@@ -42,15 +40,15 @@ class Settings:
     light: bool = False
     filter: str = ""
     config_dirs: tuple[Path, ...] = ()
+    """Further folders with config groups."""
     trusted: tuple[str, ...] = ()
     """Packages of the user's own, whose classes the config of a past run may name."""
-    """Further folders with config groups."""
     cache: Path | None = None
     """Folder of the index; the user's own if not given. Likewise `state`, of what is remembered."""
     state: Path | None = None
 
 
-class ThesisApp(App[int]):
+class ThesisApp(Opening):
     """Browse runs, watch them live, compare them."""
 
     TITLE = "thesis"
@@ -83,7 +81,6 @@ class ThesisApp(App[int]):
         self.saving = Saving(self.remembered, self.drafts, self.post_message)
         self._grown: frozenset[str] = frozenset()
         """Runs with curves that have grown, and that no page was told of."""
-        self._composing: ComposeFeed | None = None
         self._colours = Colours()
         self._has_theme = False
 
@@ -101,7 +98,8 @@ class ThesisApp(App[int]):
     def is_settled(self) -> bool:
         """Whether all that the screen has asked for is read."""
         drawn = self._page is None or self._page.is_settled
-        return self.listed and drawn and self.curves.is_idle and self.sparks.is_idle
+        is_read = self.listed and not self.is_opening
+        return is_read and drawn and self.curves.is_idle and self.sparks.is_idle
 
     def run_at(self, path: str) -> RunSummary | None:
         """What is known of the run at a path."""
@@ -217,23 +215,6 @@ class ThesisApp(App[int]):
         from tui.screens.run import RunPage
 
         self.push_screen(RunPage(path))
-
-    def configure(self, run: str = "") -> None:
-        """Show the draft of a training; with a path, a draft of that run."""
-        self.composing(self.post_message)  # it has much to load, and begins at once
-        from tui.screens.configure import ConfigurePage
-
-        self.push_screen(ConfigurePage(run))
-
-    def composing(self, post: Post) -> ComposeFeed:
-        """The thread that composes configs, which from now on tells `post` what it finds."""
-        from tui.configure.feed import ComposeFeed
-
-        if self._composing is None:
-            self._composing = ComposeFeed(self.settings.config_dirs, post, self.settings.trusted)
-            self._composing.start()
-        self._composing.tell(post)
-        return self._composing
 
     def show_started(self, path: Path, *, sweep: bool) -> None:
         """Show a run that was started, or the table with the runs of a sweep."""

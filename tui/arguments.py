@@ -55,6 +55,8 @@ def _add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--config-dir", "-cd", metavar="DIR", type=Path, action="append", default=[], help=folder
     )
+    trust = "a package of your own whose classes the config of a past run may name; may be repeated"
+    parser.add_argument("--trust", metavar="PACKAGE", action="append", default=[], help=trust)
     once = "print the table and end: the same as engine runs, with all its options"
     parser.add_argument("--once", action="store_true", help=once)
     picture = "write a picture of the screen and end"
@@ -132,7 +134,7 @@ def _settings(args: argparse.Namespace, graphics: Graphics) -> Settings:
         light=args.light,
         filter=_filter(args.words),
         config_dirs=tuple(_folder(path) for path in args.config_dir),
-        trusted=tuple(trusted_packages()),
+        trusted=(*args.trust, *trusted_packages()),
         state=Path(os.devnull) if drawn else None,  # a picture depends on nobody's habits
     )
 

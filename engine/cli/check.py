@@ -110,6 +110,7 @@ def _wish(args: argparse.Namespace) -> Wish:
     ConfigError
         If an option has a value that it cannot have.
     """
+    from engine.cli.trust import trusted_packages
     from engine.config.command import experiment_of
     from engine.preflight.check import Wish
 
@@ -117,12 +118,13 @@ def _wish(args: argparse.Namespace) -> Wish:
         raise ConfigError(f"--at-once {args.at_once}: must be at least 1")
     if args.config_dir and not Path(args.config_dir).is_dir():
         raise ConfigError(f"--config-dir {args.config_dir}: there is no such folder")
+    trusted = [*args.trust, *trusted_packages()] if args.untrusted or args.trust else None
     return Wish(
         overrides=[*experiment_of(args.config_name), *args.overrides],
         config_dirs=[Path(args.config_dir)] if args.config_dir else [],
         multirun=args.multirun,
         at_once=args.at_once,
-        trusted=args.trust if args.untrusted or args.trust else None,
+        trusted=trusted,
     )
 
 
@@ -133,7 +135,8 @@ def _checked(wish: Wish) -> Report:
     from engine.preflight.check import check
 
     register_loops([*DISPATCH, *dotted_loops(wish.overrides)])
-    import_from_here()
+    if wish.trusted is None or wish.trusted:  # of somebody else's config only what was named
+        import_from_here()
     return check(wish, find_loop)
 
 

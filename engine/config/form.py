@@ -255,15 +255,16 @@ def values_of(cfg: DictConfig, *, resolve: bool = False) -> Iterator[tuple[str, 
         Whether interpolations are filled in; else they stand as they are written.
     """
     plain = OmegaConf.to_container(cfg, resolve=resolve)
-    yield from _flat(plain if isinstance(plain, dict) else {}, "")
+    yield from flat_values(plain if isinstance(plain, dict) else {})
 
 
-def _flat(node: dict[Any, Any], prefix: str) -> Iterator[tuple[str, Any]]:
+def flat_values(node: dict[Any, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """The same of a config that is plain already."""
     for key, value in node.items():
         if not prefix and key == "hydra":
             continue
         if isinstance(value, dict) and value:
-            yield from _flat(value, f"{prefix}{key}.")
+            yield from flat_values(value, f"{prefix}{key}.")
         else:
             yield f"{prefix}{key}", value
 

@@ -300,6 +300,18 @@ def test_a_config_of_somebody_else_calls_nothing_that_is_not_trusted(
     assert "--trust PACKAGE" in outcome.keys()["loop"]
     assert "hostile_check" not in sys.modules
     assert check("--untrusted").code == 0
+    assert str(own_folder) not in sys.path
+    check("--trust", "my_package")
+    assert str(own_folder) in sys.path
+
+
+def test_a_package_that_the_environment_trusts_is_trusted_by_a_check(
+    check: Check, own_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (own_folder / "my_loops.py").write_text("def train(cfg): ...\n")
+    assert check("--untrusted", "loop=my_loops:train").code == 2
+    monkeypatch.setenv("THESIS_TRUST", "my_loops")
+    assert check("--untrusted", "loop=my_loops:train").code == 0
 
 
 def test_a_full_disk_is_a_warning(check: Check, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,14 +7,17 @@ from pathlib import Path
 
 import pytest
 from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
+from hydra.types import RunMode
 from omegaconf import OmegaConf
 
+from engine.config.classes import is_class_in_source
 from engine.config.clone import overrides_of
 from engine.config.compose import compose
 from engine.config.composer import Composer
 from engine.config.form import TYPED, Entry, Form, FormMaker
 from engine.config.paths import config_dir
 from engine.config.points import check, first_point, points, seeds
+from engine.config.references import filled_in
 from engine.errors import ConfigError
 
 
@@ -174,3 +177,148 @@ def test_a_past_run_that_names_strange_classes_is_refused() -> None:
     saved.phase1.encoder["_target_"] = "os.system"
     with pytest.raises(ConfigError, match=r"os\.system"):
         overrides_of(Composer(), saved, [])
+
+
+@pytest.mark.parametrize(
+    "typed",
+    [
+        "+phase1.encoder.x={_target_:torch.load,f:a.pt,weights_only:false}",
+        "phase1.encoder={_target_:os.system}",
+        "phase1.encoder._target_=os.system",
+        "+hydra={callbacks:{x:{_target_:os.system,command:ls}}}",
+        "+hydra.callbacks.x={_target_:os.system}",
+        "hydra={sweeper:{_target_:os.system}}",
+        "hydra={searchpath:['file:///tmp/theirs']}",
+        "hydra.searchpath=['file:///tmp/theirs']",
+        "hydra/launcher=basic",
+        "hydra=experiment",
+        "+phase1/encoder@hydra.callbacks.x=mlp",
+        "+phase1/encoder@x._global_.hydra.callbacks.x=mlp",
+        "env={output_root:/theirs}",
+        "env.output_root=/theirs",
+        "phase1.trainer.seed=1,2",
+    ],
+)
+def test_overrides_of_somebody_else_give_their_config_and_nothing_more(
+    maker: FormMaker, typed: str
+) -> None:
+    composer, saved = maker.composer, compose([])
+    kept = overrides_of(composer, saved, [typed])
+    assert composer.compose(kept) == saved
+    assert composer.compose_with_hydra(kept).hydra == composer.compose_with_hydra([]).hydra
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        {"hydra.searchpath": ["file:///tmp/theirs"]},
+        {"hydra.callbacks": []},
+        {"phase1/encoder@hydra.callbacks.x": "mlp"},
+        {"phase1/encoder": "mlp"},
+        {"x@hydra": 1},
+        {"x=1": 1},
+        {"phase1.encoder._target_": "os.system"},
+        {"x": [{"_target_": "os.system"}]},
+        {"name": "os.system", "x": {"_target_": "${name}"}},
+        {"x": "${oc.decode:'{_target_: os.system}'}"},
+        {"x": "${oc.create:{_target_: os.system}}"},
+        {"word": "decode", "x": "${oc.${word}:'{_target_: os.system}'}"},
+        {"name": "os:system", "loop": "${name}"},
+        {"x": {"_target_": "engine.architectures./tmp/theirs.Encoder"}},
+    ],
+    ids=str,
+)
+def test_a_config_of_somebody_else_names_no_code_and_says_nothing_to_hydra(
+    maker: FormMaker,
+    written: dict[str, object],
+) -> None:
+    saved = OmegaConf.create({**OmegaConf.to_container(compose([])), **written})  # type: ignore[dict-item]
+    with pytest.raises(ConfigError):
+        overrides_of(maker.composer, saved, [])
+
+
+@pytest.mark.parametrize(
+    ("value", "words"),
+    [
+        ("${oc.env:HOME}", "no variable of yours"),
+        ("${nope:1}", "may name a key"),
+        ("${not.there}", "not.there"),
+        ("${x}", "Recursive"),
+        ("${file_name:3}", "TypeError"),
+    ],
+)
+def test_a_reference_that_cannot_be_filled_in_is_told(
+    maker: FormMaker, value: str, words: str
+) -> None:
+    saved = compose(["+x=1"])
+    saved.x = value
+    with pytest.raises(ConfigError, match=f"x=.*{words}"):
+        overrides_of(maker.composer, saved, [])
+
+
+def test_a_variable_that_the_config_files_read_is_no_matter(maker: FormMaker) -> None:
+    assert "oc.env" in str(OmegaConf.to_container(compose([])))
+    assert overrides_of(maker.composer, compose([]), []) == ()
+
+
+@pytest.mark.parametrize(
+    "doubled",
+    ["${%s}${%s}", {"one": "${%s}", "other": "${%s}"}, ["${%s}", "${%s}"]],
+    ids=["text", "keys", "list"],
+)
+@pytest.mark.parametrize("first", ["", "long enough"])
+def test_references_that_double_take_no_time(doubled: object, first: str) -> None:
+    texts = {f"x{i}": _put(doubled, f"x{i + 1}") for i in range(40)} | {"x40": first}
+    if first or not isinstance(doubled, str):
+        with pytest.raises(ConfigError, match="more than"):
+            filled_in(OmegaConf.create(texts))
+    else:
+        assert filled_in(OmegaConf.create(texts))["x0"] == ""
+
+
+def _put(doubled: object, key: str) -> object:
+    if isinstance(doubled, dict):
+        return {name: _put(value, key) for name, value in doubled.items()}
+    if isinstance(doubled, list):
+        return [_put(value, key) for value in doubled]
+    return str(doubled).replace("%s", key)
+
+
+def test_what_a_reference_refers_to_is_filled_in_as_omegaconf_does() -> None:
+    written = {
+        "keys": ["${b.c}", "x${b.d}", "${b}"],
+        "b": {"c": "${.d}", "d": 3},
+        "escaped": "\\${b}",
+        "function": "${file_name:${keys.1}}",
+        "variable": "${oc.env:THESIS_NOT_THERE,9}",
+    }
+    cfg = OmegaConf.create(written)
+    assert filled_in(cfg) == OmegaConf.to_container(cfg, resolve=True)
+
+
+def test_one_run_of_an_experiment_is_drafted_as_one_run_of_its_name(maker: FormMaker) -> None:
+    typed = ["phase1/experiment=compare_latent_spaces", "phase1/latent_space=vq"]
+    composer = maker.composer
+    kept = overrides_of(composer, compose(typed), typed)
+    hydra = composer.compose_with_hydra(kept).hydra
+    assert hydra.mode != RunMode.MULTIRUN
+    assert hydra.job.name == "compare_latent_spaces"
+    assert composer.compose(kept) == compose(typed)
+
+
+def test_the_loop_of_a_draft_is_that_of_the_config_and_of_a_trusted_package(
+    maker: FormMaker,
+) -> None:
+    saved = compose([])
+    saved.loop = "mine.loops:train"
+    with pytest.raises(ConfigError, match="mine"):
+        overrides_of(maker.composer, saved, [])
+    kept = overrides_of(maker.composer, saved, ["loop=theirs:train"], ["mine"])
+    assert "loop=mine.loops:train" in kept
+
+
+def test_a_class_of_a_trusted_package_beside_us_is_found_and_not_imported(own_folder: Path) -> None:
+    (own_folder / "my_parts.py").write_text("class Encoder: ...\nraise SystemExit\n")
+    assert is_class_in_source("my_parts.Encoder", ["my_parts"])
+    assert not is_class_in_source("my_parts.Encoder", [])
+    assert not is_class_in_source("my_parts.Decoder", ["my_parts"])

@@ -258,36 +258,17 @@ def test_a_past_run_is_opened_as_a_draft_beside_its_own_config(app_at: AppAt, ro
     run(test())
 
 
-def test_the_draft_of_a_run_that_comes_late_takes_the_place_of_nothing_that_is_typed(
+def test_the_draft_of_a_run_takes_the_place_of_another_that_is_kept(
     app_at: AppAt, root: Path, said: list[str]
 ) -> None:
     clone = Draft(("phase1.trainer.lr=0.01",), parent="/runs/one")
 
     async def test() -> None:
         async with configuring(app_at, root) as (pilot, page):
-
-            async def comes() -> None:
-                page.post_message(Cloned("/runs/one", clone.overrides))
-                await wait_for(pilot, lambda: not page._run)
-
-            page.set_overrides(("phase1.trainer.epochs=3",))
-            for keys in ("colon", "w"):
-                page._run, page._run_asked_from = clone.parent, page.draft
-                await pilot.press(keys)
-                await wait_for(pilot, lambda: page.is_typing)
-                await comes()
-                assert page.draft.overrides == ("phase1.trainer.epochs=3",)
-                assert "is under o" in said[-1]
-                await pilot.press("escape")
-                await wait_for(pilot, lambda: not page.is_typing)
-            page._run, page._run_asked_from = clone.parent, page.draft
             page.set_overrides(("phase1.trainer.epochs=4",))
-            await comes()
-            assert page.draft.overrides == ("phase1.trainer.epochs=4",)
-            assert set(page.drafts.left.values()) == {clone}
-            page._run, page._run_asked_from = clone.parent, page.draft
-            await comes()
-            assert page.draft == clone
+            page._run = clone.parent
+            page.post_message(Cloned(clone.parent, clone.overrides))
+            await wait_for(pilot, lambda: page.draft == clone)
             assert "the draft before is kept: o lists it" in said[-1]
             assert Draft(("phase1.trainer.epochs=4",)) in page.drafts.left.values()
 

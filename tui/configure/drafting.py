@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, ClassVar
 
 from textual import on, work
 from textual.binding import Binding, BindingType
-from textual.widgets import Input
 
 from engine.config import draft
 from engine.facts.text import plain
@@ -54,7 +53,6 @@ class Drafting(Page):
     def __init__(self, run: str = "") -> None:
         super().__init__()
         self._run = run
-        self._run_asked_from = Draft()
         """The draft that the one of the run is to take the place of."""
         self.history = History()
         self.form: Form | None = None
@@ -92,11 +90,6 @@ class Drafting(Page):
         return self.thesis.drafts
 
     @property
-    def is_typing(self) -> bool:
-        """Whether somebody types, or answers, something that may change the draft."""
-        return isinstance(self.focused, Input) or self.app.screen is not self
-
-    @property
     def is_composed(self) -> bool:
         """Whether what is shown is of the present draft."""
         return self._told_number == self._number
@@ -108,14 +101,11 @@ class Drafting(Page):
         return told and not self._run and self._feed is not None and self._feed.is_idle
 
     def begin(self) -> None:
-        """Show the draft that was written last, or begin with a run."""
+        """Show the draft that was written last, until that of a run comes."""
         self._feed = self.thesis.composing(self.post_message)
         self.history = self.drafts.history
         if self.draft.started:
             self.history.change(Draft())
-        if self._run:
-            self._run_asked_from = self.draft
-            self._feed.clone(self._run)
         self._changed()
 
     def set_overrides(self, overrides: Sequence[str], *, choosing: bool = False) -> None:
@@ -190,19 +180,10 @@ class Drafting(Page):
         if message.path != self._run:
             return
         self._run = ""
-        name = os.path.basename(message.path)
-        if message.problem:
-            told = f"{name}: {message.problem}"
-            self.notify(plain(told), title="no draft", severity="error", markup=False)
-        elif self.draft != self._run_asked_from or self.is_typing:
-            self.drafts.put_aside(Draft(message.overrides, parent=message.path))
-            self.thesis.save_soon()
-            told = f"the draft of {name} is under o: this one has changed meanwhile"
-            self.notify(plain(told), severity="warning", timeout=6, markup=False)
-        else:
-            is_left = self.take(Draft(message.overrides, parent=message.path))
-            told = "; the draft before is kept: o lists it" if is_left else ""
-            self.notify(f"a draft of {plain(name)}{told}", timeout=5, markup=False)
+        is_left = self.take(Draft(message.overrides, parent=message.path))
+        told = "; the draft before is kept: o lists it" if is_left else ""
+        name = plain(os.path.basename(message.path))
+        self.notify(f"a draft of {name}{told}", timeout=5, markup=False)
 
     # Keys.
 

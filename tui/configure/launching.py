@@ -109,8 +109,13 @@ class Launching(Editing):
         """The report on the present draft."""
         self.report, self.doing = None, "building the model and trying a batch …"
         self.show_report()
-        folders = self.thesis.settings.config_dirs
-        report = await preflight.check(self.overrides, folders, sweep=self.is_sweep)
+        settings = self.thesis.settings
+        report = await preflight.check(
+            self.overrides,
+            settings.config_dirs,
+            sweep=self.is_sweep,
+            trusted=settings.trusted if self.draft.parent else None,
+        )
         self.report, self.doing = report, ""
         self.show_report()
         return report

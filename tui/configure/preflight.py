@@ -59,6 +59,7 @@ async def check(
     config_dirs: Sequence[Path] = (),
     *,
     sweep: bool = False,
+    trusted: Sequence[str] | None = None,
     command: Sequence[str] = COMMAND,
 ) -> Report:
     """The report on a draft. The process ends with the task that waits for it.
@@ -67,11 +68,17 @@ async def check(
     ----------
     sweep
         Whether every combination of its values is trained.
+    trusted
+        Of a draft that began as the config of a run the packages whose classes it may name; None
+        for any.
     command
         What is run; flags and overrides follow.
     """
     folders = [word for folder in config_dirs for word in ("--config-dir", str(folder))]
-    words = [*command, *(["--multirun"] if sweep else []), *folders, *overrides]
+    flags = ["--multirun"] if sweep else []
+    if trusted is not None:
+        flags += ["--untrusted", *(word for name in trusted for word in ("--trust", name))]
+    words = [*command, *flags, *folders, *overrides]
     try:
         process = await asyncio.create_subprocess_exec(
             *words,
