@@ -8,6 +8,7 @@ import sys
 from collections.abc import Sequence
 from typing import Any, NoReturn
 
+from engine.errors import ConfigError
 from engine.facts.text import plain
 
 _MARK = "\0"
@@ -65,6 +66,25 @@ class Parser(argparse.ArgumentParser):
 def listed(given: Sequence[str]) -> list[str]:
     """The words of an option that may be repeated; commas stand between several."""
     return [word.strip() for text in given for word in text.split(",") if word.strip()]
+
+
+POINTS_OUT = "points of the sweep that are no runs, counted from 0, the last value fastest"
+"""What `--leave-out` takes."""
+
+
+def point_numbers(given: Sequence[str]) -> list[int]:
+    """The points that `--leave-out` names.
+
+    Raises
+    ------
+    ConfigError
+        If a word is no number.
+    """
+    words = listed(given)
+    strange = [word for word in words if not word.isdecimal()]
+    if strange:
+        raise ConfigError(f"--leave-out {strange[0]}: it takes numbers of points, from 0")
+    return [int(word) for word in words]
 
 
 def _joined(words: Sequence[str], signed: Sequence[str]) -> list[str]:

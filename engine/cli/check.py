@@ -44,6 +44,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from engine.cli.arguments import POINTS_OUT, point_numbers
 from engine.cli.output import Command, add_json_option, print_json
 from engine.errors import ConfigError
 
@@ -77,6 +78,7 @@ def _add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--at-once", type=int, default=1, metavar="N", help="trainings at a time, for the total"
     )
+    parser.add_argument("--leave-out", action="append", default=[], metavar="N,…", help=POINTS_OUT)
     parser.add_argument(
         "--untrusted",
         action="store_true",
@@ -120,6 +122,7 @@ def _wish(args: argparse.Namespace) -> Wish:
         overrides=[*_experiment(args.config_name), *args.overrides],
         config_dirs=[Path(args.config_dir)] if args.config_dir else [],
         multirun=args.multirun,
+        leave_out=point_numbers(args.leave_out),
         at_once=args.at_once,
         trusted=args.trust if args.untrusted or args.trust else None,
     )

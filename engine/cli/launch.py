@@ -8,13 +8,14 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from engine.cli.arguments import listed
+from engine.cli.arguments import POINTS_OUT, point_numbers
 from engine.cli.output import Command, add_json_option, print_json, say
 from engine.cli.select import add_root_option, select_one
 from engine.errors import ConfigError
 from engine.facts.run_dir import RunDir
 
 if TYPE_CHECKING:
+    from engine.config.composer import Composer
     from engine.launch.job import JobHandle, JobSpec
 
 _DETAILS = """\
@@ -38,8 +39,7 @@ def _add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("-m", "--multirun", action="store_true", help="a run for each combination")
     text = "how many runs of the sweep train at the same time (default 1)"
     parser.add_argument("--at-once", type=int, default=1, metavar="N", help=text)
-    text = "points of the sweep that are no runs, counted from 0, the last value fastest"
-    parser.add_argument("--leave-out", action="append", default=[], metavar="N,…", help=text)
+    parser.add_argument("--leave-out", action="append", default=[], metavar="N,…", help=POINTS_OUT)
     text = "a further folder with config groups"
     parser.add_argument("--config-dir", metavar="DIR", help=text)
     parser.add_argument("--resume", metavar="RUN", help="go on with a run in its own directory")
@@ -77,23 +77,27 @@ def _resumption(args: argparse.Namespace) -> JobSpec:
 
 def _beginning(args: argparse.Namespace) -> JobSpec:
     """A new run or sweep; raises with all that is wrong with it."""
+    from engine.config import draft
+    from engine.config.directories import left_out, wanted_directory
+    from engine.config.sweeper import LEAVE_OUT
     from engine.launch.job import JobSpec
 
-    leave_out = tuple(_numbers(args.leave_out))
-    if not args.multirun and (args.at_once != 1 or leave_out):
-        raise ConfigError("--at-once and --leave-out are for a sweep: add --multirun")
+    leave_out = point_numbers(args.leave_out)
     if args.at_once < 1:
         raise ConfigError(f"--at-once {args.at_once}: at least one run has to train")
     folders = [Path(os.path.abspath(os.path.expanduser(args.config_dir or ".")))]
     folders = folders if args.config_dir else []
-    directory, points = _look_ahead(args.overrides, folders, args.multirun, leave_out)
+    composer, sweep = _look_ahead(args.overrides, folders, args.multirun)
+    if not sweep and (args.at_once != 1 or leave_out):
+        raise ConfigError("--at-once and --leave-out are for a sweep: add --multirun")
+    out, points = left_out(composer, args.overrides, leave_out) if sweep else ((), None)
     return JobSpec(
-        tuple(args.overrides),
-        directory,
-        sweep=args.multirun,
+        draft.without(args.overrides, LEAVE_OUT),
+        wanted_directory(composer, args.overrides, sweep=sweep),
+        sweep=sweep,
         at_once=args.at_once,
         config_dirs=tuple(folders),
-        leave_out=leave_out,
+        leave_out=out,
         parent=select_one(args.parent, args.root).name if args.parent else None,
         trust=tuple(args.trust),
         points=points,
@@ -101,33 +105,25 @@ def _beginning(args: argparse.Namespace) -> JobSpec:
 
 
 def _look_ahead(
-    overrides: Sequence[str], folders: Sequence[Path], sweep: bool, leave_out: Sequence[int]
-) -> tuple[Path, int | None]:
-    """The directory that is wanted, and how many runs there will be; all problems at once."""
+    overrides: Sequence[str], folders: Sequence[Path], multirun: bool
+) -> tuple[Composer, bool]:
+    """What composes it, and whether it is a sweep; raises with all problems at once."""
     from engine.cli.train import DISPATCH
     from engine.config.compose import dotted_loops, register_loops
     from engine.config.composer import Composer
-    from engine.config.directories import number_of_points, wanted_directory
+    from engine.config.points import asks_for_sweep
     from engine.config.problems import find_problems
 
     for folder in folders:
         if not folder.is_dir():
             raise ConfigError(f"--config-dir: there is no folder {folder}")
     register_loops([*DISPATCH, *dotted_loops(overrides)])
-    problems = find_problems(overrides, folders, sweep=sweep)
+    composer = Composer(folders)
+    sweep = multirun or asks_for_sweep(composer, overrides)
+    problems = find_problems(overrides, folders, sweep=sweep, composer=composer)
     if problems:
         raise ConfigError.from_problems(problems)
-    composer = Composer(folders)
-    points = number_of_points(composer, overrides, leave_out) if sweep else None
-    return wanted_directory(composer, overrides, sweep=sweep), points
-
-
-def _numbers(given: Sequence[str]) -> list[int]:
-    words = listed(given)
-    strange = [word for word in words if not word.isdecimal()]
-    if strange:
-        raise ConfigError(f"--leave-out {strange[0]}: it takes numbers of points, from 0")
-    return [int(word) for word in words]
+    return composer, sweep
 
 
 def _tell(job: JobHandle, as_json: bool) -> None:

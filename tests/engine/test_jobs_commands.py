@@ -14,12 +14,13 @@ from typing import Any
 import pytest
 
 import engine.cli
+from engine.errors import LaunchError
 from engine.facts import RunDir, machine
 from engine.launch import jobs as launch_jobs
 from engine.launch.control import kill_job
-from engine.launch.job import JobSpec
+from engine.launch.job import JobHandle, JobSpec
 from engine.launch.jobs import JobFinder, find_jobs
-from engine.launch.record import new_entries, read_job, write_record
+from engine.launch.record import command_text, new_entries, read_job, write_record
 from engine.launch.usage import Meter, members
 from tests.engine.launching import LONG, QUICK, TINY, Jobs, jobs, wait_until
 
@@ -111,6 +112,39 @@ def test_what_makes_no_sense_is_refused(typed: Typed, words: list[str], said: st
     assert typed("launch", *words) == 2
     assert said in typed.err
     assert not Path("outputs/runs").exists()
+
+
+@pytest.mark.parametrize(
+    ("words", "leave_out", "runs"),
+    [
+        (["-m", "phase1.trainer.seed=1,2,3"], (), 3),
+        (["-m", "phase1.trainer.seed=1,2,3", "--leave-out", "2"], (2,), 2),
+        (["-m", "phase1.trainer.seed=1,2,3", "hydra.sweeper.leave_out=[1]"], (1,), 2),
+        (["-m", "phase1.trainer.seed=1,2,3", "hydra.sweeper.leave_out=[1]", "--leave-out", "0,1"],
+         (0, 1), 1),
+        (["-m", "phase1.trainer.seed=1,2", "phase1.trainer.seed=3,4"], (), 2),
+        (["phase1/experiment=compare_latent_spaces"], (), 3),
+    ],
+)  # fmt: skip
+def test_a_sweep_that_is_launched_knows_its_runs_and_those_that_are_none(
+    typed: Typed,
+    monkeypatch: pytest.MonkeyPatch,
+    words: list[str],
+    leave_out: tuple[int, ...],
+    runs: int,
+) -> None:
+    asked: list[JobSpec] = []
+
+    def submit(spec: JobSpec) -> JobHandle:
+        asked.append(spec)
+        raise LaunchError("enough")
+
+    monkeypatch.setattr("engine.launch.local.submit", submit)
+    assert typed("launch", *words) == 1
+    (spec,) = asked
+    assert (spec.sweep, spec.leave_out, spec.points) == (True, leave_out, runs)
+    assert spec.directory.parent.name == "multiruns"
+    assert command_text(spec).count("leave_out") == bool(leave_out)
 
 
 def test_a_sweep_is_one_job_in_a_directory_of_its_own(jobs: Jobs, typed: Typed) -> None:

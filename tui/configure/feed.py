@@ -166,7 +166,9 @@ class ComposeFeed(Feed):
         default = self._default_of(maker)
         parent = self._parent_of(wanted.parent)
         self._post(FormMade(wanted, form, Composed(texts_of(form), default, parent), dropped))
-        return not self._is_old(wanted) and self._tell_points(wanted, overrides, maker)
+        return not self._is_old(wanted) and self._tell_points(
+            wanted, overrides, form.problems, maker
+        )
 
     def _default_of(self, maker: FormMaker) -> dict[str, str]:
         """The config without overrides; made again when a file has changed, as its base is."""
@@ -175,18 +177,31 @@ class ComposeFeed(Feed):
             self._default = base, texts_of(maker.form(()))
         return self._default[1]
 
-    def _tell_points(self, wanted: Wanted, overrides: Sequence[str], maker: FormMaker) -> bool:
-        from engine.config.compose import COMPOSE_ERRORS
-        from engine.config.points import check, points
+    def _tell_points(
+        self,
+        wanted: Wanted,
+        overrides: Sequence[str],
+        problems: Sequence[str],
+        maker: FormMaker,
+    ) -> bool:
+        """Tell the points and what is wrong with each; False if there is a newer draft.
 
+        Parameters
+        ----------
+        problems
+            What the form tells already, which is why there may be no points.
+        """
+        from engine.config.compose import COMPOSE_ERRORS
+        from engine.config.points import asks_for_sweep, check, points
+
+        if not (draft.is_sweep(overrides) or asks_for_sweep(maker.composer, overrides)):
+            self._post(PointsMade(wanted.number, ()))
+            return True
         try:
             found = points(maker.composer, overrides)
         except COMPOSE_ERRORS as error:
-            told = " ".join(str(error).split("\n\n")[0].split()) if _lists(overrides) else ""
-            self._post(PointsMade(wanted.number, (), told))
-            return True
-        if len(found) == 1 and not found[0].differing and not _lists(overrides):
-            self._post(PointsMade(wanted.number, ()))
+            told = " ".join(str(error).split("\n\n")[0].split())
+            self._post(PointsMade(wanted.number, (), problems[0] if problems else told))
             return True
         self._post(PointsMade(wanted.number, found))
         said: dict[int, str] = {}
@@ -227,10 +242,6 @@ class ComposeFeed(Feed):
         except ConfigError as error:
             return Cloned(path, (), " ".join(filter(None, [error.message, error.hint])))
         return Cloned(path, overrides)
-
-
-def _lists(overrides: Sequence[str]) -> bool:
-    return draft.is_sweep(overrides)
 
 
 def texts_of(form: Form) -> dict[str, str]:
