@@ -79,7 +79,6 @@ def _beginning(args: argparse.Namespace) -> JobSpec:
     """A new run or sweep; raises with all that is wrong with it."""
     from engine.config import draft
     from engine.config.directories import left_out, wanted_directory
-    from engine.config.sweeper import LEAVE_OUT
     from engine.launch.job import JobSpec
 
     leave_out = point_numbers(args.leave_out)
@@ -92,7 +91,7 @@ def _beginning(args: argparse.Namespace) -> JobSpec:
         raise ConfigError("--at-once and --leave-out are for a sweep: add --multirun")
     out, points = left_out(composer, args.overrides, leave_out) if sweep else ((), None)
     return JobSpec(
-        draft.without(args.overrides, LEAVE_OUT),
+        draft.without(args.overrides, draft.LEAVE_OUT),
         wanted_directory(composer, args.overrides, sweep=sweep),
         sweep=sweep,
         at_once=args.at_once,

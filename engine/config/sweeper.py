@@ -30,14 +30,13 @@ from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 
+from engine.config.draft import LEAVE_OUT
 from engine.errors import ConfigError, LaunchError
 
 log = logging.getLogger("engine")
 
 STOP = "stop"
 """Name of the file in the directory of a sweep that ends it; see `facts.sweep_dir`."""
-
-LEAVE_OUT = "hydra.sweeper.leave_out"
 
 Some = TypeVar("Some")
 
