@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import argparse
+import os
 import re
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any, NoReturn
 
 from engine.errors import ConfigError
@@ -66,6 +68,30 @@ class Parser(argparse.ArgumentParser):
 def listed(given: Sequence[str]) -> list[str]:
     """The words of an option that may be repeated; commas stand between several."""
     return [word.strip() for text in given for word in text.split(",") if word.strip()]
+
+
+def add_config_dir_option(parser: argparse.ArgumentParser) -> None:
+    """Let somebody name a folder with config groups."""
+    text = "a further folder with config groups of your own"
+    parser.add_argument(
+        "-cd", "--config-dir", action="append", default=[], metavar="DIR", help=text
+    )
+
+
+def config_folders(given: Sequence[str]) -> list[Path]:
+    """The folder of `--config-dir`, absolute, if there is one.
+
+    Raises
+    ------
+    ConfigError
+        If it does not exist, or there are several: training itself takes one.
+    """
+    folders = [Path(os.path.abspath(os.path.expanduser(folder))) for folder in given]
+    if len(folders) > 1:
+        raise ConfigError(f"--config-dir {given[1]}: only one such folder can be given")
+    if folders and not folders[0].is_dir():
+        raise ConfigError(f"--config-dir {given[0]}: there is no such folder")
+    return folders
 
 
 POINTS_OUT = "points of the sweep that are no runs, counted from 0, the last value fastest"

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from engine.cli.arguments import POINTS_OUT, point_numbers
+from engine.cli.arguments import POINTS_OUT, add_config_dir_option, config_folders, point_numbers
 from engine.cli.output import Command, add_json_option, print_json, say
 from engine.cli.select import add_root_option, select_one
 from engine.errors import ConfigError
@@ -40,8 +40,7 @@ def _add_arguments(parser: argparse.ArgumentParser) -> None:
     text = "how many runs of the sweep train at the same time (default 1)"
     parser.add_argument("--at-once", type=int, default=1, metavar="N", help=text)
     parser.add_argument("--leave-out", action="append", default=[], metavar="N,…", help=POINTS_OUT)
-    text = "a further folder with config groups"
-    parser.add_argument("--config-dir", metavar="DIR", help=text)
+    add_config_dir_option(parser)
     parser.add_argument("--resume", metavar="RUN", help="go on with a run in its own directory")
     parser.add_argument("--parent", metavar="RUN", help="the run that the values are taken from")
     text = "a package of your own whose classes a config of another run may name"
@@ -84,8 +83,7 @@ def _beginning(args: argparse.Namespace) -> JobSpec:
     leave_out = point_numbers(args.leave_out)
     if args.at_once < 1:
         raise ConfigError(f"--at-once {args.at_once}: at least one run has to train")
-    folders = [Path(os.path.abspath(os.path.expanduser(args.config_dir or ".")))]
-    folders = folders if args.config_dir else []
+    folders = config_folders(args.config_dir)
     composer, sweep = _look_ahead(args.overrides, folders, args.multirun)
     if not sweep and (args.at_once != 1 or leave_out):
         raise ConfigError("--at-once and --leave-out are for a sweep: add --multirun")
@@ -113,9 +111,6 @@ def _look_ahead(
     from engine.config.points import asks_for_sweep
     from engine.config.problems import find_problems
 
-    for folder in folders:
-        if not folder.is_dir():
-            raise ConfigError(f"--config-dir: there is no folder {folder}")
     register_loops([*DISPATCH, *dotted_loops(overrides)])
     composer = Composer(folders)
     sweep = multirun or asks_for_sweep(composer, overrides)

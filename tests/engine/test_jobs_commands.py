@@ -99,7 +99,7 @@ def test_every_mistake_is_told_at_once_and_nothing_is_started(typed: Typed) -> N
         (["-m", "phase1.trainer.seed=1,2", "--leave-out", "2"], "there is no point 2"),
         (["-m", "phase1.trainer.seed=1,2", "--leave-out", "0,1"], "no point of the sweep is left"),
         (["-m", "--leave-out", "x"], "numbers of points"),
-        (["--config-dir", "nowhere"], "there is no folder"),
+        (["--config-dir", "nowhere"], "there is no such folder"),
         (["--resume", "last", "-m"], "nothing else"),
         (["--resume", "nothing"], "there are no runs"),
         (["phase1.trainer.seed=1,2"], "--multirun takes each"),
@@ -145,6 +145,15 @@ def test_a_sweep_that_is_launched_knows_its_runs_and_those_that_are_none(
     assert (spec.sweep, spec.leave_out, spec.points) == (True, leave_out, runs)
     assert spec.directory.parent.name == "multiruns"
     assert command_text(spec).count("leave_out") == bool(leave_out)
+
+
+@pytest.mark.parametrize("command", ["train", "check", "launch"])
+@pytest.mark.parametrize("second", [["-cd", "b"], ["--config-dir=b"]])
+def test_a_second_folder_of_groups_is_refused(
+    typed: Typed, command: str, second: list[str]
+) -> None:
+    assert typed(command, "--config-dir", "a", *second) == 2
+    assert "only one such folder" in typed.err
 
 
 def test_a_sweep_is_one_job_in_a_directory_of_its_own(jobs: Jobs, typed: Typed) -> None:
