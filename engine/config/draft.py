@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 
 Overrides = tuple[str, ...]
 
+TYPED = "typed"
+"""The origin of a value that an override sets."""
+
 LEAVE_OUT = "hydra.sweeper.leave_out"
 """The key with the numbers of the points that are no runs."""
 

@@ -12,10 +12,11 @@ from hydra.core.plugins import Plugins
 from hydra.plugins.sweeper import Sweeper
 from omegaconf import OmegaConf
 
+from engine.config import draft
 from engine.config.clone import overrides_of
 from engine.config.compose import PRIMARY, compose, search_path
 from engine.config.composer import Composer
-from engine.config.form import TYPED, Entry, Form, FormMaker
+from engine.config.form import Entry, Form, FormMaker
 from engine.config.paths import config_dir
 from engine.config.points import check, first_point, points, seeds
 from engine.config.problems import find_problems
@@ -47,7 +48,7 @@ def test_every_config_file_is_an_option_and_every_option_a_form(maker: FormMaker
 def test_an_entry_knows_value_default_kind_help_and_origin(maker: FormMaker) -> None:
     form = maker.form(("phase1.trainer.lr=0.1",))
     lr, clip = entry(form, "phase1.trainer.lr"), entry(form, "phase1.trainer.clip_grad_norm")
-    assert (lr.text, lr.value, lr.default, lr.origin) == ("0.1", 0.1, "0.001", TYPED)
+    assert (lr.text, lr.value, lr.default, lr.origin) == ("0.1", 0.1, "0.001", draft.TYPED)
     assert lr.is_changed
     assert not clip.is_changed
     assert clip.origin == "phase1/trainer/default"

@@ -75,13 +75,15 @@ def test_points_are_struck_out_and_taken_in_again(app_at: AppAt, root: Path) -> 
             assert points.wrong == (2,)
             await pilot.press("3", "end", "x")
             assert (points.left_out, points.wrong, points.n_left) == ((2,), (), 2)
+            assert "1 changed" in text_of(pilot.app)
             assert page.command == (
                 "thesis-train --multirun phase1.trainer.lr=0.1,0.2,0 'hydra.sweeper.leave_out=[2]'"
             )
             assert "leave_out=[2]" in text_of(pilot.app)
             await settled(pilot, page)
-            await override(pilot, page, "phase1.trainer.seed=1,2")
+            await override(pilot, page, "phase1.trainer.seed=42,1")
             assert points.left_out == (4, 5)  # the same value, with another list
+            assert "2 changed" in text_of(pilot.app)
             await pilot.press("3", "end", "x")
             assert points.left_out == (4,)
             await override(pilot, page, "'hydra.sweeper.leave_out=[0,4]'")

@@ -11,6 +11,7 @@ from textual.binding import Binding, BindingType
 from textual.widgets import Input
 
 from engine.config import draft
+from engine.tables.groups import SEED
 from tui.configure.draft_state import Draft, turned
 from tui.configure.drafting import Drafting
 from tui.configure.form_list import FormList
@@ -21,7 +22,6 @@ from tui.configure.points_list import PointsList
 from tui.configure.rows import NOTHING, Row
 from tui.dialogs import TextDialog
 
-SEED = "phase1.trainer.seed"
 MOST_SEEDS = 1000
 
 
