@@ -11,9 +11,8 @@ from engine.facts.state import RESUMABLE, UNDER_WAY
 from engine.launch.job import JobSpec
 from engine.launch.local import submit
 from engine.library.summary import RunSummary
+from engine.tables.groups import SEED
 from tui.configure.starting import directory_of
-
-SEED = "phase1.trainer.seed"
 
 
 def cannot_resume(run: RunSummary) -> str:

@@ -41,9 +41,9 @@ from __future__ import annotations
 import argparse
 import contextlib
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING
 
+from engine.cli.arguments import POINTS_OUT, add_config_dir_option, config_folders, point_numbers
 from engine.cli.output import Command, add_json_option, print_json
 from engine.errors import ConfigError
 
@@ -68,15 +68,14 @@ def _add_arguments(parser: argparse.ArgumentParser) -> None:
         "overrides", metavar="OVERRIDE", nargs="*", default=[], help="group=option or key=value"
     )
     parser.add_argument("-m", "--multirun", action="store_true", help="check each value of key=a,b")
-    parser.add_argument(
-        "-cd", "--config-dir", metavar="DIR", help="further config groups of your own"
-    )
+    add_config_dir_option(parser)
     parser.add_argument(
         "-cn", "--config-name", metavar="NAME", help="phase1/experiment/X, as engine train has it"
     )
     parser.add_argument(
         "--at-once", type=int, default=1, metavar="N", help="trainings at a time, for the total"
     )
+    parser.add_argument("--leave-out", action="append", default=[], metavar="N,…", help=POINTS_OUT)
     parser.add_argument(
         "--untrusted",
         action="store_true",
@@ -116,13 +115,12 @@ def _wish(args: argparse.Namespace) -> Wish:
 
     if args.at_once < 1:
         raise ConfigError(f"--at-once {args.at_once}: must be at least 1")
-    if args.config_dir and not Path(args.config_dir).is_dir():
-        raise ConfigError(f"--config-dir {args.config_dir}: there is no such folder")
     trusted = [*args.trust, *trusted_packages()] if args.untrusted or args.trust else None
     return Wish(
         overrides=[*experiment_of(args.config_name), *args.overrides],
-        config_dirs=[Path(args.config_dir)] if args.config_dir else [],
+        config_dirs=config_folders(args.config_dir),
         multirun=args.multirun,
+        leave_out=point_numbers(args.leave_out),
         at_once=args.at_once,
         trusted=trusted,
     )

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from engine.cli.arguments import listed
+from engine.cli.arguments import POINTS_OUT, add_config_dir_option, config_folders, point_numbers
 from engine.cli.output import Command, add_json_option, print_json, say
 from engine.cli.select import add_root_option, select_one
 from engine.errors import ConfigError
@@ -40,10 +40,8 @@ def _add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("-m", "--multirun", action="store_true", help="a run for each combination")
     text = "how many runs of the sweep train at the same time (default 1)"
     parser.add_argument("--at-once", type=int, default=1, metavar="N", help=text)
-    text = "points of the sweep that are no runs, counted from 0, the last value fastest"
-    parser.add_argument("--leave-out", action="append", default=[], metavar="N,…", help=text)
-    text = "a further folder with config groups"
-    parser.add_argument("-cd", "--config-dir", metavar="DIR", help=text)
+    parser.add_argument("--leave-out", action="append", default=[], metavar="N,…", help=POINTS_OUT)
+    add_config_dir_option(parser)
     text = "phase1/experiment/X, as thesis-train has it"
     parser.add_argument("-cn", "--config-name", metavar="NAME", help=text)
     parser.add_argument("--resume", metavar="RUN", help="go on with a run in its own directory")
@@ -86,36 +84,35 @@ def _resumption(args: argparse.Namespace) -> JobSpec:
 def _beginning(args: argparse.Namespace) -> JobSpec:
     """A new run or sweep; raises with all that is wrong with it."""
     from engine.cli.train import DISPATCH
+    from engine.config import draft
     from engine.config.command import experiment_of
     from engine.config.compose import dotted_loops, register_loops
     from engine.config.composer import Composer
+    from engine.config.directories import left_out, wanted_directory
     from engine.launch.job import JobSpec
 
     if args.epochs is not None:
         raise ConfigError("--epochs is for --resume", "phase1.trainer.epochs=N sets it in a run.")
-    leave_out = tuple(_numbers(args.leave_out))
+    leave_out = point_numbers(args.leave_out)
     if args.at_once < 1:
         raise ConfigError(f"--at-once {args.at_once}: must be at least 1")
-    folders = [Path(os.path.abspath(os.path.expanduser(args.config_dir or ".")))]
-    folders = folders if args.config_dir else []
-    for folder in folders:
-        if not folder.is_dir():
-            raise ConfigError(f"--config-dir: there is no folder {folder}")
+    folders = config_folders(args.config_dir)
     composer, overrides = Composer(folders), [*experiment_of(args.config_name), *args.overrides]
     register_loops([*DISPATCH, *dotted_loops(overrides)])
     parent = select_one(args.parent, args.root) if args.parent else None
     if parent is not None:
         overrides = _changed(composer, parent, overrides, args.trust)
-    sweep, directory, points = _look_ahead(composer, overrides, args.multirun, leave_out)
+    sweep = _look_ahead(composer, overrides, args.multirun)
     if not sweep and (args.at_once != 1 or leave_out):
         raise ConfigError("--at-once and --leave-out are for a sweep: add --multirun")
+    out, points = left_out(composer, overrides, leave_out) if sweep else ((), None)
     return JobSpec(
-        tuple(overrides),
-        directory,
+        draft.without(overrides, draft.LEAVE_OUT),
+        wanted_directory(composer, overrides, sweep=sweep),
         sweep=sweep,
         at_once=args.at_once,
         config_dirs=tuple(folders),
-        leave_out=leave_out,
+        leave_out=out,
         parent=parent.name if parent else None,
         trust=tuple(args.trust),
         points=points,
@@ -141,30 +138,16 @@ def _changed(
     return [one for one in after if one not in dropped]
 
 
-def _look_ahead(
-    composer: Composer, overrides: Sequence[str], multirun: bool, leave_out: Sequence[int]
-) -> tuple[bool, Path, int | None]:
-    """Whether it is a sweep, its directory, and how many runs there will be; all problems at once.
-
-    An experiment is a sweep by itself.
-    """
-    from engine.config.directories import asks_for_sweep, number_of_points, wanted_directory
+def _look_ahead(composer: Composer, overrides: Sequence[str], multirun: bool) -> bool:
+    """Whether it is a sweep; raises with all problems at once. An experiment is one by itself."""
+    from engine.config.points import asks_for_sweep
     from engine.config.problems import find_problems
 
     sweep = multirun or asks_for_sweep(composer, overrides)
     problems = find_problems(overrides, composer.config_dirs, sweep=sweep, composer=composer)
     if problems:
         raise ConfigError.from_problems(problems)
-    points = number_of_points(composer, overrides, leave_out) if sweep else None
-    return sweep, wanted_directory(composer, overrides, sweep=sweep), points
-
-
-def _numbers(given: Sequence[str]) -> list[int]:
-    words = listed(given)
-    strange = [word for word in words if not word.isdecimal()]
-    if strange:
-        raise ConfigError(f"--leave-out {strange[0]}: it takes numbers of points, from 0")
-    return [int(word) for word in words]
+    return sweep
 
 
 def _tell(job: JobHandle, as_json: bool) -> None:

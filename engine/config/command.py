@@ -37,6 +37,7 @@ _FLAGS_WITH_VALUE = {
     *("--cfg", "-c", "--package", "-p", "--experimental-rerun"),
     *("--config-path", "-cp", "--config-name", "-cn", "--config-dir", "-cd"),
 }
+_CONFIG_DIR = {"--config-dir", "-cd"}
 
 _INFO_KINDS = {"all", "config", "defaults", "defaults-tree", "plugins", "searchpath"}
 """What may follow `--info`, or be left out."""
@@ -72,6 +73,9 @@ def run_command(
     unknown = _unknown_flags(argv)
     if unknown:
         raise ConfigError.from_problems([flag_problem(flag) for flag in unknown])
+    folders = [word for word in argv if word.partition("=")[0] in _CONFIG_DIR]
+    if len(folders) > 1:  # Hydra takes the last one, and says nothing
+        raise ConfigError(f"{folders[1]}: only one such folder can be given")
     decorate = hydra.main(version_base="1.3", config_path=str(config_dir()), config_name=PRIMARY)
     try:
         if not {"--help", "-h"}.isdisjoint(argv):

@@ -6,25 +6,13 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
-from hydra.types import RunMode
 from omegaconf import DictConfig
 
 from engine.config.compose import COMPOSE_ERRORS
 from engine.config.composer import Composer
-from engine.config.points import axes, count, first_point
+from engine.config.points import points
+from engine.config.sweeper import without
 from engine.errors import ConfigError
-
-
-def asks_for_sweep(composer: Composer, overrides: Sequence[str]) -> bool:
-    """Whether the config makes a sweep of a command without `--multirun`, as an experiment does.
-
-    False where the overrides do not compose.
-    """
-    try:
-        mode = composer.compose_with_hydra(first_point(composer, overrides)).hydra.mode
-    except COMPOSE_ERRORS:
-        return False
-    return bool(mode == RunMode.MULTIRUN)
 
 
 def wanted_directory(composer: Composer, overrides: Sequence[str], *, sweep: bool) -> Path:
@@ -50,25 +38,19 @@ def check_it_saves(cfg: DictConfig) -> None:
         )
 
 
-def number_of_points(composer: Composer, overrides: Sequence[str], leave_out: Sequence[int]) -> int:
-    """How many runs a sweep has.
+def left_out(
+    composer: Composer, overrides: Sequence[str], leave_out: Sequence[int]
+) -> tuple[tuple[int, ...], int]:
+    """The points of a sweep that are no runs, by the overrides too, and how many runs it has.
 
     Raises
     ------
     ConfigError
-        If a point to leave out does not exist, none is left, or a value is an interval.
+        If a point to leave out does not exist, none is left, or the points cannot be listed.
     """
-    own = [text for text in overrides if not text.lstrip("+~").startswith(("hydra.", "hydra/"))]
     try:
-        total = count(axes(composer, own))
-    except ValueError as error:
+        found = points(composer, overrides)
+    except COMPOSE_ERRORS as error:
         raise ConfigError(str(error)) from error
-    strange = [str(number) for number in leave_out if not 0 <= number < total]
-    if strange:
-        raise ConfigError(
-            f"there is no point {', '.join(strange)} to leave out",
-            f"The sweep has {total} points, from 0 to {total - 1}.",
-        )
-    if len(set(leave_out)) == total:
-        raise ConfigError("no point of the sweep is left")
-    return total - len(set(leave_out))
+    out = sorted({*leave_out, *(point.number for point in found if point.is_out)})
+    return tuple(out), len(without(found, out))

@@ -18,6 +18,12 @@ if TYPE_CHECKING:
 
 Overrides = tuple[str, ...]
 
+TYPED = "typed"
+"""The origin of a value that an override sets."""
+
+LEAVE_OUT = "hydra.sweeper.leave_out"
+"""The key with the numbers of the points that are no runs."""
+
 _QUOTED = set(" \t\n,=:{}[]()'\"\\#|;&<>*?`!~^%@+$")
 """Signs that mean something in an override or may, so that a text with one is quoted."""
 
@@ -39,14 +45,6 @@ def read_line(line: str) -> Overrides:
 def write_line(overrides: Sequence[str]) -> str:
     """The overrides as a shell takes them."""
     return shlex.join(overrides)
-
-
-def command(overrides: Sequence[str], config_dirs: Sequence[object] = ()) -> str:
-    """The whole command that trains so, as a shell takes it."""
-    words = ["thesis-train", *(["--multirun"] if is_sweep(overrides) else [])]
-    for folder in config_dirs:
-        words += ["--config-dir", str(folder)]
-    return shlex.join([*words, *overrides])
 
 
 def key_of(override: str) -> str:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from engine.config import draft
 from engine.config.compose import COMPOSE_ERRORS
 from engine.config.composer import Composer
-from engine.config.points import first_point, points
+from engine.config.points import first_point, points, sweep_problem
 from engine.config.schema import FIELDS
 
 _FIELDS = {one.key: one for one in FIELDS}
@@ -23,12 +23,12 @@ def typed_problem(key: str, text: str) -> str:
     override = draft.parsed(draft.spelled(key, text))
     if field is None or override is None:
         return ""
-    if not override.is_sweep_override():
-        values = [override.value()]
-    elif override.is_discrete_sweep():
+    problem = sweep_problem(override)
+    if problem:
+        return problem
+    values: list[object] = [override.value()]
+    if override.is_sweep_override():
         values = list(itertools.islice(override.sweep_iterator(), 1000))
-    else:
-        return f"{key}={text}: an interval has no list of values; use range()"
     if any(isinstance(value, str) and "${" in value for value in values):
         return ""  # what it refers to is not known here
     return next(filter(None, map(field.problem, values)), "")

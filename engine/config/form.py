@@ -26,9 +26,6 @@ from engine.config.paths import config_dir
 from engine.config.schema import FIELDS, Field, value_problems
 from engine.config.yaml_keys import file_keys, where_wrong
 
-TYPED = "typed"
-"""The origin of a value that an override sets."""
-
 _CHOSEN = ("loop",)
 """Keys that the options of a group set to their own name."""
 
@@ -82,7 +79,7 @@ class Entry:
     choices: tuple[str, ...] = ()
     help: str = ""
     origin: str = ""
-    """The config file that sets it, without its ending, or `TYPED`."""
+    """The config file that sets it, without its ending, or `draft.TYPED`."""
     problem: str = ""
 
     @property
@@ -213,7 +210,7 @@ class FormMaker:
                 expected=known.expected() if known else _kind(raw),
                 choices=_choices(known, raw),
                 help=help_text,
-                origin=TYPED if typed is not None else origin,
+                origin=draft.TYPED if typed is not None else origin,
                 problem=next((text for text in problems if is_about(text, key)), ""),
             )
 

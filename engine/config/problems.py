@@ -19,6 +19,7 @@ from engine.config.compose import COMPOSE_ERRORS, search_path
 from engine.config.composer import Composer
 from engine.config.help import group_help
 from engine.config.paths import config_dir
+from engine.config.points import sweep_problem
 from engine.config.schema import value_problems
 
 
@@ -52,6 +53,9 @@ def find_problems(
         if not sweep:
             several = [o for o in parsed if o.is_sweep_override()]
             problems += [f"{o.input_line}: several values; --multirun takes each" for o in several]
+        else:
+            problems += filter(None, map(sweep_problem, parsed))
+            parsed = [one for one in parsed if not sweep_problem(one)]
         return problems + _compose_problems(composer, parsed, most_values)
 
 
@@ -98,10 +102,10 @@ def _text(override: Override) -> str:
 
 
 def _each_value(override: Override, most: int) -> list[Override]:
-    """The override, or one for each value of a sweep; none for an interval, which has no list."""
+    """The override, or one for each value of a sweep; none where it has no list of them."""
     if not override.is_sweep_override():
         return [override]
-    if not override.is_discrete_sweep():
+    if sweep_problem(override):
         return []
     key = override.get_key_element()
     values = itertools.islice(override.sweep_string_iterator(), most)
@@ -207,6 +211,8 @@ def _explain(
         return f"{override.input_line}: {_first_line(error)}"
     if "/" in group:
         return f"{group}: there is no such group{_hint(group, list(group_help([config_dir()])))}"
+    if f"{group}.".startswith("hydra.sweeper.params."):
+        return f"{group}: is for experiments; write the lists into the command, as key=a,b"
     keys = _all_keys(composer.compose(context))
     if group not in keys:
         other = _option_with(composer, override, context)

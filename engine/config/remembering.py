@@ -34,7 +34,7 @@ def hydra_for(folders: Sequence[Path]) -> Hydra:
 def _made(folders: tuple[str, ...], stamp: Stamp) -> Hydra:
     version.setbase("1.3")
     paths = create_config_search_path(folders[-1])
-    for folder in folders[:-1]:
+    for folder in reversed(folders[:-1]):  # each goes before those that are there
         paths.prepend("command-line", f"file://{folder}")
     GlobalHydra.instance().clear()
     hydra: Hydra = Hydra.create_main_hydra2(task_name="thesis-train", config_search_path=paths)

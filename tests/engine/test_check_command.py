@@ -77,6 +77,15 @@ def test_parameters_and_checkpoints_are_those_of_the_training(
     assert said["checkpoint"]["last_bytes"] == pytest.approx(run.last.stat().st_size, rel=0.1)
 
 
+def test_points_that_are_left_out_are_no_problem_and_take_no_time(check: Check) -> None:
+    words = ("--multirun", "--at-once", "2", "phase1.trainer.lr=0.1,0,0.2,-1")
+    code, said = check(*words, "--leave-out", "1", "--leave-out", "3")
+    assert code == 0
+    assert [point["number"] for point in said["points"]] == [0, 2]
+    assert said["total_s"] == pytest.approx(said["points"][0]["training_s"])
+    assert check(*words).code == 2
+
+
 def test_the_estimated_time_is_that_of_an_epoch(
     check: Check, thesis_train: Train, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from typing import Any
 
 import pytest
@@ -61,16 +60,3 @@ def test_a_key_has_one_override_and_keeps_its_place() -> None:
 )
 def test_the_key_of_an_override(override: str, key: str) -> None:
     assert draft.key_of(override) == key
-
-
-def test_the_command_is_what_a_shell_takes_apart_into_the_same_words() -> None:
-    words = shlex.split(draft.command(["a='x y'", "b=1,2"], ["/my configs"]))
-    assert words == [
-        "thesis-train",
-        "--multirun",
-        "--config-dir",
-        "/my configs",
-        "a='x y'",
-        "b=1,2",
-    ]
-    assert "--multirun" not in draft.command(["b=1"])

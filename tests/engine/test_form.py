@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
-import itertools
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
-from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
+from hydra.core.global_hydra import GlobalHydra
+from hydra.core.plugins import Plugins
+from hydra.plugins.sweeper import Sweeper
 from hydra.types import RunMode
 from omegaconf import OmegaConf
 
+from engine.config import draft
 from engine.config.classes import is_class_in_source
 from engine.config.clone import overrides_of
-from engine.config.compose import compose
+from engine.config.compose import PRIMARY, compose, search_path
 from engine.config.composer import Composer
-from engine.config.form import TYPED, Entry, Form, FormMaker
+from engine.config.form import Entry, Form, FormMaker
 from engine.config.paths import config_dir
 from engine.config.points import check, first_point, points, seeds
+from engine.config.problems import find_problems
 from engine.config.references import filled_in
 from engine.errors import ConfigError
 
@@ -46,7 +51,7 @@ def test_every_config_file_is_an_option_and_every_option_a_form(maker: FormMaker
 def test_an_entry_knows_value_default_kind_help_and_origin(maker: FormMaker) -> None:
     form = maker.form(("phase1.trainer.lr=0.1",))
     lr, clip = entry(form, "phase1.trainer.lr"), entry(form, "phase1.trainer.clip_grad_norm")
-    assert (lr.text, lr.value, lr.default, lr.origin) == ("0.1", 0.1, "0.001", TYPED)
+    assert (lr.text, lr.value, lr.default, lr.origin) == ("0.1", 0.1, "0.001", draft.TYPED)
     assert lr.is_changed
     assert not clip.is_changed
     assert clip.origin == "phase1/trainer/default"
@@ -111,17 +116,94 @@ def test_a_file_with_an_error_tells_where_and_the_rest_works(tmp_path: Path) -> 
     assert maker.form(("data=broken",)).problems
 
 
-def test_the_points_are_those_of_hydra_in_its_order(maker: FormMaker) -> None:
-    overrides = ["phase1/latent_space=vq,none", "phase1.trainer.epochs=3", "data.norm=zscore",
-                 "phase1.trainer.lr=0.1,0.2", "phase1.trainer.seed=range(1,4)"]  # fmt: skip
-    parsed = [maker.composer.parse(text) for text in overrides]
-    wanted = list(itertools.chain(*BasicSweeper.split_arguments(parsed, None)))
+EXPERIMENT = "phase1/experiment=compare_latent_spaces"
+SEED = "phase1.trainer.seed"
+
+
+def trained_by_hydra(overrides: list[str], monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
+    """The overrides of each run that Hydra would begin, in its order."""
+    begun: list[list[str]] = []
+
+    class Recorder:
+        def launch(self, jobs: Sequence[Sequence[str]], initial_job_idx: int) -> list[Any]:
+            begun.extend(map(list, jobs))
+            return []
+
+    monkeypatch.setattr(Plugins, "instantiate_launcher", lambda self, **_: Recorder())
+    monkeypatch.setattr(Sweeper, "validate_batch_is_legal", lambda self, batch: None)
+    with search_path():
+        hydra = GlobalHydra.instance().hydra
+        assert hydra is not None
+        hydra.multirun(PRIMARY, lambda cfg: None, overrides, with_log_configuration=False)
+    return begun
+
+
+@pytest.mark.parametrize(
+    "overrides",
+    [
+        ["phase1/latent_space=vq,none", "phase1.trainer.epochs=3", f"{SEED}=range(1,4)"],
+        [EXPERIMENT, f"{SEED}=1,2"],
+        [EXPERIMENT, f"{SEED}=1,2", "phase1/latent_space=none,vq"],
+        [EXPERIMENT, f"{SEED}=1,2", "phase1/latent_space=vq"],
+        [f"{SEED}=1,2", "phase1.trainer.lr=0.1,0.2", f"{SEED}=3,4,5"],
+        [f"{SEED}=1,2", f"++{SEED}=3,4", "+mine=a,b", "~phase1.trainer.weight_decay"],
+        ["phase1/latent_space=glob(*,exclude=vq)", "phase1.encoder.hidden_dims=[64,64],[128]"],
+        ["+x='a,b','c d'", "+y=choice('a b',c)", "+z={a:1},{a:2}", "+w=${device},null,'null'"],
+        [
+            "phase1.trainer.lr=range(0.1,0.4,0.1)",
+            f"{SEED}=sort(3,1,2,reverse=true)",
+            "+x=tag(t,choice(a,b))",
+        ],
+        [f"{SEED}=1,2,3", "hydra.sweeper.leave_out=[1]", "hydra.sweeper.max_batch_size=1"],
+        ["hydra.sweeper.leave_out=[0,3]", EXPERIMENT, f"{SEED}=1,2", "hydra.job.name=x"],
+    ],
+    ids=" ".join,
+)
+def test_the_points_are_those_that_hydra_trains_in_its_order(
+    maker: FormMaker, overrides: list[str], own_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     found = points(maker.composer, overrides)
-    assert [list(point.overrides) for point in found] == wanted
-    assert [point.number for point in found] == list(range(12))
-    assert found[0].differing == (
-        "phase1/latent_space=vq", "phase1.trainer.lr=0.1", "phase1.trainer.seed=1"
+    assert [point.number for point in found] == list(range(len(found)))
+    ours = [[text for text in point.overrides if not text.startswith("hydra.")] for point in found
+            if not point.is_out]  # fmt: skip
+    assert ours == trained_by_hydra(overrides, monkeypatch)
+
+
+def test_a_point_is_told_by_the_values_of_its_lists(maker: FormMaker) -> None:
+    words = ["phase1.trainer.epochs=3", "phase1.trainer.lr=0.1,0.2", EXPERIMENT]
+    assert points(maker.composer, words)[0].differing == (
+        "phase1/latent_space=none", "phase1.trainer.lr=0.1"
     )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("override", "said"),
+    [
+        (f"{SEED}=shuffle(1,2,3)", "gives another order"),
+        (f"{SEED}=shuffle(range(1,9))", "gives another order"),
+        ("phase1.trainer.lr=interval(0,1)", "an interval"),
+        (f"{SEED}=range(1,5,0)", "must not be zero"),
+        (f"{SEED}=range(5,1)", "stands for no value"),
+        (f"{SEED}=range(0,1000000000000)", "more than 10,000 values"),
+        ("hydra.job.name=a,b", "take one value"),
+    ],
+)
+def test_a_sweep_without_points_in_a_fixed_order_is_refused_in_the_same_words_everywhere(
+    maker: FormMaker, override: str, said: str
+) -> None:
+    with pytest.raises(ValueError, match=said) as told:
+        points(maker.composer, [override])
+    assert find_problems([override], composer=maker.composer) == [str(told.value)]
+
+
+def test_a_point_that_is_not_there_cannot_be_left_out(maker: FormMaker) -> None:
+    with pytest.raises(ValueError, match=r"leave_out: there is no point 5; .* from 0 to 1"):
+        points(maker.composer, [f"{SEED}=1,2", "hydra.sweeper.leave_out=[0,5]"])
+
+
+def test_more_points_than_anybody_wants_are_not_listed(maker: FormMaker) -> None:
+    with pytest.raises(ValueError, match="250,000 points"):
+        points(maker.composer, [f"{SEED}=range(500)", "phase1.latent_dim=range(1,501)"])
 
 
 def test_an_experiment_brings_its_own_points(maker: FormMaker) -> None:
@@ -138,11 +220,6 @@ def test_each_point_is_checked_by_itself(maker: FormMaker) -> None:
     assert not problems[1]
     assert "epochs=0" in problems[2][0]
     assert "epochs=0" in problems[3][0]
-
-
-def test_an_interval_has_no_points(maker: FormMaker) -> None:
-    with pytest.raises(ValueError, match="interval"):
-        points(maker.composer, ["phase1.trainer.lr=interval(0,1)"])
 
 
 def test_seeds_are_as_many_as_asked_for(maker: FormMaker) -> None:

@@ -27,7 +27,7 @@ from engine.launch import local
 from engine.launch.control import ask_job_to_stop, kill, kill_job
 from engine.launch.job import ID_VARIABLE, JobHandle, JobSpec
 from engine.launch.jobs import JobFinder, find_jobs
-from engine.launch.record import new_entries, read_job, write_record
+from engine.launch.record import command_text, new_entries, read_job, write_record
 from engine.launch.usage import Meter, Usage, members
 from tests.engine.launching import LONG, QUICK, TINY, Jobs, jobs, wait_until
 
@@ -106,7 +106,7 @@ def test_every_mistake_is_told_at_once_and_nothing_is_started(typed: Typed) -> N
         (["-m", "phase1.trainer.seed=1,2", "--leave-out", "2"], "there is no point 2"),
         (["-m", "phase1.trainer.seed=1,2", "--leave-out", "0,1"], "no point of the sweep is left"),
         (["-m", "--leave-out", "x"], "numbers of points"),
-        (["--config-dir", "nowhere"], "there is no folder"),
+        (["--config-dir", "nowhere"], "there is no such folder"),
         (["--resume", "last", "-m"], "nothing else"),
         (["--resume", "nothing"], "there are no runs"),
         (["phase1.trainer.seed=1,2"], "--multirun takes each"),
@@ -204,6 +204,37 @@ def test_the_short_options_are_those_of_the_training_command(
     assert typed("launch", "-cd", ".", "-cn", name, "phase1.trainer.seed=1") == 0, typed.err
     assert asked[0].config_dirs == (own_folder,)
     assert asked[0].overrides == (EXPERIMENT, "phase1.trainer.seed=1")
+
+
+@pytest.mark.parametrize(
+    ("words", "leave_out", "runs"),
+    [
+        (["-m", "phase1.trainer.seed=1,2,3"], (), 3),
+        (["-m", "phase1.trainer.seed=1,2,3", "--leave-out", "2"], (2,), 2),
+        (["-m", "phase1.trainer.seed=1,2,3", "hydra.sweeper.leave_out=[1]"], (1,), 2),
+        (["-m", "phase1.trainer.seed=1,2,3", "hydra.sweeper.leave_out=[1]", "--leave-out", "0,1"],
+         (0, 1), 1),
+        (["-m", "phase1.trainer.seed=1,2", "phase1.trainer.seed=3,4"], (), 2),
+        (["phase1/experiment=compare_latent_spaces"], (), 3),
+    ],
+)  # fmt: skip
+def test_a_sweep_that_is_launched_knows_its_runs_and_those_that_are_none(
+    typed: Typed, asked: list[JobSpec], words: list[str], leave_out: tuple[int, ...], runs: int
+) -> None:
+    assert typed("launch", *words) == 0, typed.err
+    (spec,) = asked
+    assert (spec.sweep, spec.leave_out, spec.points) == (True, leave_out, runs)
+    assert spec.directory.parent.name == "multiruns"
+    assert command_text(spec).count("leave_out") == bool(leave_out)
+
+
+@pytest.mark.parametrize("command", ["train", "check", "launch"])
+@pytest.mark.parametrize("second", [["-cd", "b"], ["--config-dir=b"]])
+def test_a_second_folder_of_groups_is_refused(
+    typed: Typed, command: str, second: list[str]
+) -> None:
+    assert typed(command, "--config-dir", "a", *second) == 2
+    assert "only one such folder" in typed.err
 
 
 def test_a_sweep_is_one_job_in_a_directory_of_its_own(jobs: Jobs, typed: Typed) -> None:

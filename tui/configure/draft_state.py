@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -18,8 +18,8 @@ class Draft:
 
     overrides: tuple[str, ...] = ()
     struck: Struck = frozenset()
-    """Points of its sweep that are left out, each by the overrides that make it differ from the
-    others: so the right ones stay out when further values are added."""
+    """Points of its sweep that are left out, each by the values of the lists that there were: so
+    the right ones stay out when further values or lists are added."""
     parent: str = ""
     """Path of the run whose config it began as."""
     name: str = ""
@@ -103,6 +103,20 @@ class History:
         other.append(self.present)
         self.present = source.pop()
         return True
+
+
+def is_struck(struck: Struck, differing: Collection[str]) -> bool:
+    """Whether a point with these values of lists is left out."""
+    return any(set(one) <= set(differing) for one in struck)
+
+
+def turned(struck: Struck, point: tuple[str, ...], points: Iterable[tuple[str, ...]]) -> Struck:
+    """With a point left out that was not, or taken in again; all others stay as they are."""
+    if not is_struck(struck, point):
+        return struck | {point}
+    wide = frozenset(one for one in struck if set(one) <= set(point))
+    others = {other for other in points if other != point and is_struck(wide, other)}
+    return (struck - wide) | others
 
 
 def changes(before: Sequence[str], after: Sequence[str]) -> str:

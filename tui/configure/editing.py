@@ -11,7 +11,8 @@ from textual.binding import Binding, BindingType
 from textual.widgets import Input
 
 from engine.config import draft
-from tui.configure.draft_state import Draft
+from engine.tables.groups import SEED
+from tui.configure.draft_state import Draft, turned
 from tui.configure.drafting import Drafting
 from tui.configure.form_list import FormList
 from tui.configure.form_pane import FormPane
@@ -21,7 +22,6 @@ from tui.configure.points_list import PointsList
 from tui.configure.rows import NOTHING, Row
 from tui.dialogs import TextDialog
 
-SEED = "phase1.trainer.seed"
 MOST_SEEDS = 1000
 
 
@@ -191,8 +191,13 @@ class Editing(Drafting):
 
     @on(PointsList.Stricken)
     def _strike(self, message: PointsList.Stricken) -> None:
-        struck = self.draft.struck ^ {message.differing}
-        self.change(replace(self.draft, struck=struck, started=False))
+        """Leave a point out or take it in; those that an override leaves out are struck out."""
+        points, struck = self.query_one(PointsList).points, self.draft.struck
+        if draft.find(self.draft.overrides, draft.LEAVE_OUT) is not None:
+            struck |= {one.differing for one in points if one.is_out}
+        struck = turned(struck, message.differing, [one.differing for one in points])
+        overrides = draft.without(self.draft.overrides, draft.LEAVE_OUT)
+        self.change(replace(self.draft, overrides=overrides, struck=struck, started=False))
 
     @work(exclusive=True, group="dialog")
     async def action_seeds(self) -> None:

@@ -8,7 +8,9 @@ waits behind an older one.
 from __future__ import annotations
 
 import time
+from collections import deque
 from collections.abc import Mapping, Sequence
+from concurrent.futures import Future
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -112,13 +114,14 @@ class ComposeFeed(Feed):
         self._wanted: Wanted | None = None
         self._done: Wanted | None = None
         self._run = ""
+        self._places: deque[tuple[Future[Path], tuple[str, ...], bool]] = deque()
         self._parent: tuple[str, dict[str, str]] = ("", {})
         self._default: tuple[object, dict[str, str]] = (None, {})
 
     @property
     def is_idle(self) -> bool:
         """Whether all that was asked for is told."""
-        return self._done is self._wanted and not self._run
+        return self._done is self._wanted and not self._run and not self._places
 
     def tell(self, post: Post) -> None:
         """Tell somebody else from now on; what was asked for earlier is forgotten."""
@@ -134,6 +137,16 @@ class ComposeFeed(Feed):
         self._run = path
         self.hurry()
 
+    def place(self, overrides: Sequence[str], *, sweep: bool) -> Future[Path]:
+        """The directory that a run or a sweep would take now.
+
+        It raises a `ConfigError` where there is none.
+        """
+        asked: Future[Path] = Future()
+        self._places.append((asked, tuple(overrides), sweep))
+        self.hurry()
+        return asked
+
     def look(self) -> float:
         """Do what is asked for; the seconds until the next time."""
         from engine.config.form import FormMaker
@@ -145,6 +158,7 @@ class ComposeFeed(Feed):
             path = self._run
             self._post(self._cloned(path, self._maker))
             self._run = "" if self._run == path else self._run
+        self._answer_places(self._maker)
         wanted = self._wanted
         if wanted is not None and wanted is not self._done and self._make(wanted, self._maker):
             self._done = wanted
@@ -166,7 +180,9 @@ class ComposeFeed(Feed):
         default = self._default_of(maker)
         parent = self._parent_of(wanted.parent)
         self._post(FormMade(wanted, form, Composed(texts_of(form), default, parent), dropped))
-        return not self._is_old(wanted) and self._tell_points(wanted, overrides, maker)
+        return not self._is_old(wanted) and self._tell_points(
+            wanted, overrides, form.problems, maker
+        )
 
     def _default_of(self, maker: FormMaker) -> dict[str, str]:
         """The config without overrides; made again when a file has changed, as its base is."""
@@ -175,18 +191,31 @@ class ComposeFeed(Feed):
             self._default = base, texts_of(maker.form(()))
         return self._default[1]
 
-    def _tell_points(self, wanted: Wanted, overrides: Sequence[str], maker: FormMaker) -> bool:
-        from engine.config.compose import COMPOSE_ERRORS
-        from engine.config.points import check, points
+    def _tell_points(
+        self,
+        wanted: Wanted,
+        overrides: Sequence[str],
+        problems: Sequence[str],
+        maker: FormMaker,
+    ) -> bool:
+        """Tell the points and what is wrong with each; False if there is a newer draft.
 
+        Parameters
+        ----------
+        problems
+            What the form tells already, which is why there may be no points.
+        """
+        from engine.config.compose import COMPOSE_ERRORS
+        from engine.config.points import asks_for_sweep, check, points
+
+        if not (draft.is_sweep(overrides) or asks_for_sweep(maker.composer, overrides)):
+            self._post(PointsMade(wanted.number, ()))
+            return True
         try:
             found = points(maker.composer, overrides)
         except COMPOSE_ERRORS as error:
-            told = " ".join(str(error).split("\n\n")[0].split()) if _lists(overrides) else ""
-            self._post(PointsMade(wanted.number, (), told))
-            return True
-        if len(found) == 1 and not found[0].differing and not _lists(overrides):
-            self._post(PointsMade(wanted.number, ()))
+            told = " ".join(str(error).split("\n\n")[0].split())
+            self._post(PointsMade(wanted.number, (), problems[0] if problems else told))
             return True
         self._post(PointsMade(wanted.number, found))
         said: dict[int, str] = {}
@@ -195,12 +224,18 @@ class ComposeFeed(Feed):
             said[point.number] = "; ".join(problems)
             if self._is_old(wanted):
                 return False
+            self._answer_places(maker)
             if time.monotonic() - told_at > TELL_EVERY_S:
                 self._post(PointsChecked(wanted.number, said))
                 said, told_at = {}, time.monotonic()
             time.sleep(LEAST_WAIT_S)  # so that keys are not kept waiting
         self._post(PointsChecked(wanted.number, said))
         return True
+
+    def _answer_places(self, maker: FormMaker) -> None:
+        """Say where trainings would go."""
+        while self._places:
+            _answer(maker, *self._places.popleft())
 
     def _parent_of(self, path: str) -> dict[str, str]:
         """The config of the parent; empty where it cannot be read."""
@@ -229,8 +264,19 @@ class ComposeFeed(Feed):
         return Cloned(path, overrides)
 
 
-def _lists(overrides: Sequence[str]) -> bool:
-    return draft.is_sweep(overrides)
+def _answer(maker: FormMaker, asked: Future[Path], overrides: tuple[str, ...], sweep: bool) -> None:
+    """Say where a training would go."""
+    from engine.config.compose import COMPOSE_ERRORS
+    from engine.config.directories import wanted_directory
+
+    if not asked.set_running_or_notify_cancel():
+        return
+    try:
+        asked.set_result(wanted_directory(maker.composer, overrides, sweep=sweep))
+    except ConfigError as error:
+        asked.set_exception(error)
+    except COMPOSE_ERRORS as error:
+        asked.set_exception(ConfigError(" ".join(str(error).split("\n\n")[0].split())))
 
 
 def texts_of(form: Form) -> dict[str, str]:

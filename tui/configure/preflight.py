@@ -60,6 +60,8 @@ async def check(
     *,
     sweep: bool = False,
     trusted: Sequence[str] | None = None,
+    leave_out: Sequence[int] = (),
+    at_once: int = 1,
     command: Sequence[str] = COMMAND,
 ) -> Report:
     """The report on a draft. The process ends with the task that waits for it.
@@ -71,6 +73,10 @@ async def check(
     trusted
         Of a draft that began as the config of a run the packages whose classes it may name; None
         for any.
+    leave_out
+        Points of the sweep that are not trained.
+    at_once
+        How many are at the same time.
     command
         What is run; flags and overrides follow.
     """
@@ -78,6 +84,8 @@ async def check(
     flags = ["--multirun"] if sweep else []
     if trusted is not None:
         flags += ["--untrusted", *(word for name in trusted for word in ("--trust", name))]
+    flags += ["--leave-out", ",".join(map(str, leave_out))] if leave_out else []
+    flags += ["--at-once", str(at_once)] if at_once > 1 else []
     words = [*command, *flags, *folders, *overrides]
     try:
         process = await asyncio.create_subprocess_exec(

@@ -12,7 +12,6 @@ from tui.configure.key_tree import tree_of
 if TYPE_CHECKING:
     from engine.config.form import Entry, Form, Group
 
-TYPED = "typed"
 NOTHING = "-"
 """Stands for no option."""
 
@@ -97,7 +96,7 @@ def group_row(group: Group, form: Form, overrides: Sequence[str]) -> Row:
         value=value or NOTHING,
         default=group.default or NOTHING,
         expected=", ".join(one.name for one in group.options),
-        origin=TYPED if typed else "",
+        origin=draft.TYPED if typed else "",
         help=option.help if option else "",
         problem=broken or problem_about(group.name, form.problems),
         choices=tuple(one.name for one in group.options),
@@ -111,7 +110,7 @@ def value_row(entry: Entry, overrides: Sequence[str]) -> Row:
     value = entry.text
     if typed is not None:
         value = typed.partition("=")[2] if "=" in typed else "(taken out)"
-    elif entry.origin == TYPED:  # taken back since
+    elif entry.origin == draft.TYPED:  # taken back since
         value = entry.default if entry.default is not None else NOTHING
     return Row(
         kind="value",
@@ -120,7 +119,7 @@ def value_row(entry: Entry, overrides: Sequence[str]) -> Row:
         value=value,
         default=NOTHING if entry.default is None else entry.default,
         expected=entry.expected,
-        origin=TYPED if typed is not None else entry.origin.replace(TYPED, ""),
+        origin=draft.TYPED if typed is not None else entry.origin.replace(draft.TYPED, ""),
         help=entry.help,
         problem=entry.problem,
         choices=entry.choices,
