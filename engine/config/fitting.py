@@ -64,6 +64,8 @@ def missing(composer: Composer, before: Sequence[str], after: Sequence[str]) -> 
     if not values or _composes(composer, after):
         return ()
     now, then = (_choices(composer, overrides) for overrides in (after, before))
+    if not any(_composes(composer, one) for one in now):
+        return ()  # a file is at fault, and not the values
     return tuple(
         text for text in values if not _goes(composer, now, text) and _goes(composer, then, text)
     )

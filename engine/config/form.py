@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -119,40 +119,77 @@ class FormMaker:
         self.composer = Composer(config_dirs)
         self.folders = [*map(Path, config_dirs), config_dir()]
         self._facts: tuple[Base | None, dict[str, tuple[str, str]]] = None, {}
-        self._options: tuple[Base | None, dict[str, tuple[Option, ...]]] = None, {}
+        self._options: tuple[object, dict[str, tuple[Option, ...]]] = None, {}
+        self._last = Form(())
 
     def form(self, overrides: Sequence[str]) -> Form:
-        """The form of a draft; where it does not compose, that of what does, and the reasons."""
+        """The form of a draft; where it does not compose, that of what does, and the reasons.
+
+        Where nothing composes, as a file is broken, it is the last one that there was, without a
+        config.
+        """
         from engine.config.points import first_point
 
         given = tuple(overrides)
         with contextlib.suppress(*COMPOSE_ERRORS):  # a name that is none is told below
             register_loops(dotted_loops(given))
         try:
-            return self._form(given, first_point(self.composer, given), ())
-        except COMPOSE_ERRORS:
-            from engine.config.problems import find_problems
+            made = self._form(given, first_point(self.composer, given), ())
+        except (*COMPOSE_ERRORS, OSError):
+            made = self._partly(given)
+        if made.config is not None:
+            self._last = made
+        return made
 
+    def _partly(self, given: draft.Overrides) -> Form:
+        """The form of those overrides that compose, and what is wrong with the others."""
+        from engine.config.problems import file_problem, find_problems
+
+        problems: list[str] = []
+        try:
             problems = find_problems(
                 given, self.composer.config_dirs, composer=self.composer, most_values=20
             )
-            return self._form(given, what_composes(self.composer, given, problems), tuple(problems))
+            return self._form(given, what_composes(self.composer, given, problems), problems)
+        except (*COMPOSE_ERRORS, OSError) as error:
+            told = tuple(problems) or (file_problem(error, self.composer),)
+            return replace(self._last, overrides=given, problems=told, config=None,
+                           groups=self._last_groups(given))  # fmt: skip
+
+    def _last_groups(self, given: draft.Overrides) -> tuple[Group, ...]:
+        """All groups, so that another option can be chosen, as far as is known of them."""
+        known = {one.name: one for one in self._last.groups}
+        return tuple(
+            replace(known.get(name, Group(name, (), None, None)), options=options)
+            for name, options in self._read_options().items()
+        )
 
     def _form(self, given: draft.Overrides, single: Sequence[str], problems: Sequence[str]) -> Form:
         cfg, base = self.composer.compose(single), self.composer.base(single)
         found = problems or value_problems(cfg)
         return Form(
             overrides=given,
-            groups=tuple(self._groups(base)),
+            groups=tuple(self._groups(base, given)),
             entries=tuple(self._entries(cfg, base, given, found)),
             problems=tuple(found),
             config=cfg,
             name=str(_resolved(base.config, "hydra.job.name") or ""),
         )
 
-    def _groups(self, base: Base) -> Iterator[Group]:
-        plain = self.composer.base()
-        choices, defaults = (one.config.hydra.runtime.choices for one in (base, plain))
+    def _groups(self, base: Base, given: draft.Overrides) -> Iterator[Group]:
+        choices = base.config.hydra.runtime.choices
+        try:
+            plain = self.composer.base()
+            defaults = plain.config.hydra.runtime.choices
+        except COMPOSE_ERRORS:  # what is chosen stands for a default that is broken
+            plain = base
+            added = {draft.key_of(one) for one in given if one.startswith("+")}
+            typed = {draft.key_of(one) for one in given}
+            defaults = {
+                name: None if name in typed else one
+                for name, one in choices.items()
+                if name not in added
+            }
         for name, options in self._options_since(plain).items():
             sign = "" if name in defaults else "+"
             yield Group(name, options, choices.get(name), defaults.get(name), sign)
@@ -160,15 +197,15 @@ class FormMaker:
     def _options_since(self, plain: Base) -> dict[str, tuple[Option, ...]]:
         """Group to its options; read again when a file has changed, which makes a new base."""
         if self._options[0] is not plain:
-            found = {
-                name: tuple(
-                    Option(one, text, self._broken(name, one)) for one, text in all_.items()
-                )
-                for name, all_ in group_help(self.folders).items()
-                if not name.startswith("hydra/")
-            }
-            self._options = plain, found
+            self._options = plain, self._read_options()
         return self._options[1]
+
+    def _read_options(self) -> dict[str, tuple[Option, ...]]:
+        return {
+            name: tuple(Option(one, text, self._broken(name, one)) for one, text in all_.items())
+            for name, all_ in group_help(self.folders).items()
+            if not name.startswith("hydra/")
+        }
 
     def _broken(self, group: str, option: str) -> str:
         """Why the file of an option cannot be read, and where."""

@@ -51,10 +51,12 @@ def _stamp(folders: Sequence[Path]) -> Stamp:
             for name in names:
                 if name.endswith((".yaml", ".yml")):
                     path = os.path.join(place, name)
-                    status = os.stat(path) if os.path.exists(path) else None
-                    found.append(
-                        (path, status.st_mtime_ns, status.st_size) if status else (path, 0, 0)
-                    )
+                    try:
+                        status = os.stat(path)
+                    except OSError:  # a link to nowhere
+                        found.append((path, 0, 0))
+                    else:
+                        found.append((path, status.st_mtime_ns, status.st_size))
     return tuple(sorted(found))
 
 

@@ -12,6 +12,7 @@ from omegaconf import OmegaConf
 from engine.config.clone import overrides_of
 from engine.config.compose import compose
 from engine.config.composer import Composer
+from engine.config.fitting import missing
 from engine.config.form import TYPED, Entry, Form, FormMaker
 from engine.config.paths import config_dir
 from engine.config.points import check, first_point, points, seeds
@@ -106,6 +107,64 @@ def test_a_file_with_an_error_tells_where_and_the_rest_works(tmp_path: Path) -> 
     assert "line 3" in broken.problem
     assert not form.problems
     assert maker.form(("data=broken",)).problems
+
+
+@pytest.mark.parametrize(
+    ("file", "text", "told"),
+    [
+        ("phase1/encoder/mlp.yaml", "a: [\n", "phase1/encoder=mlp: line 2, column 1"),
+        ("phase1/encoder/mlp.yaml", "defaults:\n- nope\n", "phase1/encoder=mlp: its defaults name"),
+        ("config.yaml", "a: [\n", "config.yaml: line 2, column 1"),
+        ("hydra/default.yaml", "a: [\n", "hydra=default: line 2, column 1"),
+    ],
+)
+def test_a_broken_default_says_where_and_the_last_form_stays_until_it_is_mended(
+    tmp_path: Path, file: str, text: str, told: str
+) -> None:
+    (tmp_path / "phase1" / "encoder").mkdir(parents=True)
+    (tmp_path / "hydra").mkdir()
+    maker = FormMaker([tmp_path])
+    good = maker.form(("phase1.trainer.lr=0.3",))
+    (tmp_path / file).write_text(text)
+    for overrides in ((), ("data=synthetic", "phase1.trainer.lr=1")):
+        form = maker.form(overrides)
+        assert len(form.problems) == 1
+        assert form.problems[0].startswith(told)
+        assert form.entries == good.entries
+        assert form.config is None
+    assert FormMaker([tmp_path]).form(()).problems == form.problems
+    (tmp_path / file).unlink()
+    assert maker.form(("phase1.trainer.lr=0.3",)) == good
+
+
+def test_another_option_can_be_chosen_than_a_default_that_is_broken(tmp_path: Path) -> None:
+    folder = tmp_path / "phase1" / "encoder"
+    folder.mkdir(parents=True)
+    (folder / "mlp.yaml").write_text("a: [\n")
+    (folder / "mine.yaml").write_text("_target_: a.B\nwidth: 3\n")
+    form = FormMaker([tmp_path]).form(("phase1/encoder=mine", "phase1.trainer.lr=0.3"))
+    assert not form.problems
+    encoder = next(group for group in form.groups if group.name == "phase1/encoder")
+    assert (encoder.chosen, encoder.default, encoder.sign) == ("mine", None, "")
+    assert any(option.problem for option in encoder.options)
+
+
+def test_what_an_editor_leaves_beside_the_files_is_no_option(tmp_path: Path) -> None:
+    folder = tmp_path / "phase1" / "encoder"
+    (folder / "x.yaml").mkdir(parents=True)
+    (folder / ".#mine.yaml").symlink_to("me@host.1")
+    (folder / "lost.yaml").symlink_to("nowhere.yaml")
+    form = FormMaker([tmp_path]).form(())
+    assert not form.problems
+    encoder = next(group for group in form.groups if group.name == "phase1/encoder")
+    assert [option.name for option in encoder.options] == ["mlp"]
+
+
+def test_an_option_that_is_broken_drops_no_values(tmp_path: Path) -> None:
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "broken.yaml").write_text("a: [\n")
+    values = ("phase1.trainer.lr=0.3", "data.batch_size=3")
+    assert missing(Composer([tmp_path]), values, ("data=broken", *values)) == ()
 
 
 def test_the_points_are_those_of_hydra_in_its_order(maker: FormMaker) -> None:

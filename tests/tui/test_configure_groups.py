@@ -14,7 +14,7 @@ from tests.tui.conftest import AppAt, run, text_of, wait_for
 from tui.arguments import main
 from tui.configure.draft_state import Draft, History
 from tui.configure.drafts import MOST_LEFT, Drafts
-from tui.configure.feed import Composed
+from tui.configure.feed import Composed, ComposeFeed, FormMade, Wanted
 from tui.configure.option_picker import OptionPicker
 from tui.configure.preview import change_of, lines_of
 from tui.configure.rows import key_in, rows_of
@@ -91,6 +91,25 @@ def test_a_file_with_an_error_says_where_and_the_rest_works(
             assert form.row_of("data.batch_size").value == "3"
 
     run(test())
+
+
+def test_the_thread_that_composes_lives_on_with_a_broken_default_and_sees_it_mended(
+    tmp_path: Path,
+) -> None:
+    file = tmp_path / "phase1" / "encoder" / "mlp.yaml"
+    file.parent.mkdir(parents=True)
+    file.write_text("a: [\n")
+    told: list[Any] = []
+    feed = ComposeFeed((tmp_path,), told.append)
+    feed.want(Wanted(1, ("phase1.trainer.lr=0.5",)))
+    wait = feed.look()
+    assert "line 2" in next(one for one in told if isinstance(one, FormMade)).form.problems[0]
+    told.clear()
+    assert feed.look() == wait < 2
+    assert not told
+    file.unlink()
+    assert feed.look() > wait
+    assert not next(one for one in told if isinstance(one, FormMade)).form.problems
 
 
 def test_a_folder_that_is_not_there_is_refused(
