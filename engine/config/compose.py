@@ -108,7 +108,7 @@ def search_path(config_dirs: Sequence[Path] = ()) -> Iterator[None]:
     before = GlobalHydra.instance().hydra
     try:
         # Hydra has no place but this one to say for which configs it works.
-        GlobalHydra.instance().hydra = hydra_for([*map(Path, config_dirs), config_dir()])
+        GlobalHydra.instance().hydra = hydra_for([config_dir(), *map(Path, config_dirs)])
         yield
     finally:
         GlobalHydra.instance().hydra = before

@@ -58,7 +58,7 @@ class Composer:
     Parameters
     ----------
     config_dirs
-        Further folders with config groups, of which the first ones count most.
+        Further folders with config groups; of files with one name ours counts, then the first.
     """
 
     def __init__(self, config_dirs: Sequence[Path] = ()) -> None:

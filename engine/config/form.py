@@ -117,7 +117,7 @@ class FormMaker:
 
     def __init__(self, config_dirs: Sequence[Path] = ()) -> None:
         self.composer = Composer(config_dirs)
-        self.folders = [*map(Path, config_dirs), config_dir()]
+        self.folders = [config_dir(), *map(Path, config_dirs)]
         self._facts: tuple[Base | None, dict[str, tuple[str, str]]] = None, {}
         self._options: tuple[object, dict[str, tuple[Option, ...]]] = None, {}
         self._last = Form(())

@@ -38,7 +38,7 @@ Guide: docs/TRAINING_GUIDE.md
 
 def help_text(program: str, overrides: Sequence[str], config_dirs: Sequence[Path] = ()) -> str:
     """The whole help; the config it shows is the one that `overrides` give."""
-    groups = "\n".join(_group_lines([*config_dirs, config_dir()]))
+    groups = "\n".join(_group_lines([config_dir(), *config_dirs]))
     config = OmegaConf.to_yaml(compose(overrides, config_dirs=config_dirs))
     return (
         f"{_USAGE.format(program=program)}\n"

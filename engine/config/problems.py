@@ -270,7 +270,7 @@ def _listed(options: Sequence[str]) -> str:
 def file_problem(error: Exception, composer: Composer) -> str:
     """The sentence for a config file with which nothing composes: which one, where, and what."""
     path = _marked_file(error)
-    for folder in (*composer.config_dirs, config_dir()) if path else ():
+    for folder in (config_dir(), *composer.config_dirs) if path else ():
         if Path(path).is_relative_to(folder.absolute()):
             return f"{_option_of(Path(path).relative_to(folder.absolute()))}: {_first_line(error)}"
     missing = _MISSING.match(str(error))

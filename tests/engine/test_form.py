@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import shutil
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,14 @@ from engine.config.form import TYPED, Entry, Form, FormMaker
 from engine.config.paths import config_dir
 from engine.config.points import check, first_point, points, seeds
 from engine.errors import ConfigError
+
+
+@pytest.fixture
+def configs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Our configs, as a copy that can be broken."""
+    copied = Path(shutil.copytree(config_dir(), tmp_path / "place" / "configs"))
+    monkeypatch.setattr("engine.config.paths._PACKAGE", copied.parent / "engine")
+    return copied
 
 
 @pytest.fixture(scope="module")
@@ -119,30 +128,28 @@ def test_a_file_with_an_error_tells_where_and_the_rest_works(tmp_path: Path) -> 
     ],
 )
 def test_a_broken_default_says_where_and_the_last_form_stays_until_it_is_mended(
-    tmp_path: Path, file: str, text: str, told: str
+    configs: Path, file: str, text: str, told: str
 ) -> None:
-    (tmp_path / "phase1" / "encoder").mkdir(parents=True)
-    (tmp_path / "hydra").mkdir()
-    maker = FormMaker([tmp_path])
+    maker = FormMaker()
     good = maker.form(("phase1.trainer.lr=0.3",))
-    (tmp_path / file).write_text(text)
+    whole = (configs / file).read_text()
+    (configs / file).write_text(text)
     for overrides in ((), ("data=synthetic", "phase1.trainer.lr=1")):
         form = maker.form(overrides)
         assert len(form.problems) == 1
         assert form.problems[0].startswith(told)
         assert form.entries == good.entries
         assert form.config is None
-    assert FormMaker([tmp_path]).form(()).problems == form.problems
-    (tmp_path / file).unlink()
+    assert FormMaker().form(()).problems == form.problems
+    (configs / file).write_text(whole)
     assert maker.form(("phase1.trainer.lr=0.3",)) == good
 
 
-def test_another_option_can_be_chosen_than_a_default_that_is_broken(tmp_path: Path) -> None:
-    folder = tmp_path / "phase1" / "encoder"
-    folder.mkdir(parents=True)
+def test_another_option_can_be_chosen_than_a_default_that_is_broken(configs: Path) -> None:
+    folder = configs / "phase1" / "encoder"
     (folder / "mlp.yaml").write_text("a: [\n")
     (folder / "mine.yaml").write_text("_target_: a.B\nwidth: 3\n")
-    form = FormMaker([tmp_path]).form(("phase1/encoder=mine", "phase1.trainer.lr=0.3"))
+    form = FormMaker().form(("phase1/encoder=mine", "phase1.trainer.lr=0.3"))
     assert not form.problems
     encoder = next(group for group in form.groups if group.name == "phase1/encoder")
     assert (encoder.chosen, encoder.default, encoder.sign) == ("mine", None, "")

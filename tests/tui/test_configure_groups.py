@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -94,20 +95,22 @@ def test_a_file_with_an_error_says_where_and_the_rest_works(
 
 
 def test_the_thread_that_composes_lives_on_with_a_broken_default_and_sees_it_mended(
-    tmp_path: Path,
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    file = tmp_path / "phase1" / "encoder" / "mlp.yaml"
-    file.parent.mkdir(parents=True)
+    configs = Path(shutil.copytree(config_dir(), tmp_path / "place" / "configs"))
+    monkeypatch.setattr("engine.config.paths._PACKAGE", configs.parent / "engine")
+    file = configs / "phase1" / "encoder" / "mlp.yaml"
+    whole = file.read_text()
     file.write_text("a: [\n")
     told: list[Any] = []
-    feed = ComposeFeed((tmp_path,), told.append)
+    feed = ComposeFeed((), told.append)
     feed.want(Wanted(1, ("phase1.trainer.lr=0.5",)))
     wait = feed.look()
     assert "line 2" in next(one for one in told if isinstance(one, FormMade)).form.problems[0]
     told.clear()
     assert feed.look() == wait < 2
     assert not told
-    file.unlink()
+    file.write_text(whole)
     assert feed.look() > wait
     assert not next(one for one in told if isinstance(one, FormMade)).form.problems
 
