@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Sequence
 
 from engine.config import draft
@@ -10,8 +9,12 @@ from engine.config.compose import COMPOSE_ERRORS
 from engine.config.composer import Composer
 from engine.config.points import first_point, points
 from engine.config.schema import FIELDS
+from engine.config.sweep_values import sweep_values
 
 _FIELDS = {one.key: one for one in FIELDS}
+
+_MOST_TYPED = 200
+"""Values of a sweep that are looked at while it is typed."""
 
 _MOST_CHOICES = 32
 """Choices of options in a sweep that are looked at."""
@@ -23,12 +26,12 @@ def typed_problem(key: str, text: str) -> str:
     override = draft.parsed(draft.spelled(key, text))
     if field is None or override is None:
         return ""
-    if not override.is_sweep_override():
-        values = [override.value()]
-    elif override.is_discrete_sweep():
-        values = list(itertools.islice(override.sweep_iterator(), 1000))
-    else:
-        return f"{key}={text}: an interval has no list of values; use range()"
+    values = [override.value()]
+    if override.is_sweep_override():
+        try:
+            values = sweep_values(override, _MOST_TYPED)
+        except ValueError as error:
+            return str(error)
     if any(isinstance(value, str) and "${" in value for value in values):
         return ""  # what it refers to is not known here
     return next(filter(None, map(field.problem, values)), "")

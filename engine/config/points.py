@@ -12,6 +12,7 @@ from omegaconf import OmegaConf
 from engine.config.compose import COMPOSE_ERRORS
 from engine.config.composer import Composer
 from engine.config.schema import value_problems
+from engine.config.sweep_values import sweep_texts
 
 MOST_POINTS = 10_000
 """A sweep of more is most likely a slip, and is not listed."""
@@ -51,10 +52,8 @@ def axes(composer: Composer, overrides: Sequence[str]) -> list[list[str]]:
 def _values(override: Override) -> list[str]:
     if not override.is_sweep_override():
         return [str(override.input_line)]
-    if not override.is_discrete_sweep():
-        raise ValueError(f"{override.input_line}: an interval has no list of values; use range()")
-    key, values = override.get_key_element(), override.sweep_string_iterator()
-    found = [f"{key}={value}" for value in itertools.islice(values, MOST_POINTS + 1)]
+    key = override.get_key_element()
+    found = [f"{key}={value}" for value in sweep_texts(override, MOST_POINTS + 1)]
     if not found:
         raise ValueError(f"{override.input_line}: stands for no value")
     if len(found) > MOST_POINTS:
@@ -95,7 +94,7 @@ def first_point(composer: Composer, overrides: Sequence[str]) -> list[str]:
 
 def _first(override: Override) -> str:
     if override.is_sweep_override() and override.is_discrete_sweep():
-        for value in override.sweep_string_iterator():
+        for value in sweep_texts(override, 1):
             return f"{override.get_key_element()}={value}"
     return _values(override)[0]
 

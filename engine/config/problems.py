@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import difflib
-import itertools
 import re
 from collections import Counter
 from collections.abc import Sequence
@@ -21,6 +20,7 @@ from engine.config.composer import Composer
 from engine.config.help import group_help
 from engine.config.paths import config_dir
 from engine.config.schema import value_problems
+from engine.config.sweep_values import sweep_texts
 from engine.config.yaml_keys import where_wrong
 
 
@@ -54,6 +54,9 @@ def find_problems(
         if not sweep:
             several = [o for o in parsed if o.is_sweep_override()]
             problems += [f"{o.input_line}: several values; --multirun takes each" for o in several]
+        endless = {id(o): told for o in parsed if (told := _sweep_problem(o))}
+        problems += endless.values() if sweep else ()
+        parsed = [o for o in parsed if id(o) not in endless]
         return problems + _compose_problems(composer, parsed, most_values)
 
 
@@ -95,7 +98,7 @@ def _parse(text: str) -> Override | None:
     try:
         loader = GlobalHydra.instance().config_loader()
         return OverridesParser.create(loader).parse_overrides([text])[0]
-    except HydraException:
+    except (HydraException, RecursionError):  # the latter of brackets within brackets
         return None
 
 
@@ -110,9 +113,18 @@ def _each_value(override: Override, most: int) -> list[Override]:
     if not override.is_discrete_sweep():
         return []
     key = override.get_key_element()
-    values = itertools.islice(override.sweep_string_iterator(), most)
-    texts = [f"{key}={value}" for value in values]
+    texts = [f"{key}={value}" for value in sweep_texts(override, most)]
     return [one for one in map(_parse, texts) if one is not None]
+
+
+def _sweep_problem(override: Override) -> str:
+    """Why the values of a sweep cannot be listed; empty where they can, and of an interval."""
+    if override.is_discrete_sweep():
+        try:
+            sweep_texts(override, 1)
+        except ValueError as error:
+            return str(error)
+    return ""
 
 
 def _fitting(
