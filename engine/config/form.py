@@ -227,7 +227,7 @@ class FormMaker:
         for key, raw in values_of(cfg):
             if key in _CHOSEN or key.endswith("._target_"):
                 continue  # what an option stands for
-            text = draft.text_of(raw)
+            text = draft.text_of(raw, refers=True)
             typed = draft.find(given, key)
             if typed is not None and typed.partition("=")[1]:
                 text = typed.partition("=")[2]
@@ -237,7 +237,7 @@ class FormMaker:
                 key=key,
                 text=text,
                 value=resolved[key] if key in resolved else _resolved(cfg, key),
-                default=draft.text_of(defaults[key]) if key in defaults else None,
+                default=_default_text(defaults, key),
                 expected=known.expected() if known else _kind(raw),
                 choices=_choices(known, raw),
                 help=help_text,
@@ -310,6 +310,10 @@ def _resolved(cfg: DictConfig, key: str) -> Any:
         return OmegaConf.to_container(value, resolve=True) if OmegaConf.is_config(value) else value
     except OmegaConfBaseException:
         return None
+
+
+def _default_text(defaults: dict[str, Any], key: str) -> str | None:
+    return draft.text_of(defaults[key], refers=True) if key in defaults else None
 
 
 def _choices(known: Field | None, raw: Any) -> tuple[str, ...]:

@@ -240,3 +240,11 @@ def test_a_past_run_that_names_strange_classes_is_refused() -> None:
     saved.phase1.encoder["_target_"] = "os.system"
     with pytest.raises(ConfigError, match=r"os\.system"):
         overrides_of(Composer(), saved, [])
+
+
+@pytest.mark.parametrize("node", [{"a=b": 1}, {"": 3}, {"c": [{"d'e": 1}]}])
+def test_a_key_that_no_override_can_have_is_told(node: dict[str, object]) -> None:
+    saved = compose(["+mine={}"])
+    saved.mine = node
+    with pytest.raises(ConfigError, match=r"mine.*cannot be written"):
+        overrides_of(Composer(), saved, [])
