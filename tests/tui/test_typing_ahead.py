@@ -76,6 +76,6 @@ def test_what_is_typed_right_behind_the_key_of_the_search_is_looked_for(
             await wait_for(pilot, lambda: page.draft.overrides)
             assert page.draft.overrides == ("phase1.trainer.epochs=77",)
             assert form.searched == "trainer.epochs"
-            assert "esc: all" in text_of(pilot.app)
+            assert "esc shows all" in text_of(pilot.app)
 
     run(test())

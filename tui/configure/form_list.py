@@ -214,7 +214,10 @@ class FormList(PartList):
         names += [("default", default), ("from", origin)]
         names += [("options" if row.name == "Groups" else "expected", expected)]
         note = " (changed)" if self.changed_only else ""
-        note += f" with {plain(self.searched)}; esc: all" if self.searched else ""
+        if self.searched:
+            text.append(f" {row.name}{note}", self.style_of("title"))
+            told = f" with {plain(self.searched)}; esc shows all"
+            return text.append(told, self.style_of("muted"))
         text.append(f" {fit(row.name + note, key + 2)}", self.style_of("title"))
         for name, cells in names:
             if cells:
