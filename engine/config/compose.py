@@ -71,6 +71,12 @@ def register_loops(names: Iterable[str]) -> None:
             store.store(group="loop", name=name, node={"loop": name}, package="_global_")
 
 
+def forget_loops(names: Iterable[str]) -> None:
+    """Make names that `register_loops` made known no option any more."""
+    for name in names:
+        ConfigStore.instance().repo.get("loop", {}).pop(f"{name}.yaml", None)
+
+
 def dotted_loops(words: Sequence[str]) -> list[str]:
     """Loops given as `package.module:function`, in a sweep too."""
     values = [word.removeprefix("loop=") for word in words if word.startswith("loop=")]

@@ -18,7 +18,7 @@ from yaml import MarkedYAMLError, YAMLError
 
 from engine.config import draft
 from engine.config.comments import key_comments
-from engine.config.compose import COMPOSE_ERRORS, dotted_loops, register_loops
+from engine.config.compose import COMPOSE_ERRORS, dotted_loops, forget_loops, register_loops
 from engine.config.composer import Base, Composer
 from engine.config.fitting import is_about, what_composes
 from engine.config.help import group_help
@@ -121,6 +121,7 @@ class FormMaker:
         self._facts: tuple[Base | None, dict[str, tuple[str, str]]] = None, {}
         self._options: tuple[object, dict[str, tuple[Option, ...]]] = None, {}
         self._last = Form(())
+        self._loops: set[str] = set()
 
     def form(self, overrides: Sequence[str]) -> Form:
         """The form of a draft; where it does not compose, that of what does, and the reasons.
@@ -131,8 +132,7 @@ class FormMaker:
         from engine.config.points import first_point
 
         given = tuple(overrides)
-        with contextlib.suppress(*COMPOSE_ERRORS):  # a name that is none is told below
-            register_loops(dotted_loops(given))
+        self._know_loops(dotted_loops(given))
         try:
             made = self._form(given, first_point(self.composer, given), ())
         except (*COMPOSE_ERRORS, OSError):
@@ -140,6 +140,13 @@ class FormMaker:
         if made.config is not None:
             self._last = made
         return made
+
+    def _know_loops(self, names: Sequence[str]) -> None:
+        """Have the loops of this draft as options, and no more those that were half typed."""
+        forget_loops(self._loops - set(names))
+        self._loops = set(names)
+        with contextlib.suppress(*COMPOSE_ERRORS):  # a name that is none is told below
+            register_loops(names)
 
     def _partly(self, given: draft.Overrides) -> Form:
         """The form of those overrides that compose, and what is wrong with the others."""

@@ -221,6 +221,8 @@ def _explain(
         more = "; a loop of your own is package.module:function" if group == "loop" else ""
         hint = _hint(value, options)
         return f"{group}={value}: no such option; choose {_listed(options)}{hint}{more}"
+    if options and not override.is_add() and "No match in the defaults list" in str(error):
+        return f"{group}={value}: no config names this group; +{group}={value} adds it"
     if options:  # the option is there, and its file is at fault
         return f"{override.input_line}: {_first_line(error)}"
     if "/" in group:

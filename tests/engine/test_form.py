@@ -106,6 +106,13 @@ def test_a_loop_of_the_users_own_can_be_typed(maker: FormMaker) -> None:
     assert form.config.loop == "my_package.loops:train"
 
 
+def test_a_loop_that_was_half_typed_is_no_option(maker: FormMaker) -> None:
+    for typed in ("my:t", "my:tr"):
+        maker.form((f"loop={typed}",))
+    (problem,) = maker.form(("loop=my",)).problems
+    assert "my:t" not in problem
+
+
 def test_a_file_with_an_error_tells_where_and_the_rest_works(tmp_path: Path) -> None:
     (tmp_path / "data").mkdir()
     (tmp_path / "data" / "broken.yaml").write_text("a: 1\nb: [1, 2\nc: 3\n")

@@ -194,3 +194,12 @@ def test_whatever_is_typed_is_judged_at_once(text: str, told: str) -> None:
     problem = typed_problem("phase1.trainer.seed", text)
     assert told in problem
     assert bool(told) == bool(problem)
+
+
+def test_a_group_that_no_config_names_is_added_with_a_plus(tmp_path: Path) -> None:
+    (tmp_path / "optim").mkdir()
+    (tmp_path / "optim" / "sgd.yaml").write_text("lr: 1\n")
+    assert find_problems(["optim=sgd"], [tmp_path]) == [
+        "optim=sgd: no config names this group; +optim=sgd adds it"
+    ]
+    assert not find_problems(["+optim=sgd"], [tmp_path])

@@ -19,7 +19,7 @@ from tui.configure.drafts import Drafts
 from tui.configure.estimate import total_words
 from tui.configure.form_list import FormList
 from tui.configure.launch_dialog import LaunchDialog
-from tui.configure.preflight import Report, check, report_of
+from tui.configure.preflight import check, report_of
 from tui.remembered import Remembered
 from tui.screens.run import RunPage
 
