@@ -84,6 +84,8 @@ def test_a_file_with_an_error_says_where_and_the_rest_works(
             await pilot.press("escape")
             await override(pilot, page, "data=broken phase1.trainer.lr=0.5")
             assert [one.key for one in page.problems()] == ["data"]
+            await pilot.press("exclamation_mark")
+            await wait_for(pilot, lambda: "broken.yaml" in text_of(pilot.app))
             form: Any = await go_to(pilot, page, "phase1.trainer.lr")
             assert form.row.value == "0.5"
             (own / "data" / "broken.yaml").write_text("source: mine\nbatch_size: 3\n")
