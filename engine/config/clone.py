@@ -173,14 +173,22 @@ def _beyond_values(composer: Composer, change: str) -> Iterator[str]:
 
 def _changes(before: dict[str, Any], wanted: dict[str, Any]) -> list[str]:
     """Overrides that make of the values `before` those that are `wanted`."""
-    changed = [
-        f"{'' if key in before else '+'}{key}={draft.text_of(value)}"
+    changed = {
+        key: f"{'' if key in before else '+'}{key}={draft.text_of(value)}"
         for key, value in wanted.items()
         if key not in before or before[key] != value
-    ]
+    }
     nodes = {key.rpartition(".")[0] for key in wanted}
-    gone = [f"~{key}" for key in before if key not in wanted and key.rpartition(".")[0] in nodes]
-    return [*changed, *gone]
+    gone = {
+        key: f"~{key}" for key in before if key not in wanted and key.rpartition(".")[0] in nodes
+    }
+    strange = [key for key, one in (changed | gone).items() if not draft.has_key(one, key)]
+    if strange:
+        told = [
+            f"{key!r}: this key, or its value, cannot be written as an override" for key in strange
+        ]
+        raise ConfigError.from_problems(told)
+    return [*changed.values(), *gone.values()]
 
 
 def _written(cfg: DictConfig) -> dict[str, Any]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import itertools
 import os
-import re
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -14,10 +13,10 @@ from typing import Any
 import hydra
 from hydra._internal.utils import get_args_parser
 from hydra.core.hydra_config import HydraConfig
-from hydra.core.override_parser.types import Quote, QuotedString
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
+from engine.config import draft
 from engine.config.compose import (
     COMPOSE_ERRORS,
     EXPERIMENT_GROUP,
@@ -214,9 +213,7 @@ def sweep_stop() -> Path | None:
 
 def directory_override(key: str, path: Path) -> str:
     """The override that sets a directory of Hydra's, whatever characters its name has."""
-    # Backslashes before an interpolation count; the quotes take care of all others.
-    text = re.sub(r"(\\*)\$\{", r"\1\1\\${", str(path))
-    return f"{key}={QuotedString(text=text, quote=Quote.single).with_quotes()}"
+    return f"{key}={draft.literal(str(path))}"
 
 
 @contextlib.contextmanager

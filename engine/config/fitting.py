@@ -13,6 +13,9 @@ from engine.config.schema import FIELDS
 
 _FIELDS = {one.key: one for one in FIELDS}
 
+_MOST_TYPED = 200
+"""Values of a sweep that are looked at while it is typed."""
+
 _MOST_CHOICES = 32
 """Choices of options in a sweep that are looked at."""
 
@@ -28,7 +31,7 @@ def typed_problem(key: str, text: str) -> str:
         return problem
     values: list[object] = [override.value()]
     if override.is_sweep_override():
-        values = list(itertools.islice(override.sweep_iterator(), 1000))
+        values = list(itertools.islice(override.sweep_iterator(), _MOST_TYPED))
     if any(isinstance(value, str) and "${" in value for value in values):
         return ""  # what it refers to is not known here
     return next(filter(None, map(field.problem, values)), "")
@@ -64,6 +67,8 @@ def missing(composer: Composer, before: Sequence[str], after: Sequence[str]) -> 
     if not values or _composes(composer, after):
         return ()
     now, then = (_choices(composer, overrides) for overrides in (after, before))
+    if not any(_composes(composer, one) for one in now):
+        return ()  # a file is at fault, and not the values
     return tuple(
         text for text in values if not _goes(composer, now, text) and _goes(composer, then, text)
     )

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from hydra.core.override_parser.types import Override
+from hydra.core.override_parser.types import Override, RangeSweep
 from hydra.errors import HydraException
 from hydra.types import RunMode
 
@@ -106,11 +106,20 @@ def sweep_problem(override: Override) -> str:
         return f"{text}: shuffle() gives another order each time; write the values in theirs"
     try:
         number = len(_values(override))
-    except (ValueError, HydraException) as error:  # steps of 0, options of no group
-        return f"{text}: {error}"
+    except (ValueError, ArithmeticError, HydraException) as error:
+        return f"{text}: {_reason(override, error)}"
     if not number:
         return f"{text}: stands for no value"
     return f"{text}: more than {MOST_POINTS:,} values" if number > MOST_POINTS else ""
+
+
+def _reason(override: Override, error: Exception) -> str:
+    """Why the values cannot be listed, where Hydra's own words are of little help."""
+    if isinstance(override.value(), RangeSweep):
+        return "this range has no values; its step cannot be 0, nor its ends infinite"
+    if "ConfigLoader" in str(error):
+        return "glob() stands for options of a group"
+    return " ".join(str(error).split())
 
 
 def _refuse(overrides: Sequence[Override]) -> None:

@@ -14,6 +14,7 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
 from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
+from yaml import MarkedYAMLError
 
 from engine.config.compose import COMPOSE_ERRORS, search_path
 from engine.config.composer import Composer
@@ -21,6 +22,7 @@ from engine.config.help import group_help
 from engine.config.paths import config_dir
 from engine.config.points import sweep_problem
 from engine.config.schema import value_problems
+from engine.config.yaml_keys import where_wrong
 
 
 def find_problems(
@@ -76,6 +78,10 @@ def _compose_problems(composer: Composer, parsed: Sequence[Override], most: int)
     # A key may exist with one choice of a swept group only; it fits if it does with any.
     common = [_text(o) for o in chosen if o.key_or_group not in swept]
     contexts = [[*common, _text(o)] for o in chosen if o.key_or_group in swept] or [common]
+    refused = [_compose(composer, context) for context in contexts]
+    if all(isinstance(one, Exception) for one in refused):  # against what should the rest be seen?
+        told = [file_problem(one, composer) for one in refused[:1] if isinstance(one, Exception)]
+        return told if isinstance(_compose(composer, []), Exception) else problems + told
     fitting, found = _fitting(composer, [o for o in single if o not in groups], contexts)
     fixed = [_text(o) for o in fitting if o.key_or_group not in swept]
     varied = [o for o in fitting if o.key_or_group in swept]
@@ -93,7 +99,7 @@ def _parse(text: str) -> Override | None:
     try:
         loader = GlobalHydra.instance().config_loader()
         return OverridesParser.create(loader).parse_overrides([text])[0]
-    except HydraException:
+    except (HydraException, RecursionError):  # the latter of brackets within brackets
         return None
 
 
@@ -188,7 +194,7 @@ def _value_problems(composer: Composer, points: Sequence[list[str]]) -> list[str
 def _group_options(group: str) -> list[str]:
     options = GlobalHydra.instance().config_loader().get_group_options(group)
     # Hydra's own first config is in the group hydra, and no choice.
-    return sorted(option for option in options if not option.startswith(("_", "config")))
+    return sorted(option for option in options if not option.startswith(("_", ".", "config")))
 
 
 def _unparsable(text: str) -> str:
@@ -207,6 +213,8 @@ def _explain(
         more = "; a loop of your own is package.module:function" if group == "loop" else ""
         hint = _hint(value, options)
         return f"{group}={value}: no such option; choose {_listed(options)}{hint}{more}"
+    if options and not override.is_add() and "No match in the defaults list" in str(error):
+        return f"{group}={value}: no config names this group; +{group}={value} adds it"
     if options:  # the option is there, and its file is at fault
         return f"{override.input_line}: {_first_line(error)}"
     if "/" in group:
@@ -267,6 +275,41 @@ def _listed(options: Sequence[str]) -> str:
     return ", ".join(options[:-1]) + f" or {options[-1]}" if len(options) > 1 else options[0]
 
 
+def file_problem(error: Exception, composer: Composer) -> str:
+    """The sentence for a config file with which nothing composes: which one, where, and what."""
+    path = _marked_file(error)
+    for folder in (config_dir(), *composer.config_dirs) if path else ():
+        if Path(path).is_relative_to(folder.absolute()):
+            return f"{_option_of(Path(path).relative_to(folder.absolute()))}: {_first_line(error)}"
+    missing = _MISSING.match(str(error))
+    if missing:
+        return f"{_option_of(Path(missing[1]))}: {_first_line(error)}"
+    return _first_line(error)
+
+
+_MISSING = re.compile(r"In '([^']+)': Could not (?:load|find) '([^']+)'")
+"""What Hydra says where the defaults of a file name another that is not there."""
+
+
+def _option_of(place: Path) -> str:
+    """`group=option` for a file in a folder of configs; its name where it is in no group."""
+    group = place.parent.as_posix()
+    return f"{place.name}" if group == "." else f"{group}={place.stem}"
+
+
+def _marked_file(error: Exception) -> str:
+    """The file that an error of YAML is in; empty where it does not say."""
+    mark = (
+        (error.problem_mark or error.context_mark) if isinstance(error, MarkedYAMLError) else None
+    )
+    return mark.name if mark and mark.name else ""
+
+
 def _first_line(error: Exception) -> str:
+    if isinstance(error, MarkedYAMLError):  # the place first: the end of a long line may be cut
+        return ", in ".join(filter(None, [where_wrong(error), _marked_file(error)]))
+    missing = _MISSING.match(str(error))
+    if missing:
+        return f"its defaults name {missing[2]}, which is not there"
     text = re.sub(r"\s+", " ", str(error).strip().split("\n\n")[0])
     return text or type(error).__name__

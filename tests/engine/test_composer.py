@@ -10,7 +10,6 @@ from omegaconf import OmegaConf
 
 from engine.config.compose import compose
 from engine.config.composer import Composer
-from engine.config.form import FormMaker
 
 COMMANDS = [
     [],
@@ -48,20 +47,16 @@ def test_a_wrong_override_is_refused_as_by_hydra() -> None:
     assert composer.compose().phase1.trainer.epochs
 
 
-def test_the_first_folder_counts_most_in_the_config_and_in_the_form(tmp_path: Path) -> None:
-    folders = [tmp_path / name for name in ("first", "second")]
-    for epochs, folder in enumerate(folders, 7):
-        option = folder / "phase1" / "trainer" / "default.yaml"
-        option.parent.mkdir(parents=True)
-        option.write_text(
-            f"# Of the {folder.name}.\nepochs: {epochs}\n# In the {folder.name}.\nlr: 0.1\n"
-        )
-    maker = FormMaker(folders)
-    assert maker.composer.compose().phase1.trainer.epochs == 7
-    form = maker.form(())
-    (lr,) = [entry for entry in form.entries if entry.key == "phase1.trainer.lr"]
-    (group,) = [group for group in form.groups if group.name == "phase1/trainer"]
-    assert (lr.help, group.options[0].help) == ("In the first.", "Of the first.")
+def test_a_file_of_ours_counts_before_one_of_its_name_in_a_further_folder_as_in_a_training(
+    tmp_path: Path,
+) -> None:
+    for folder, name in (("a", "default"), ("a", "mine"), ("b", "mine")):
+        option = tmp_path / folder / "phase1" / "trainer" / f"{name}.yaml"
+        option.parent.mkdir(parents=True, exist_ok=True)
+        option.write_text(f"epochs: 77\nlr: 0.1\nof: {folder}\n")
+    composer = Composer([tmp_path / "a", tmp_path / "b"])
+    assert composer.compose() == Composer().compose()
+    assert composer.compose(["phase1/trainer=mine"]).phase1.trainer.of == "a"
 
 
 def test_a_file_that_changes_is_read_again(tmp_path: Path) -> None:

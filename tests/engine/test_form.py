@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -18,12 +19,21 @@ from engine.config.classes import is_class_in_source
 from engine.config.clone import overrides_of
 from engine.config.compose import PRIMARY, compose, search_path
 from engine.config.composer import Composer
+from engine.config.fitting import missing
 from engine.config.form import Entry, Form, FormMaker
 from engine.config.paths import config_dir
 from engine.config.points import check, first_point, points, seeds
 from engine.config.problems import find_problems
 from engine.config.references import filled_in
 from engine.errors import ConfigError
+
+
+@pytest.fixture
+def configs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Our configs, as a copy that can be broken."""
+    copied = Path(shutil.copytree(config_dir(), tmp_path / "place" / "configs"))
+    monkeypatch.setattr("engine.config.paths._PACKAGE", copied.parent / "engine")
+    return copied
 
 
 @pytest.fixture(scope="module")
@@ -104,6 +114,13 @@ def test_a_loop_of_the_users_own_can_be_typed(maker: FormMaker) -> None:
     assert form.config.loop == "my_package.loops:train"
 
 
+def test_a_loop_that_was_half_typed_is_no_option(maker: FormMaker) -> None:
+    for typed in ("my:t", "my:tr"):
+        maker.form((f"loop={typed}",))
+    (problem,) = maker.form(("loop=my",)).problems
+    assert "my:t" not in problem
+
+
 def test_a_file_with_an_error_tells_where_and_the_rest_works(tmp_path: Path) -> None:
     (tmp_path / "data").mkdir()
     (tmp_path / "data" / "broken.yaml").write_text("a: 1\nb: [1, 2\nc: 3\n")
@@ -114,6 +131,62 @@ def test_a_file_with_an_error_tells_where_and_the_rest_works(tmp_path: Path) -> 
     assert "line 3" in broken.problem
     assert not form.problems
     assert maker.form(("data=broken",)).problems
+
+
+@pytest.mark.parametrize(
+    ("file", "text", "told"),
+    [
+        ("phase1/encoder/mlp.yaml", "a: [\n", "phase1/encoder=mlp: line 2, column 1"),
+        ("phase1/encoder/mlp.yaml", "defaults:\n- nope\n", "phase1/encoder=mlp: its defaults name"),
+        ("config.yaml", "a: [\n", "config.yaml: line 2, column 1"),
+        ("hydra/default.yaml", "a: [\n", "hydra=default: line 2, column 1"),
+    ],
+)
+def test_a_broken_default_says_where_and_the_last_form_stays_until_it_is_mended(
+    configs: Path, file: str, text: str, told: str
+) -> None:
+    maker = FormMaker()
+    good = maker.form(("phase1.trainer.lr=0.3",))
+    whole = (configs / file).read_text()
+    (configs / file).write_text(text)
+    for overrides in ((), ("data=synthetic", "phase1.trainer.lr=1")):
+        form = maker.form(overrides)
+        assert len(form.problems) == 1
+        assert form.problems[0].startswith(told)
+        assert form.entries == good.entries
+        assert form.config is None
+    assert FormMaker().form(()).problems == form.problems
+    (configs / file).write_text(whole)
+    assert maker.form(("phase1.trainer.lr=0.3",)) == good
+
+
+def test_another_option_can_be_chosen_than_a_default_that_is_broken(configs: Path) -> None:
+    folder = configs / "phase1" / "encoder"
+    (folder / "mlp.yaml").write_text("a: [\n")
+    (folder / "mine.yaml").write_text("_target_: a.B\nwidth: 3\n")
+    form = FormMaker().form(("phase1/encoder=mine", "phase1.trainer.lr=0.3"))
+    assert not form.problems
+    encoder = next(group for group in form.groups if group.name == "phase1/encoder")
+    assert (encoder.chosen, encoder.default, encoder.sign) == ("mine", None, "")
+    assert any(option.problem for option in encoder.options)
+
+
+def test_what_an_editor_leaves_beside_the_files_is_no_option(tmp_path: Path) -> None:
+    folder = tmp_path / "phase1" / "encoder"
+    (folder / "x.yaml").mkdir(parents=True)
+    (folder / ".#mine.yaml").symlink_to("me@host.1")
+    (folder / "lost.yaml").symlink_to("nowhere.yaml")
+    form = FormMaker([tmp_path]).form(())
+    assert not form.problems
+    encoder = next(group for group in form.groups if group.name == "phase1/encoder")
+    assert [option.name for option in encoder.options] == ["mlp"]
+
+
+def test_an_option_that_is_broken_drops_no_values(tmp_path: Path) -> None:
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "broken.yaml").write_text("a: [\n")
+    values = ("phase1.trainer.lr=0.3", "data.batch_size=3")
+    assert missing(Composer([tmp_path]), values, ("data=broken", *values)) == ()
 
 
 EXPERIMENT = "phase1/experiment=compare_latent_spaces"
@@ -399,3 +472,11 @@ def test_a_class_of_a_trusted_package_beside_us_is_found_and_not_imported(own_fo
     assert is_class_in_source("my_parts.Encoder", ["my_parts"])
     assert not is_class_in_source("my_parts.Encoder", [])
     assert not is_class_in_source("my_parts.Decoder", ["my_parts"])
+
+
+@pytest.mark.parametrize("node", [{"a=b": 1}, {"": 3}, {"c": [{"d'e": 1}]}])
+def test_a_key_that_no_override_can_have_is_told(node: dict[str, object]) -> None:
+    saved = compose(["+mine={}"])
+    saved.mine = node
+    with pytest.raises(ConfigError, match=r"mine.*cannot be written"):
+        overrides_of(Composer(), saved, [])

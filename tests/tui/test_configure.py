@@ -367,3 +367,22 @@ def test_the_screen_looks_as_it_did(app_at: AppAt, root: Path, size: tuple[int, 
             check_snapshot(pilot.app, f"configure_picker_{name}")
 
     run(test())
+
+
+def test_a_line_end_in_a_value_stays_while_something_else_is_edited(
+    app_at: AppAt, root: Path
+) -> None:
+    odd = "+x='a\nb\tc'"
+
+    async def test() -> None:
+        async with configuring(app_at, root) as (pilot, page):
+            page.set_overrides((odd,))
+            await settled(pilot, page)
+            await override(pilot, page, "phase1.latent_dim=8")
+            assert page.draft.overrides == (odd, "phase1.latent_dim=8")
+            await go_to(pilot, page, "x")
+            await pilot.press("enter", "enter")
+            await settled(pilot, page)
+            assert page.draft.overrides[0] == odd
+
+    run(test())

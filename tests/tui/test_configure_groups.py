@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from tests.tui.configured import configuring, go_to, override, settled
 from tests.tui.conftest import AppAt, run, text_of, wait_for
 from tui.arguments import main
 from tui.configure.draft_state import Draft, History
-from tui.configure.feed import Composed, FormMade, PointsChecked, PointsMade, Wanted
+from tui.configure.feed import Composed, ComposeFeed, FormMade, PointsChecked, PointsMade, Wanted
 from tui.configure.option_picker import OptionPicker
 from tui.configure.preview import change_of, lines_of
 from tui.configure.rows import key_in, rows_of
@@ -83,6 +84,8 @@ def test_a_file_with_an_error_says_where_and_the_rest_works(
             await pilot.press("escape")
             await override(pilot, page, "data=broken phase1.trainer.lr=0.5")
             assert [one.key for one in page.problems()] == ["data"]
+            await pilot.press("exclamation_mark")
+            await wait_for(pilot, lambda: "broken.yaml" in text_of(pilot.app))
             form: Any = await go_to(pilot, page, "phase1.trainer.lr")
             assert form.row.value == "0.5"
             (own / "data" / "broken.yaml").write_text("source: mine\nbatch_size: 3\n")
@@ -91,6 +94,27 @@ def test_a_file_with_an_error_says_where_and_the_rest_works(
             assert form.row_of("data.batch_size").value == "3"
 
     run(test())
+
+
+def test_the_thread_that_composes_lives_on_with_a_broken_default_and_sees_it_mended(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    configs = Path(shutil.copytree(config_dir(), tmp_path / "place" / "configs"))
+    monkeypatch.setattr("engine.config.paths._PACKAGE", configs.parent / "engine")
+    file = configs / "phase1" / "encoder" / "mlp.yaml"
+    whole = file.read_text()
+    file.write_text("a: [\n")
+    told: list[Any] = []
+    feed = ComposeFeed((), told.append)
+    feed.want(Wanted(1, ("phase1.trainer.lr=0.5",)))
+    wait = feed.look()
+    assert "line 2" in next(one for one in told if isinstance(one, FormMade)).form.problems[0]
+    told.clear()
+    assert feed.look() == wait < 2
+    assert not told
+    file.write_text(whole)
+    assert feed.look() > wait
+    assert not next(one for one in told if isinstance(one, FormMade)).form.problems
 
 
 def test_a_folder_that_is_not_there_is_refused(

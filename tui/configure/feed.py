@@ -7,6 +7,7 @@ waits behind an older one.
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections import deque
 from collections.abc import Mapping, Sequence
@@ -28,6 +29,9 @@ if TYPE_CHECKING:
 
 TELL_EVERY_S = 0.15
 """Between two tellings of points that are being checked."""
+
+MENDED_EVERY_S = 1.0
+"""Between two looks at whether a config file, with which nothing composes, is mended."""
 
 
 @dataclass(frozen=True)
@@ -117,6 +121,7 @@ class ComposeFeed(Feed):
         self._places: deque[tuple[Future[Path], tuple[str, ...], bool]] = deque()
         self._parent: tuple[str, dict[str, str]] = ("", {})
         self._default: tuple[object, dict[str, str]] = (None, {})
+        self._broken: object = None
 
     @property
     def is_idle(self) -> bool:
@@ -149,20 +154,29 @@ class ComposeFeed(Feed):
 
     def look(self) -> float:
         """Do what is asked for; the seconds until the next time."""
+        from engine.config.compose import COMPOSE_ERRORS
         from engine.config.form import FormMaker
 
         if self._maker is None:
             self._maker = FormMaker(self._dirs)
-            self._maker.composer.base()  # which takes longest, and is wanted whatever comes
+            with contextlib.suppress(*COMPOSE_ERRORS):  # told with the first form
+                self._maker.composer.base()  # which takes longest, and is wanted whatever comes
         if self._run:
             path = self._run
             self._post(self._cloned(path, self._maker))
             self._run = "" if self._run == path else self._run
         self._answer_places(self._maker)
         wanted = self._wanted
-        if wanted is not None and wanted is not self._done and self._make(wanted, self._maker):
+        is_new = wanted is not self._done or self._is_changed(self._maker)
+        if wanted is not None and is_new and self._make(wanted, self._maker):
             self._done = wanted
-        return RESTS_S if self.is_idle else 0.0
+        if not self.is_idle:
+            return 0.0
+        return RESTS_S if self._broken is None else MENDED_EVERY_S
+
+    def _is_changed(self, maker: FormMaker) -> bool:
+        """Whether a config file has changed since nothing composed."""
+        return self._broken is not None and self._broken is not maker.composer.files()
 
     def _is_old(self, wanted: Wanted) -> bool:
         return wanted is not self._wanted or self._over
@@ -176,7 +190,8 @@ class ComposeFeed(Feed):
 
             dropped = missing(maker.composer, wanted.before, overrides)
             overrides = tuple(text for text in overrides if text not in dropped)
-        form = maker.form(overrides)
+        files, form = maker.composer.files(), maker.form(overrides)
+        self._broken = files if form.config is None else None
         default = self._default_of(maker)
         parent = self._parent_of(wanted.parent)
         self._post(FormMade(wanted, form, Composed(texts_of(form), default, parent), dropped))
@@ -186,7 +201,12 @@ class ComposeFeed(Feed):
 
     def _default_of(self, maker: FormMaker) -> dict[str, str]:
         """The config without overrides; made again when a file has changed, as its base is."""
-        base = maker.composer.base()
+        from engine.config.compose import COMPOSE_ERRORS
+
+        try:
+            base = maker.composer.base()
+        except COMPOSE_ERRORS:
+            return self._default[1]  # as it was before the file was broken
         if self._default[0] is not base:
             self._default = base, texts_of(maker.form(()))
         return self._default[1]

@@ -70,8 +70,20 @@ def rows_of(
     groups = [row for row in (group_row(one, form, overrides) for one in order) if wanted(row)]
     values = [row for row in (value_row(one, overrides) for one in form.entries) if wanted(row)]
     is_flat = bool(words) or changed_only
+    if words:
+        groups.sort(key=lambda row: rank(row, searched))
+        values.sort(key=lambda row: rank(row, searched))
     titled = [*_titled("Groups", groups)]
     return [*titled, *_titled("Values", values if is_flat else list(_tree(values)))]
+
+
+def rank(row: Row, searched: str) -> int:
+    """How well a line fits a search: 0 by the last part of its key, 1 by its key, 2 by more."""
+    words, key = searched.casefold().split(), row.key.casefold()
+    if not row.can_change:
+        return 3
+    last = key.replace("/", ".").rpartition(".")[2]
+    return 0 if all(w in last for w in words) else 1 if all(w in key for w in words) else 2
 
 
 def _titled(title: str, rows: Sequence[Row]) -> Iterator[Row]:
