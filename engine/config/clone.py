@@ -13,8 +13,8 @@ from engine.config import draft
 from engine.config.classes import is_class_in_source
 from engine.config.compose import COMPOSE_ERRORS
 from engine.config.composer import Composer
-from engine.config.form import values_of
 from engine.config.saved import PLACES, load_saved, read_small, untrusted
+from engine.config.values import values_of
 from engine.errors import ConfigError
 
 _LEFT_OUT = (*PLACES, "data.path")
