@@ -21,9 +21,9 @@ from engine.config.compose import (
     register_loops,
 )
 from engine.config.composer import Composer
-from engine.config.form import flat_values, values_of
 from engine.config.references import filled_in, foreign_variables, short
 from engine.config.saved import PLACES, load_saved, read_small, untrusted
+from engine.config.values import flat_values, values_of
 from engine.errors import ConfigError
 
 _LEFT_OUT = (*PLACES, "data.path")

@@ -12,8 +12,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from omegaconf import DictConfig, OmegaConf
-from omegaconf.errors import OmegaConfBaseException
+from omegaconf import DictConfig
 from yaml import MarkedYAMLError, YAMLError
 
 from engine.config import draft
@@ -24,6 +23,7 @@ from engine.config.fitting import is_about, what_composes
 from engine.config.help import group_help
 from engine.config.paths import config_dir
 from engine.config.schema import FIELDS, Field, value_problems
+from engine.config.values import all_resolved, resolved_value, values_of
 from engine.config.yaml_keys import file_keys, where_wrong
 
 _CHOSEN = ("loop",)
@@ -149,7 +149,8 @@ class FormMaker:
 
     def _partly(self, given: draft.Overrides) -> Form:
         """The form of those overrides that compose, and what is wrong with the others."""
-        from engine.config.problems import file_problem, find_problems
+        from engine.config.file_problems import file_problem
+        from engine.config.problems import find_problems
 
         problems: list[str] = []
         try:
@@ -158,7 +159,7 @@ class FormMaker:
             )
             return self._form(given, what_composes(self.composer, given, problems), problems)
         except (*COMPOSE_ERRORS, OSError) as error:
-            told = tuple(problems) or (file_problem(error, self.composer),)
+            told = tuple(problems) or (file_problem(error, self.composer.config_dirs),)
             return replace(self._last, overrides=given, problems=told, config=None,
                            groups=self._last_groups(given))  # fmt: skip
 
@@ -173,7 +174,7 @@ class FormMaker:
     def _form(self, given: draft.Overrides, single: Sequence[str], problems: Sequence[str]) -> Form:
         cfg, base = self.composer.compose(single), self.composer.base(single)
         found = problems or value_problems(cfg)
-        resolved = _all_resolved(cfg)
+        resolved = all_resolved(cfg)
         return Form(
             overrides=given,
             groups=tuple(self._groups(base, given)),
@@ -181,7 +182,7 @@ class FormMaker:
             problems=tuple(found),
             config=cfg,
             settings=resolved,
-            name=str(_resolved(base.config, "hydra.job.name") or ""),
+            name=str(resolved_value(base.config, "hydra.job.name") or ""),
         )
 
     def _groups(self, base: Base, given: draft.Overrides) -> Iterator[Group]:
@@ -249,7 +250,7 @@ class FormMaker:
             yield Entry(
                 key=key,
                 text=text,
-                value=resolved[key] if key in resolved else _resolved(cfg, key),
+                value=resolved[key] if key in resolved else resolved_value(cfg, key),
                 default=_default_text(defaults, key),
                 expected=known.expected() if known else _kind(raw),
                 choices=_choices(known, raw),
@@ -283,47 +284,6 @@ class FormMaker:
         """The file of a config, in the first folder that has it."""
         paths = (folder / f"{config_path}.yaml" for folder in self.folders)
         return next((path for path in paths if path.is_file()), None)
-
-
-def values_of(cfg: DictConfig, *, resolve: bool = False) -> Iterator[tuple[str, Any]]:
-    """Every value of a config with its dotted key.
-
-    Lists are values of their own, and so are empty nodes. Hydra's own node is left out.
-
-    Parameters
-    ----------
-    resolve
-        Whether interpolations are filled in; else they stand as they are written.
-    """
-    plain = OmegaConf.to_container(cfg, resolve=resolve)
-    yield from flat_values(plain if isinstance(plain, dict) else {})
-
-
-def flat_values(node: dict[Any, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
-    """The same of a config that is plain already."""
-    for key, value in node.items():
-        if not prefix and key == "hydra":
-            continue
-        if isinstance(value, dict) and value:
-            yield from flat_values(value, f"{prefix}{key}.")
-        else:
-            yield f"{prefix}{key}", value
-
-
-def _all_resolved(cfg: DictConfig) -> dict[str, Any]:
-    """Every value with what it refers to filled in; empty where that cannot be for one of them."""
-    try:
-        return dict(values_of(cfg, resolve=True))
-    except OmegaConfBaseException:
-        return {}
-
-
-def _resolved(cfg: DictConfig, key: str) -> Any:
-    try:
-        value = OmegaConf.select(cfg, key)
-        return OmegaConf.to_container(value, resolve=True) if OmegaConf.is_config(value) else value
-    except OmegaConfBaseException:
-        return None
 
 
 def _default_text(defaults: dict[str, Any], key: str) -> str | None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import difflib
 import itertools
-import re
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
@@ -14,15 +13,14 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
 from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
-from yaml import MarkedYAMLError
 
 from engine.config.compose import COMPOSE_ERRORS, search_path
 from engine.config.composer import Composer
+from engine.config.file_problems import file_problem, first_line
 from engine.config.help import group_help
 from engine.config.paths import config_dir
 from engine.config.points import sweep_problem
 from engine.config.schema import value_problems
-from engine.config.yaml_keys import where_wrong
 
 
 def find_problems(
@@ -80,7 +78,11 @@ def _compose_problems(composer: Composer, parsed: Sequence[Override], most: int)
     contexts = [[*common, _text(o)] for o in chosen if o.key_or_group in swept] or [common]
     refused = [_compose(composer, context) for context in contexts]
     if all(isinstance(one, Exception) for one in refused):  # against what should the rest be seen?
-        told = [file_problem(one, composer) for one in refused[:1] if isinstance(one, Exception)]
+        told = [
+            file_problem(one, composer.config_dirs)
+            for one in refused[:1]
+            if isinstance(one, Exception)
+        ]
         return told if isinstance(_compose(composer, []), Exception) else problems + told
     fitting, found = _fitting(composer, [o for o in single if o not in groups], contexts)
     fixed = [_text(o) for o in fitting if o.key_or_group not in swept]
@@ -216,7 +218,7 @@ def _explain(
     if options and not override.is_add() and "No match in the defaults list" in str(error):
         return f"{group}={value}: no config names this group; +{group}={value} adds it"
     if options:  # the option is there, and its file is at fault
-        return f"{override.input_line}: {_first_line(error)}"
+        return f"{override.input_line}: {first_line(error)}"
     if "/" in group:
         return f"{group}: there is no such group{_hint(group, list(group_help([config_dir()])))}"
     if f"{group}.".startswith("hydra.sweeper.params."):
@@ -227,7 +229,7 @@ def _explain(
         if other:
             return f"{group}: there is no such key here; it needs {other}"
         return f"{group}: there is no such key{_key_hint(group, keys)}; +{group}=… adds a new one"
-    return f"{override.input_line}: {_first_line(error)}"
+    return f"{override.input_line}: {first_line(error)}"
 
 
 def _option_with(composer: Composer, override: Override, context: Sequence[str]) -> str | None:
@@ -273,43 +275,3 @@ def _hint(word: str, known: Sequence[str]) -> str:
 
 def _listed(options: Sequence[str]) -> str:
     return ", ".join(options[:-1]) + f" or {options[-1]}" if len(options) > 1 else options[0]
-
-
-def file_problem(error: Exception, composer: Composer) -> str:
-    """The sentence for a config file with which nothing composes: which one, where, and what."""
-    path = _marked_file(error)
-    for folder in (config_dir(), *composer.config_dirs) if path else ():
-        if Path(path).is_relative_to(folder.absolute()):
-            return f"{_option_of(Path(path).relative_to(folder.absolute()))}: {_first_line(error)}"
-    missing = _MISSING.match(str(error))
-    if missing:
-        return f"{_option_of(Path(missing[1]))}: {_first_line(error)}"
-    return _first_line(error)
-
-
-_MISSING = re.compile(r"In '([^']+)': Could not (?:load|find) '([^']+)'")
-"""What Hydra says where the defaults of a file name another that is not there."""
-
-
-def _option_of(place: Path) -> str:
-    """`group=option` for a file in a folder of configs; its name where it is in no group."""
-    group = place.parent.as_posix()
-    return f"{place.name}" if group == "." else f"{group}={place.stem}"
-
-
-def _marked_file(error: Exception) -> str:
-    """The file that an error of YAML is in; empty where it does not say."""
-    mark = (
-        (error.problem_mark or error.context_mark) if isinstance(error, MarkedYAMLError) else None
-    )
-    return mark.name if mark and mark.name else ""
-
-
-def _first_line(error: Exception) -> str:
-    if isinstance(error, MarkedYAMLError):  # the place first: the end of a long line may be cut
-        return ", in ".join(filter(None, [where_wrong(error), _marked_file(error)]))
-    missing = _MISSING.match(str(error))
-    if missing:
-        return f"its defaults name {missing[2]}, which is not there"
-    text = re.sub(r"\s+", " ", str(error).strip().split("\n\n")[0])
-    return text or type(error).__name__

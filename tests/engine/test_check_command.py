@@ -291,9 +291,9 @@ def test_a_loop_whose_module_fails_is_a_problem(check: Check, own_folder: Path) 
 
 
 def test_a_config_file_that_cannot_be_read_is_a_problem(check: Check, own_folder: Path) -> None:
-    (own_folder / "mine").mkdir()
-    (own_folder / "mine" / "config.yaml").write_text("defaults: [\n")
-    outcome = check("--config-dir", "mine")
+    (own_folder / "mine" / "data").mkdir(parents=True)
+    (own_folder / "mine" / "data" / "broken.yaml").write_text("a: [\n")
+    outcome = check("--config-dir", "mine", "data=broken")
     assert outcome.code == 2
     assert len(outcome.said["problems"]) == 1
 

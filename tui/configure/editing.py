@@ -18,9 +18,11 @@ from tui.configure.form_list import FormList
 from tui.configure.form_pane import FormPane
 from tui.configure.option_picker import Choice, OptionPicker
 from tui.configure.override_line import OverrideLine
+from tui.configure.part_list import PartList
 from tui.configure.points_list import PointsList
 from tui.configure.rows import NOTHING, Row
 from tui.dialogs import TextDialog
+from tui.widgets.search_line import SearchLine
 
 MOST_SEEDS = 1000
 
@@ -37,6 +39,7 @@ class Editing(Drafting):
             "e,colon", "overrides", "Overrides", key_display="e", tooltip="Type overrides",
             priority=True,
         ),
+        Binding("slash", "search", "Search", key_display="/", priority=True),
         Binding("S", "seeds", "Seeds", show=False, tooltip="Train with several seeds"),
     ]  # fmt: skip
 
@@ -52,9 +55,16 @@ class Editing(Drafting):
         if action == "edit":
             row = self.query_one(FormList).row if isinstance(self.focused, FormList) else None
             return row is not None and row.can_change
+        if action == "search":
+            return isinstance(self.focused, PartList)
         if action == "overrides":
             return not isinstance(self.focused, Input)
         return super().check_action(action, parameters)
+
+    def action_search(self) -> None:
+        """Search the part that has the keys."""
+        if isinstance(self.focused, PartList):
+            self.query_one(SearchLine).ask(self.focused)
 
     # The form.
 

@@ -74,8 +74,6 @@ class ConfigurePage(Jumping):
         Binding("shift+tab", "next_part(-1)", "Previous part", show=False),
         Binding("y", "copy", "Copy", show=False, tooltip="Copy the command"),
         Binding("escape,q", "back", "Back", key_display="esc"),
-        # Before all others, so that what is typed right behind it goes into the line that opens.
-        Binding("slash", "search", "Search", key_display="/", priority=True),
     ]  # fmt: skip
 
     def __init__(self, run: str = "") -> None:
@@ -274,16 +272,6 @@ class ConfigurePage(Jumping):
     @on(TabLine.Opened)
     def _tab_clicked(self, event: TabLine.Opened) -> None:
         self.action_part(event.number)
-
-    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """A search is opened from a list, not from a line that is typed in."""
-        if action == "search":
-            return isinstance(self.focused, PartList)
-        return super().check_action(action, parameters)
-
-    def action_search(self) -> None:
-        """Search the open part."""
-        self.query_one(SearchLine).ask(self._view())
 
     @on(Listing.SearchAsked)
     def _search(self, event: Listing.SearchAsked) -> None:
