@@ -174,7 +174,7 @@ def _beyond_values(composer: Composer, change: str) -> Iterator[str]:
 def _changes(before: dict[str, Any], wanted: dict[str, Any]) -> list[str]:
     """Overrides that make of the values `before` those that are `wanted`."""
     changed = {
-        key: f"{'' if key in before else '+'}{key}={draft.text_of(value)}"
+        key: f"{'' if key in before else '+'}{key}={draft.text_of(value, refers=True)}"
         for key, value in wanted.items()
         if key not in before or before[key] != value
     }

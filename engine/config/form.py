@@ -251,7 +251,7 @@ class FormMaker:
                 key=key,
                 text=text,
                 value=resolved[key] if key in resolved else resolved_value(cfg, key),
-                default=_default_text(defaults, key),
+                default=draft.text_of(defaults[key], refers=True) if key in defaults else None,
                 expected=known.expected() if known else _kind(raw),
                 choices=_choices(known, raw),
                 help=help_text,
@@ -284,10 +284,6 @@ class FormMaker:
         """The file of a config, in the first folder that has it."""
         paths = (folder / f"{config_path}.yaml" for folder in self.folders)
         return next((path for path in paths if path.is_file()), None)
-
-
-def _default_text(defaults: dict[str, Any], key: str) -> str | None:
-    return draft.text_of(defaults[key], refers=True) if key in defaults else None
 
 
 def _choices(known: Field | None, raw: Any) -> tuple[str, ...]:

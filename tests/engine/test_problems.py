@@ -185,15 +185,14 @@ def test_a_range_without_values_is_one_sentence(values: str) -> None:
         ("range(1,2,0)", "no values"),
         ("interval(0,1)", "interval"),
         ("range(-3,1)", "at least 0"),
-        ("shuffle(range(1,1000000000000))", ""),
-        ("range(1,1000000000000000000000000)", ""),
+        ("shuffle(range(1,1000000000000))", "another order"),
+        ("range(1,1000000000000000000000000)", "more than 10,000"),
         ("[" * 3000, "whole number"),
     ],
 )
 def test_whatever_is_typed_is_judged_at_once(text: str, told: str) -> None:
     problem = typed_problem("phase1.trainer.seed", text)
     assert told in problem
-    assert bool(told) == bool(problem)
 
 
 def test_a_group_that_no_config_names_is_added_with_a_plus(tmp_path: Path) -> None:

@@ -21,9 +21,9 @@ from tests.tui.configured import (
 from tests.tui.conftest import AppAt, check_snapshot, run, text_of, wait_for
 from tui.app import ThesisApp
 from tui.configure.draft_state import Draft
-from tui.configure.feed import Cloned
 from tui.configure.form_list import FormList
 from tui.configure.launch_dialog import LaunchDialog
+from tui.configure.messages import Cloned
 from tui.configure.option_picker import OptionPicker
 from tui.configure.override_line import OverrideLine
 from tui.dialogs import TextDialog

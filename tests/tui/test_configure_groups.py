@@ -14,7 +14,8 @@ from tests.tui.configured import configuring, go_to, override, settled
 from tests.tui.conftest import AppAt, run, text_of, wait_for
 from tui.arguments import main
 from tui.configure.draft_state import Draft, History
-from tui.configure.feed import Composed, ComposeFeed, FormMade, PointsChecked, PointsMade, Wanted
+from tui.configure.feed import ComposeFeed
+from tui.configure.messages import Composed, FormMade, PointsChecked, PointsMade, Wanted
 from tui.configure.option_picker import OptionPicker
 from tui.configure.preview import change_of, lines_of
 from tui.configure.rows import key_in, rows_of

@@ -17,15 +17,8 @@ from engine.facts.text import plain
 from tui.configure.draft_state import Draft, History, changes
 from tui.configure.drafts import Drafts
 from tui.configure.drafts_dialog import DraftsDialog
-from tui.configure.feed import (
-    Cloned,
-    Composed,
-    ComposeFeed,
-    FormMade,
-    PointsChecked,
-    PointsMade,
-    Wanted,
-)
+from tui.configure.feed import ComposeFeed
+from tui.configure.messages import Cloned, Composed, FormMade, PointsChecked, PointsMade, Wanted
 from tui.dialogs import ConfirmDialog, TextDialog
 from tui.page import Page
 

@@ -12,7 +12,8 @@ from engine.facts.text import plain
 
 if TYPE_CHECKING:
     from tui.app import Settings
-    from tui.configure.feed import Cloned, ComposeFeed
+    from tui.configure.feed import ComposeFeed
+    from tui.configure.messages import Cloned
     from tui.feeds import Post
 
 

@@ -11,8 +11,8 @@ from rich.text import Text
 
 from engine.config import draft
 from engine.facts.text import plain
-from tui.configure.feed import Composed
 from tui.configure.key_tree import tree_of
+from tui.configure.messages import Composed
 from tui.configure.part_list import PartList
 from tui.widgets.painted import fit
 

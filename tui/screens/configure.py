@@ -16,10 +16,10 @@ from engine.facts.text import plain
 from engine.facts.words import count
 from tui.configure.check_list import CheckList
 from tui.configure.estimate import time_of
-from tui.configure.feed import PointsChecked, PointsMade
 from tui.configure.form_list import FormList
 from tui.configure.form_pane import FormPane
 from tui.configure.jumping import Jumping
+from tui.configure.messages import PointsChecked, PointsMade
 from tui.configure.override_line import OverrideLine
 from tui.configure.part_list import PartList
 from tui.configure.points_list import PointsList

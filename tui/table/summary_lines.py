@@ -93,7 +93,6 @@ def notice(
     arranged: Arranged | None,
     view: View,
     problem: str,
-    *,
     is_listed: bool,
     n_runs: int,
     can_start: bool = True,
