@@ -34,13 +34,13 @@ class Pool:
     """The folder with `condor_submit` and its like."""
 
     def process(self, name: str) -> int:
-        """The id of one of its daemons: `schedd`, `startd` …"""
+        """The process id of one of its daemons, `schedd` for example."""
         master = int((self.folder / "master.pid").read_text())
         for entry in Path("/proc").iterdir():
             fields = machine.stat_fields(int(entry.name)) if entry.name.isdecimal() else []
-            if len(fields) > 1 and int(fields[1]) == master:
-                if (entry / "comm").read_text().strip() == f"condor_{name}":
-                    return int(entry.name)
+            is_child = len(fields) > 1 and int(fields[1]) == master
+            if is_child and (entry / "comm").read_text().strip() == f"condor_{name}"[:15]:
+                return int(entry.name)
         raise AssertionError(f"the pool has no {name}")
 
     @contextlib.contextmanager
