@@ -51,7 +51,7 @@ def submit(spec: JobSpec, timeout_s: float = ANSWER_S) -> JobHandle:
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             start_new_session=True,
-            env=_environment(),
+            env=environment(),
         )
     except OSError as error:
         raise LaunchError(f"{sys.executable} cannot be started: {error}") from error
@@ -67,8 +67,8 @@ def message(spec: JobSpec) -> bytes:
     return b"%d\n%s" % (len(body), body)
 
 
-def _environment() -> dict[str, str]:
-    """The environment as it is; a package that is not installed is found by its place."""
+def environment() -> dict[str, str]:
+    """What a process of ours gets: a package that is not installed is found by its place."""
     folder = Path(engine.__file__).resolve().parents[1]
     paths = list(filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep)))
     if folder.name not in ("site-packages", "dist-packages"):
