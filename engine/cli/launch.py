@@ -86,7 +86,7 @@ def _beginning(args: argparse.Namespace) -> JobSpec:
         raise ConfigError(f"--at-once {args.at_once}: at least one run has to train")
     folders = [Path(os.path.abspath(os.path.expanduser(args.config_dir or ".")))]
     folders = folders if args.config_dir else []
-    directory, points = _look_ahead(args.overrides, folders, args.multirun, leave_out)
+    directory, points = look_ahead(args.overrides, folders, args.multirun, leave_out)
     return JobSpec(
         tuple(args.overrides),
         directory,
@@ -100,7 +100,7 @@ def _beginning(args: argparse.Namespace) -> JobSpec:
     )
 
 
-def _look_ahead(
+def look_ahead(
     overrides: Sequence[str], folders: Sequence[Path], sweep: bool, leave_out: Sequence[int]
 ) -> tuple[Path, int | None]:
     """The directory that is wanted, and how many runs there will be; all problems at once."""
