@@ -16,15 +16,14 @@ from typing import Any
 
 import engine
 from engine.errors import ConfigError, LaunchError
+from engine.facts.condor_log import LogReader
 from engine.facts.files import as_facts_error
 from engine.facts.records import read_record
 from engine.facts.run_dir import RunDir
 from engine.facts.values import seconds_of
 from engine.launch.condor import Condor, CouldNotAsk
-from engine.launch.condor_log import LogReader
 from engine.launch.condor_submit import (
     ID_ATTRIBUTE,
-    LOG,
     Submission,
     description,
     job_environment,
@@ -62,8 +61,8 @@ def submit(spec: JobSpec, resources: Resources, condor: Condor) -> JobHandle:
     schedd = condor.ping()
     run_dir = RunDir.claim(spec.directory)
     try:
-        with as_facts_error(run_dir.path / LOG):
-            (run_dir.path / LOG).touch()  # a log that cannot be written is missed by nobody
+        with as_facts_error(run_dir.job_log):
+            run_dir.job_log.touch()  # a log that cannot be written is missed by nobody
         more = {"state": "submitting", "schedd": schedd, "resources": asdict(resources)}
         handle = write_record(run_dir.launch, new_entries(spec, **NO_PROCESS, **more))
     except BaseException:
@@ -118,15 +117,34 @@ def find(handle: JobHandle, condor: Condor) -> str | None:
     CouldNotAsk
         If it does not answer.
     """
-    reader = LogReader(handle.directory / LOG)
+    reader = LogReader(RunDir(handle.directory).job_log)
     reader.read()
     logged = [job for job in reader.jobs.values() if job.run_id == handle.id]
     if logged:
         return logged[-1].id
-    own = f'{ID_ATTRIBUTE} =?= "{handle.id}"'
-    wanted = ("ClusterId", "ProcId")
+    own, wanted = _own(handle), ("ClusterId", "ProcId")
     ads = condor.query(own, wanted) or condor.history(own, wanted, most=1)
     return f"{ads[0]['ClusterId']}.{ads[0]['ProcId']}" if ads else None
+
+
+def remove(handle: JobHandle) -> str:
+    """Have HTCondor end a job, which gets SIGTERM and saves if it runs; gives who ended it.
+
+    Raises
+    ------
+    CouldNotAsk
+        If the scheduler did not answer.
+    LaunchError
+        If it has no such job, or does not let it go.
+    """
+    with Condor(handle.schedd) as condor:
+        if not condor.act("remove", _own(handle), "ended with engine"):
+            raise LaunchError(f"{handle.name}: HTCondor does not have the job any more")
+    return "HTCondor"
+
+
+def _own(handle: JobHandle) -> str:
+    return f'{ID_ATTRIBUTE} =?= "{handle.id}"'
 
 
 def train_script() -> Path:
@@ -172,7 +190,7 @@ def _confirm(handle: JobHandle, job_id: str) -> JobHandle:
 
 def _discard(run_dir: RunDir) -> None:
     """Remove a directory that was just made for a job that there will not be."""
-    for path in (run_dir.path / LOG, run_dir.launch):
+    for path in (run_dir.job_log, run_dir.launch):
         with contextlib.suppress(OSError):
             path.unlink()
     for folder in (run_dir.facts, run_dir.path):

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from engine.errors import ConfigError
+from engine.facts.run_dir import RunDir
 from engine.launch.job import ID_VARIABLE
 from engine.launch.resources import Resources
 
@@ -24,8 +25,8 @@ REQUEUE = 85
 MOST_STARTS = 50
 """How often a job that asks for it is started at most."""
 
-LOG, OUT, ERR = "job.log", "job.out", "job.err"
-"""Files in a run directory: HTCondor's events, and what was printed before `train.log` is open."""
+OUT, ERR = "job.out", "job.err"
+"""Files in a run directory: what was printed before `train.log` is open."""
 
 KEPT_VARIABLES = (
     *("HOME", "USER", "LOGNAME", "LANG", "LC_ALL", "TZ", "PATH", "PYTHONPATH", "VIRTUAL_ENV"),
@@ -80,7 +81,7 @@ def description(job: Submission) -> dict[str, str]:
         "initialdir": _plain(job.directory),
         "output": _plain(job.directory / OUT),
         "error": _plain(job.directory / ERR),
-        "log": _plain(job.directory / LOG),
+        "log": _plain(RunDir(job.directory).job_log),
         "should_transfer_files": "NO",
         "getenv": "False",
         "environment": environment(job.environment),

@@ -5,10 +5,11 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
+from engine.facts.condor_log import LogReader
 from engine.facts.evidence import JobReport
+from engine.facts.run_dir import RunDir
 from engine.launch.condor import Condor
-from engine.launch.condor_log import LogReader
-from engine.launch.condor_submit import ID_ATTRIBUTE, LOG
+from engine.launch.condor_submit import ID_ATTRIBUTE
 from engine.launch.job import JobHandle
 
 ASK_EVERY_S = 30.0
@@ -52,7 +53,7 @@ class Watch:
         self._job, self._condor = job, condor
         self._every_s, self._clock = ask_every_s, clock
         self._asked = clock()
-        self._log = LogReader(job.directory / LOG)
+        self._log = LogReader(RunDir(job.directory).job_log)
         self._queue: JobReport | None = None
         self._missing = 0
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from engine.launch.condor_log import LoggedJob, LogReader, seconds_of
+from engine.facts.condor_log import LoggedJob, LogReader, seconds_of
 
 REAL = Path(__file__).parents[1] / "golden" / "condor" / "requeued_evicted_held_removed.log"
 """What a pool wrote of a job that ended with 85, was evicted, held, released and removed."""

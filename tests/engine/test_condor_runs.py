@@ -14,10 +14,10 @@ from engine.cli import main
 from engine.errors import ConfigError, LaunchError
 from engine.facts import RunDir, read_events
 from engine.facts.attempts import read_attempts
+from engine.facts.condor_log import LogReader
 from engine.launch import condor_jobs
 from engine.launch.condor import Answer, Condor, CouldNotAsk
 from engine.launch.condor_jobs import submit, submit_again
-from engine.launch.condor_log import LogReader
 from engine.launch.condor_watch import Watch
 from engine.launch.job import HTCONDOR, JobHandle, JobSpec
 from engine.launch.record import amend_record, read_job
@@ -95,6 +95,23 @@ def test_an_evicted_run_saves_and_goes_on_at_its_next_start(pool: Pool, condor: 
     told = read_job(job.path)
     assert told is not None
     assert (told.state, told.exit_code) == ("ended", 0)
+
+
+def test_a_job_is_held_and_told_so_and_ended_by_htcondor(
+    condor: Condor, capsys: pytest.CaptureFixture[str]
+) -> None:
+    job = submit(spec(*TINY), NEVER, condor)
+    condor.act("hold", f'ThesisRunId =?= "{job.id}"', "let others go first")
+    wait_until(lambda: state_of(job) == "held")
+    assert main(["jobs", "list", "--json"]) == 0
+    (told,) = json.loads(capsys.readouterr().out)
+    assert (told["state"], told["target"]) == ("held", "htcondor")
+    assert told["sentence"].startswith("held: let others go first")
+    assert main(["jobs", "kill", "last", "--yes"]) == 0
+    assert capsys.readouterr().out == "run: ended by HTCondor\n"
+    wait_until(lambda: state_of(job) == "stopped")
+    assert jobs_of(condor, job.id) == []
+    assert main(["kill", "last"]) == 1, "once is enough"
 
 
 class Deaf(Condor):
