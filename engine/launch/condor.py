@@ -32,6 +32,7 @@ MOST_HISTORY = 100
 
 _MISSING = "HTCondor's Python bindings are not here"
 _INSTALL = "pip install htcondor"
+_SET_UP = "Jobs are sent from a machine that is set up for HTCondor; launcher.schedd names another."
 _SENTENCES = {
     "locate": "HTCondor's scheduler cannot be found",
     "submit": "HTCondor did not take the job",
@@ -259,4 +260,5 @@ def _read(told: Mapping[str, Any]) -> Answer:
         raise CouldNotAsk(f"{_MISSING}: {said}", f"{_INSTALL} brings them.")
     sentence = _SENTENCES.get(phase, "HTCondor cannot be asked")
     kind = LaunchError if phase in _REFUSALS else CouldNotAsk
-    raise kind(f"{sentence}: {said}" if said else sentence)
+    hint = _SET_UP if phase == "locate" else ""
+    raise kind(f"{sentence}: {said}" if said else sentence, hint)

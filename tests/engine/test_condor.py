@@ -16,11 +16,9 @@ from engine.errors import LaunchError
 from engine.launch.condor import Condor, CouldNotAsk
 from engine.launch.condor_submit import Submission, description, job_environment
 from engine.launch.resources import Resources
-from tests.engine.condor_pool import Pool, pool, running_pool
+from tests.engine.condor_pool import Pool
 from tests.engine.launching import wait_until
 from tests.engine.test_condor_submit import HOSTILE
-
-__all__ = ["pool", "running_pool"]
 
 NEVER = Resources(memory="10MB", disk="1MB", requirements="false")
 """For a job that stays in the queue."""

@@ -7,9 +7,7 @@ import shutil
 import subprocess
 from pathlib import Path
 
-from tests.engine.condor_pool import CANNOT, SCRIPT, Pool, pool, running_pool
-
-__all__ = ["pool", "running_pool"]
+from tests.engine.condor_pool import CANNOT, SCRIPT, Pool
 
 
 def test_the_pool_answers_and_is_not_started_twice(pool: Pool) -> None:

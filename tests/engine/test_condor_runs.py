@@ -23,10 +23,8 @@ from engine.launch.job import HTCONDOR, JobHandle, JobSpec
 from engine.launch.record import amend_record, read_job
 from engine.launch.resources import Resources
 from engine.library.index import summarise
-from tests.engine.condor_pool import Pool, pool, running_pool
+from tests.engine.condor_pool import Pool
 from tests.engine.launching import LONG, QUICK_LOOP, TINY, wait_until
-
-__all__ = ["pool", "running_pool"]
 
 SMALL = Resources(memory="10MB", disk="1MB")
 NEVER = Resources(memory="10MB", disk="1MB", requirements="false")
