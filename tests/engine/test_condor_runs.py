@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
+import subprocess
+import sys
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -23,6 +27,7 @@ from engine.launch.job import HTCONDOR, JobHandle, JobSpec
 from engine.launch.record import amend_record, read_job
 from engine.launch.resources import Resources
 from engine.library.index import summarise
+from tests.conftest import long_form
 from tests.engine.condor_pool import Pool
 from tests.engine.launching import LONG, QUICK_LOOP, TINY, wait_until
 
@@ -163,6 +168,50 @@ def test_a_job_that_never_arrived_is_sent_again_once_that_is_certain(
     amend_record(job.path, submitted="2026-01-01T00:00:00+00:00")
     assert main(["submit", "--again", "run"]) == 0
     assert len(jobs_of(condor, job.id)) == 1
+
+
+SUBMIT_HERE = """\
+import sys
+from pathlib import Path
+from engine.launch.condor import Condor
+from engine.launch.condor_jobs import submit
+from engine.launch.job import HTCONDOR, JobSpec
+from engine.launch.resources import Resources
+spec = JobSpec((), Path("outputs/runs/run").absolute(), target=HTCONDOR)
+print("ready", flush=True)
+with Condor() as condor:
+    submit(spec, Resources(requirements="false"), condor)
+"""
+
+
+def helpers_here() -> list[str]:
+    """Processes that talk to HTCondor and were started in this folder."""
+    found = []
+    for entry in filter(str.isdecimal, os.listdir("/proc")):
+        with contextlib.suppress(OSError):
+            words = Path("/proc", entry, "cmdline").read_text()
+            here = os.readlink(f"/proc/{entry}/cwd") == os.getcwd()
+            found += [entry] if here and "condor_helper" in words else []
+    return found
+
+
+@pytest.mark.parametrize("delay_s", [0.0, 0.15, 0.25, *long_form(*(n / 50 for n in range(1, 31)))])
+def test_whoever_submits_may_be_killed_at_any_moment(condor: Condor, delay_s: float) -> None:
+    with subprocess.Popen([sys.executable, "-c", SUBMIT_HERE], stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        process.stdout.readline()
+        threading.Event().wait(delay_s)
+        process.kill()
+    wait_until(lambda: not helpers_here())
+    for path in Path("outputs/runs").glob("*/launch.json"):
+        job = read_job(path.absolute())
+        assert job is not None
+        if job.state == "submitting":
+            amend_record(job.path, submitted="2026-01-01T00:00:00+00:00")
+            submit_again(read_job(job.path) or job, condor)
+        assert len(jobs_of(condor, job.id)) == 1
+    records = len(list(Path("outputs/runs").glob("*/launch.json")))
+    assert len(condor.query("true", ["ClusterId"])) == records
 
 
 def test_a_job_that_was_removed_meanwhile_is_not_sent_again(condor: Condor) -> None:
