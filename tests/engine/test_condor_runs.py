@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import signal
 import subprocess
 import sys
 import threading
@@ -98,6 +99,29 @@ def test_an_evicted_run_saves_and_goes_on_at_its_next_start(pool: Pool, condor: 
     told = read_job(job.path)
     assert told is not None
     assert (told.state, told.exit_code) == ("ended", 0)
+
+
+@pytest.mark.slow
+def test_a_run_outlives_its_scheduler(pool: Pool, condor: Condor) -> None:
+    job = submit(spec(*LONG), SMALL, condor)
+    run_dir = RunDir(job.directory)
+    wait_until(lambda: run_dir.scalars.exists())
+    os.kill(pool.process("schedd"), signal.SIGKILL)
+    with pytest.raises(CouldNotAsk):
+        jobs_of(condor, job.id)
+    assert state_of(job) == "running"
+
+    def answers() -> bool:
+        with contextlib.suppress(CouldNotAsk):
+            return len(jobs_of(condor, job.id)) == 1
+        return False
+
+    wait_until(answers)
+    wait_until(lambda: "\n023 (" in run_dir.job_log.read_text())
+    before = run_dir.scalars.stat().st_size
+    wait_until(lambda: run_dir.scalars.stat().st_size > before)
+    assert len(read_attempts(run_dir)) == 1, "it was not started again"
+    assert (state_of(job), len(jobs_of(condor, job.id))) == ("running", 1)
 
 
 def test_a_job_is_held_and_told_so_and_ended_by_htcondor(
