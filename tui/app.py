@@ -9,29 +9,25 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
-from textual import work
 from textual._xterm_parser import XTermParser
-from textual.app import App, SystemCommand
+from textual.app import SystemCommand
 from textual.binding import Binding, BindingType
 from textual.screen import Screen
 
 from engine.facts.text import plain
 from engine.library.index import Index
 from engine.library.summary import RunSummary
-from tui.feeds import CurvesFeed, LibraryFeed, Post, SparksFeed
+from tui.configure.drafts import Drafts
+from tui.configure.opening import Opening
+from tui.feeds import CurvesFeed, LibraryFeed, SparksFeed
 from tui.look import LIGHT_PALETTE, PALETTE, Colours, Look
-from tui.messages import CurvesGrown, FeedFailed, RunsListed
+from tui.messages import CurvesGrown, FeedFailed, KeepingFailed, RunsListed
 from tui.page import Page
 from tui.remembered import Remembered
+from tui.saving import Saving
 from tui.terminal.sparing import sent_sparingly
-
-if TYPE_CHECKING:
-    from tui.configure.feed import ComposeFeed
-
-SAVE_EVERY_S = 10.0
-"""Between two writings of what is remembered, if it changed."""
 
 
 @dataclass(frozen=True)
@@ -44,15 +40,15 @@ class Settings:
     light: bool = False
     filter: str = ""
     config_dirs: tuple[Path, ...] = ()
+    """Further folders with config groups."""
     trusted: tuple[str, ...] = ()
     """Packages of the user's own, whose classes the config of a past run may name."""
-    """Further folders with config groups."""
     cache: Path | None = None
     """Folder of the index; the user's own if not given. Likewise `state`, of what is remembered."""
     state: Path | None = None
 
 
-class ThesisApp(App[int]):
+class ThesisApp(Opening):
     """Browse runs, watch them live, compare them."""
 
     TITLE = "thesis"
@@ -71,6 +67,7 @@ class ThesisApp(App[int]):
         self.look = settings.look
         self.root = settings.root
         self.remembered = Remembered(settings.root, settings.state)
+        self.drafts = Drafts(self.remembered.folder)
         self.runs: tuple[RunSummary, ...] = ()
         self.order: tuple[str, ...] = ()
         """Paths of the runs that the table shows, in its order."""
@@ -81,9 +78,9 @@ class ThesisApp(App[int]):
         self.library = LibraryFeed(Index(self.root, settings.cache), self.post_message)
         self.curves = CurvesFeed(self.post_message)
         self.sparks = SparksFeed(self.post_message)
+        self.saving = Saving(self.remembered, self.drafts, self.post_message)
         self._grown: frozenset[str] = frozenset()
         """Runs with curves that have grown, and that no page was told of."""
-        self._composing: ComposeFeed | None = None
         self._colours = Colours()
         self._has_theme = False
 
@@ -101,7 +98,8 @@ class ThesisApp(App[int]):
     def is_settled(self) -> bool:
         """Whether all that the screen has asked for is read."""
         drawn = self._page is None or self._page.is_settled
-        return self.listed and drawn and self.curves.is_idle and self.sparks.is_idle
+        is_read = self.listed and not self.is_opening
+        return is_read and drawn and self.curves.is_idle and self.sparks.is_idle
 
     def run_at(self, path: str) -> RunSummary | None:
         """What is known of the run at a path."""
@@ -127,8 +125,7 @@ class ThesisApp(App[int]):
         self._has_theme = True
         self.animation_level = "full" if self.look.moving else "none"
         self._end_on_signals()
-        self.set_interval(SAVE_EVERY_S, self._save)
-        for feed in (self.library, self.curves, self.sparks):
+        for feed in (self.library, self.curves, self.sparks, self.saving):
             feed.start()
         if self._first_run:
             self.open_run(self._first_run)
@@ -150,19 +147,20 @@ class ThesisApp(App[int]):
             for number in (signal.SIGHUP, signal.SIGTERM):
                 loop.add_signal_handler(number, self.exit, 128 + number)
 
-    @work(thread=True, group="save", exclusive=True)
-    def _save(self) -> None:
-        self.remembered.save()
-
     def save_soon(self) -> None:
-        """Write now what is remembered: somebody's work, which is not to be lost."""
-        self._save()
+        """Write now what is drafted: somebody's work, which is not to be lost."""
+        self.saving.hurry()
+
+    def on_keeping_failed(self, message: KeepingFailed) -> None:
+        """Tell what cannot be kept, or be read of what was kept."""
+        self.notify(message.problem, severity="warning", timeout=10)
 
     def on_unmount(self) -> None:
         """End the threads, and keep what was chosen."""
-        for feed in (self.library, self.curves, self.sparks, self._composing):
+        for feed in (self.library, self.curves, self.sparks, self.saving, self._composing):
             if feed is not None:
                 feed.stop()
+        self.drafts.close()
         self.remembered.save()
 
     @property
@@ -218,23 +216,6 @@ class ThesisApp(App[int]):
 
         self.push_screen(RunPage(path))
 
-    def configure(self, run: str = "") -> None:
-        """Show the draft of a training; with a path, a draft of that run."""
-        self.composing(self.post_message)  # it has much to load, and begins at once
-        from tui.screens.configure import ConfigurePage
-
-        self.push_screen(ConfigurePage(run))
-
-    def composing(self, post: Post) -> ComposeFeed:
-        """The thread that composes configs, which from now on tells `post` what it finds."""
-        from tui.configure.feed import ComposeFeed
-
-        if self._composing is None:
-            self._composing = ComposeFeed(self.settings.config_dirs, post, self.settings.trusted)
-            self._composing.start()
-        self._composing.tell(post)
-        return self._composing
-
     def show_started(self, path: Path, *, sweep: bool) -> None:
         """Show a run that was started, or the table with the runs of a sweep."""
         from tui.screens.runs import RunsPage
@@ -248,11 +229,11 @@ class ThesisApp(App[int]):
         elif isinstance(table, RunsPage):
             table.look_at(replace(table.view, filter=f"sweep={path.name}"), from_top=True)
 
-    def compare(self, paths: Sequence[str]) -> None:
-        """Lay runs over each other."""
+    def compare(self, paths: Sequence[str], tab: int | None = None) -> None:
+        """Lay runs over each other, in a part of that page, or the one that was open last."""
         from tui.screens.compare import ComparePage
 
-        self.push_screen(ComparePage(paths))
+        self.push_screen(ComparePage(paths, tab))
 
     def action_jobs(self) -> None:
         """Show what was launched."""

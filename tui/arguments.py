@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from engine.cli.arguments import add_config_dir_option, config_folders
 from engine.cli.output import Command, on_terminal
 from engine.cli.select import add_root_option, output_root
 from engine.errors import ConfigError
@@ -51,10 +52,9 @@ def _add_arguments(parser: argparse.ArgumentParser) -> None:
     figures = "how figures are drawn (default auto: as the terminal can)"
     kinds = ("auto", "kitty", "sixel", "characters")
     parser.add_argument("--pictures", choices=kinds, default="auto", help=figures)
-    folder = "a folder with config groups of your own; may be given several times"
-    parser.add_argument(
-        "--config-dir", "-cd", metavar="DIR", type=Path, action="append", default=[], help=folder
-    )
+    add_config_dir_option(parser)
+    trust = "a package of your own whose classes the config of a past run may name; may be repeated"
+    parser.add_argument("--trust", metavar="PACKAGE", action="append", default=[], help=trust)
     once = "print the table and end: the same as engine runs, with all its options"
     parser.add_argument("--once", action="store_true", help=once)
     picture = "write a picture of the screen and end"
@@ -131,23 +131,10 @@ def _settings(args: argparse.Namespace, graphics: Graphics) -> Settings:
         read_only=args.read_only,
         light=args.light,
         filter=_filter(args.words),
-        config_dirs=tuple(_folder(path) for path in args.config_dir),
-        trusted=tuple(trusted_packages()),
+        config_dirs=tuple(config_folders(args.config_dir)),
+        trusted=(*args.trust, *trusted_packages()),
         state=Path(os.devnull) if drawn else None,  # a picture depends on nobody's habits
     )
-
-
-def _folder(path: Path) -> Path:
-    """A folder with config groups.
-
-    Raises
-    ------
-    ConfigError
-        If there is none.
-    """
-    if not path.expanduser().is_dir():
-        raise ConfigError(f"--config-dir {path}: there is no such folder")
-    return Path(os.path.abspath(path.expanduser()))
 
 
 def _filter(words: Sequence[str]) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import ClassVar
 
 from textual import on
@@ -69,6 +69,8 @@ class TextDialog(ModalScreen[str | None]):
         What may be typed.
     problem
         Why what stands there cannot be.
+    check
+        Says what is wrong with a text, while it is typed; nothing is answered as long as it does.
     """
 
     DEFAULT_CSS = _FRAME.format(name="TextDialog")
@@ -77,10 +79,17 @@ class TextDialog(ModalScreen[str | None]):
         Binding("escape", "dismiss_none", "Cancel"),
     ]
 
-    def __init__(self, title: str, value: str = "", hint: str = "", problem: str = "") -> None:
+    def __init__(
+        self,
+        title: str,
+        value: str = "",
+        hint: str = "",
+        problem: str = "",
+        check: Callable[[str], str] | None = None,
+    ) -> None:
         super().__init__()
         self._title, self._value, self._hint = title, value, hint
-        self._problem = problem
+        self._problem, self._check = problem, check
         self._line = plain(value)
 
     def compose(self) -> ComposeResult:
@@ -88,12 +97,18 @@ class TextDialog(ModalScreen[str | None]):
         with Vertical():
             yield Static(plain(self._title), classes="title", markup=False)
             yield Prompt(self._line, {"escape": self.action_dismiss_none})
-            if self._problem:
+            if self._problem or self._check:
                 problem = plain(self._problem, keep_lines=True)
                 yield Static(problem, classes="problem", markup=False)
             if self._hint:
                 yield Static(self._hint, classes="hint", markup=False)
         yield Footer()
+
+    @on(Input.Changed)
+    def _typed(self, event: Input.Changed) -> None:
+        event.stop()
+        if self._check is not None:
+            self.query_one(".problem", Static).update(plain(self._check(event.value)))
 
     @on(Input.Submitted)
     def _answer(self, event: Input.Submitted) -> None:
@@ -101,8 +116,10 @@ class TextDialog(ModalScreen[str | None]):
         self.action_submit()
 
     def action_submit(self) -> None:
-        """Answer with what stands there."""
+        """Answer with what stands there, unless something is wrong with it."""
         typed = self.query_one(Input).value
+        if self._check is not None and self._check(typed):
+            return
         self.dismiss(self._value if typed == self._line else typed)
 
     def action_dismiss_none(self) -> None:

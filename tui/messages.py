@@ -37,3 +37,11 @@ class FeedFailed(Message):
     def __init__(self, error: Exception) -> None:
         super().__init__()
         self.error = error
+
+
+class KeepingFailed(Message):
+    """Something that the app keeps cannot be written, or read."""
+
+    def __init__(self, problem: str) -> None:
+        super().__init__()
+        self.problem = problem

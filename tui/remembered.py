@@ -1,7 +1,7 @@
 """What the app remembers of how somebody looked at a root: one small file per root.
 
 Columns, order, filter, marks: everything that a person chose, nothing that the runs say. The file
-is the user's own, in the folder for such state; a damaged one is as good as none.
+is the user's own, in the folder for such state; one that cannot be read is kept under another name.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from typing import Any
 
 from engine.errors import FactsError
 from engine.facts.files import replace_file
-from engine.facts.records import read_record
+from tui.state_files import locked, read_own, set_aside
 
 FORMAT = 1
 """Version of the file; one of another version is not read."""
@@ -40,6 +40,10 @@ class Remembered:
         name = f"{os.path.basename(self.root)[:40]}-{zlib.crc32(os.fsencode(self.root)):08x}.json"
         folder = state_folder() if folder is None else folder
         self.path = folder / name if folder else None
+        self.folder = self.path.with_suffix(".drafts") if self.path else None
+        """Where drafts are kept, each in a file of its own."""
+        self.problems: list[str] = []
+        """What is to be told about the file; whoever tells it takes it out."""
         self._saving = threading.Lock()
         self._choices = self._read()
         self._known = {name: json.dumps(value) for name, value in self._choices.items()}
@@ -97,27 +101,49 @@ class Remembered:
     def _save(self) -> None:
         chosen = dict(self._choices)  # this is a thread, and the screen goes on choosing
         texts = {name: json.dumps(value) for name, value in chosen.items()}
-        changed = {name: text for name, text in texts.items() if text != self._known.get(name)}
-        if self.path is None or not changed:
+        if self.path is None or not self._changed(texts):
             return
-        choices = self._read() | {name: chosen[name] for name in changed}
-        record = {"format": FORMAT, "root": self.root, "choices": choices}
-        line = json.dumps(record, indent=1).encode()
         with contextlib.suppress(OSError, FactsError):
             self.path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-            replace_file(self.path, lambda handle: handle.write(line))
-            self._known |= changed
+            with locked(self.path.parent):
+                choices = self._read()
+                changed = self._changed(texts)
+                choices |= {name: chosen[name] for name in changed}
+                record = {"format": FORMAT, "root": self.root, "choices": choices}
+                line = json.dumps(record, indent=1).encode()
+                if self.path is not None:
+                    replace_file(self.path, lambda handle: handle.write(line))
+                    self._known |= changed
+
+    def _changed(self, texts: dict[str, str]) -> dict[str, str]:
+        return {name: text for name, text in texts.items() if text != self._known.get(name)}
 
     def _read(self) -> dict[str, Any]:
+        """The choices in the file; one with others than ours is kept under another name."""
         if self.path is None:
             return {}
         try:
-            record = read_record(self.path) or {}
-        except FactsError:
+            record = read_own(self.path)
+        except FactsError as error:
+            return self._without(self.path, error.message)
+        if record is None:
+            self._known = {}  # all that is chosen is to be written
             return {}
+        choices = record.get("choices")
         known = record.get("format") == FORMAT and record.get("root") == self.root
-        choices = record.get("choices") if known else None
-        return choices if isinstance(choices, dict) else {}
+        if known and isinstance(choices, dict):
+            return choices
+        return self._without(self.path, f"{self.path} is of another version of the app")
+
+    def _without(self, path: Path, why: str) -> dict[str, Any]:
+        self._known = {}
+        try:
+            told = f"It is kept as {set_aside(path).name}."
+        except FactsError:
+            self.path = None
+            told = "Nothing is remembered until it can be read."
+        self.problems.append(f"{why}. {told}")
+        return {}
 
 
 def choices_of(app: object) -> Remembered:

@@ -7,13 +7,12 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from engine.errors import ConfigError
-from engine.facts.state import RESUMABLE
+from engine.facts.state import RESUMABLE, UNDER_WAY
 from engine.launch.job import JobSpec
 from engine.launch.local import submit
 from engine.library.summary import RunSummary
+from engine.tables.groups import SEED
 from tui.configure.starting import directory_of
-
-SEED = "phase1.trainer.seed"
 
 
 def cannot_resume(run: RunSummary) -> str:
@@ -25,15 +24,21 @@ def cannot_resume(run: RunSummary) -> str:
     return f"it is {run.state}"
 
 
-def resume(run: RunSummary) -> Path:
+def resume(run: RunSummary, trusted: Sequence[str]) -> Path:
     """Go on with a run in its own directory; for a thread.
+
+    Nothing in it is changed where its config may not be used.
 
     Raises
     ------
     EngineError
-        If it cannot be started.
+        If its config cannot be read or trusted, or it cannot be started.
     """
-    return submit(JobSpec((), Path(run.path), resume=True)).directory
+    from engine.config.clone import read_trusted
+
+    path = Path(run.path)
+    read_trusted(path, trusted)
+    return submit(JobSpec((), path, resume=True, trust=tuple(trusted))).directory
 
 
 def train_again(
@@ -47,14 +52,15 @@ def train_again(
         If its config cannot be read or trusted, or the run cannot be started.
     """
     from engine.config import draft
-    from engine.config.clone import draft_of
+    from engine.config.clone import draft_of, name_of
     from engine.config.composer import Composer
 
     folders = tuple(Path(os.path.abspath(folder)) for folder in config_dirs)
-    overrides = draft_of(Composer(folders), Path(run.path), trusted)
+    composer = Composer(folders)
+    overrides = draft_of(composer, Path(run.path), trusted)
+    name = name_of(composer, overrides)
     for change in (f"{SEED}={seed}", f"env.output_root={draft.text_of(str(root))}"):
         overrides = draft.put(overrides, change)
-    name = run.loop or "run"
     spec = JobSpec(
         overrides,
         directory_of(root, name, sweep=False),
@@ -73,6 +79,10 @@ def next_seed(run: RunSummary, runs: Iterable[RunSummary]) -> int:
     ConfigError
         If the run has no seed of the config that could be another one.
     """
+    if not run.config and run.state in UNDER_WAY:
+        raise ConfigError(f"{run.name} has not begun yet: try again in a moment")
+    if not run.config:
+        raise ConfigError(f"{run.name}: no config of it is recorded")
     if SEED not in run.config:
         raise ConfigError(f"{run.name}: its config has no {SEED}")
     wanted = _without_seed(run)

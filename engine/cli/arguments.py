@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import argparse
+import math
+import os
 import re
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any, NoReturn
 
+from engine.errors import ConfigError
 from engine.facts.text import plain
 
 _MARK = "\0"
@@ -65,6 +69,55 @@ class Parser(argparse.ArgumentParser):
 def listed(given: Sequence[str]) -> list[str]:
     """The words of an option that may be repeated; commas stand between several."""
     return [word.strip() for text in given for word in text.split(",") if word.strip()]
+
+
+def check_grace(seconds: float) -> None:
+    """Raise a `ConfigError` if `--grace` gives no time to wait."""
+    if not (math.isfinite(seconds) and seconds >= 0):
+        raise ConfigError(f"--grace {seconds:g}: must be a number of seconds, at least 0")
+
+
+def add_config_dir_option(parser: argparse.ArgumentParser) -> None:
+    """Let somebody name a folder with config groups."""
+    text = "a further folder with config groups of your own"
+    parser.add_argument(
+        "-cd", "--config-dir", action="append", default=[], metavar="DIR", help=text
+    )
+
+
+def config_folders(given: Sequence[str]) -> list[Path]:
+    """The folder of `--config-dir`, absolute, if there is one.
+
+    Raises
+    ------
+    ConfigError
+        If it does not exist, or there are several: training itself takes one.
+    """
+    folders = [Path(os.path.abspath(os.path.expanduser(folder))) for folder in given]
+    if len(folders) > 1:
+        raise ConfigError(f"--config-dir {given[1]}: only one such folder can be given")
+    if folders and not folders[0].is_dir():
+        raise ConfigError(f"--config-dir {given[0]}: there is no such folder")
+    return folders
+
+
+POINTS_OUT = "points of the sweep that are no runs, counted from 0, the last value fastest"
+"""What `--leave-out` takes."""
+
+
+def point_numbers(given: Sequence[str]) -> list[int]:
+    """The points that `--leave-out` names.
+
+    Raises
+    ------
+    ConfigError
+        If a word is no number.
+    """
+    words = listed(given)
+    strange = [word for word in words if not word.isdecimal()]
+    if strange:
+        raise ConfigError(f"--leave-out {strange[0]}: it takes numbers of points, from 0")
+    return [int(word) for word in words]
 
 
 def _joined(words: Sequence[str], signed: Sequence[str]) -> list[str]:

@@ -41,9 +41,9 @@ from __future__ import annotations
 import argparse
 import contextlib
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING
 
+from engine.cli.arguments import POINTS_OUT, add_config_dir_option, config_folders, point_numbers
 from engine.cli.output import Command, add_json_option, print_json
 from engine.errors import ConfigError
 
@@ -68,15 +68,14 @@ def _add_arguments(parser: argparse.ArgumentParser) -> None:
         "overrides", metavar="OVERRIDE", nargs="*", default=[], help="group=option or key=value"
     )
     parser.add_argument("-m", "--multirun", action="store_true", help="check each value of key=a,b")
-    parser.add_argument(
-        "-cd", "--config-dir", metavar="DIR", help="further config groups of your own"
-    )
+    add_config_dir_option(parser)
     parser.add_argument(
         "-cn", "--config-name", metavar="NAME", help="phase1/experiment/X, as engine train has it"
     )
     parser.add_argument(
         "--at-once", type=int, default=1, metavar="N", help="trainings at a time, for the total"
     )
+    parser.add_argument("--leave-out", action="append", default=[], metavar="N,…", help=POINTS_OUT)
     parser.add_argument(
         "--untrusted",
         action="store_true",
@@ -110,30 +109,21 @@ def _wish(args: argparse.Namespace) -> Wish:
     ConfigError
         If an option has a value that it cannot have.
     """
+    from engine.cli.trust import trusted_packages
+    from engine.config.command import experiment_of
     from engine.preflight.check import Wish
 
     if args.at_once < 1:
         raise ConfigError(f"--at-once {args.at_once}: must be at least 1")
-    if args.config_dir and not Path(args.config_dir).is_dir():
-        raise ConfigError(f"--config-dir {args.config_dir}: there is no such folder")
+    trusted = [*args.trust, *trusted_packages()] if args.untrusted or args.trust else None
     return Wish(
-        overrides=[*_experiment(args.config_name), *args.overrides],
-        config_dirs=[Path(args.config_dir)] if args.config_dir else [],
+        overrides=[*experiment_of(args.config_name), *args.overrides],
+        config_dirs=config_folders(args.config_dir),
         multirun=args.multirun,
+        leave_out=point_numbers(args.leave_out),
         at_once=args.at_once,
-        trusted=args.trust if args.untrusted or args.trust else None,
+        trusted=trusted,
     )
-
-
-def _experiment(config_name: str | None) -> list[str]:
-    from engine.config.command import experiment_as_group
-
-    if config_name is None:
-        return []
-    (word, *others) = experiment_as_group([f"--config-name={config_name}"])
-    if word.startswith("-") or others:
-        raise ConfigError(f"--config-name {config_name}: must be phase1/experiment/NAME")
-    return [word]
 
 
 def _checked(wish: Wish) -> Report:
@@ -143,7 +133,8 @@ def _checked(wish: Wish) -> Report:
     from engine.preflight.check import check
 
     register_loops([*DISPATCH, *dotted_loops(wish.overrides)])
-    import_from_here()
+    if wish.trusted is None or wish.trusted:  # of somebody else's config only what was named
+        import_from_here()
     return check(wish, find_loop)
 
 

@@ -8,6 +8,7 @@ import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from engine.cli.arguments import check_grace
 from engine.cli.output import (
     Cell,
     Command,
@@ -63,6 +64,9 @@ def _add_arguments(parser: argparse.ArgumentParser) -> None:
 def _work(args: argparse.Namespace) -> int:
     from engine.launch.jobs import find_jobs, select_job
 
+    check_grace(args.grace)
+    if args.lines < 1:
+        raise ConfigError(f"-n {args.lines}: must be at least 1")
     root = existing_root(args.root)
     known = find_jobs(root) if root else []
     if args.action == "list":
@@ -78,7 +82,7 @@ def _work(args: argparse.Namespace) -> int:
         {id(job): job for job in (select_job(known, word) for word in args.jobs)}.values()
     )
     if args.action == "log":
-        return _log(chosen, args.lines)
+        return _log(chosen, args.lines, args.json)
     return _end(chosen, args)
 
 
@@ -92,19 +96,21 @@ def _list(jobs: Sequence[Job], as_json: bool, known: int) -> None:
         print_json(_record(job) for job in jobs)
         return
     if jobs or not on_terminal():
-        print_table(_TITLES, [_row(job) for job in jobs])
+        titles = _TITLES if on_terminal() else [_UNITS.get(title, title) for title in _TITLES]
+        print_table(titles, [_row(job) for job in jobs])
     if len(jobs) < known:
         remark(f"{known - len(jobs)} older: --all lists them")
     elif not known:
         remark("no jobs yet: engine launch starts one")
 
 
-_TITLES = ("job", "kind", "state", "host", "pid", "memory", "CPU", "runs", "age", "directory")
-
+_TITLES = ("job", "kind", "state", "host", "pid", "memory", "CPU", "progress", "age", "directory")
+_UNITS = {"memory": "memory_bytes", "CPU": "cpu_percent", "age": "age_s"}
+"""Titles in a pipe, where a number stands without its unit."""
 
 _ENTRIES = (
     *("id", "kind", "target", "submitted", "ended", "exit_code", "reason", "host", "pid"),
-    *("command", "overrides", "config_dirs", "at_once", "leave_out", "points", "parent"),
+    *("command", "earlier", "overrides", "config_dirs", "at_once", "leave_out", "points", "parent"),
 )
 
 
@@ -113,7 +119,7 @@ def _row(job: Job) -> list[Cell]:
 
     handle, usage = job.handle, job.usage
     memory = usage.memory_bytes if usage else None
-    percent = usage.cpu_percent if usage else None
+    percent = round(usage.cpu_percent, 1) if usage and usage.cpu_percent is not None else None
     age = time.time() - job.submitted if job.submitted is not None else None
     return [
         Cell(job.name, job.name),
@@ -124,7 +130,7 @@ def _row(job: Job) -> list[Cell]:
         Cell(show_size(memory) if memory is not None else "", memory),
         Cell(f"{percent:.0f} %" if percent is not None else "", percent),
         Cell(*[_progress(job)] * 2),
-        Cell(show_age(age) if age is not None else "", age),
+        Cell(show_age(age) if age is not None else "", round(age) if age is not None else None),
         Cell(str(handle.directory), str(handle.directory)),
     ]
 
@@ -154,9 +160,12 @@ def _record(job: Job) -> dict[str, Any]:
     }
 
 
-def _log(jobs: Sequence[Job], lines: int) -> int:
+def _log(jobs: Sequence[Job], lines: int, as_json: bool) -> int:
     from engine.cli.show import log_lines
 
+    if as_json:
+        print_json({job.name: log_lines(job.handle.directory, lines) for job in jobs})
+        return 0
     for job in jobs:
         if len(jobs) > 1:
             say(f"{job.name}:")

@@ -8,13 +8,14 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from engine.cli.arguments import listed
+from engine.cli.arguments import POINTS_OUT, add_config_dir_option, config_folders, point_numbers
 from engine.cli.output import Command, add_json_option, print_json, say
 from engine.cli.select import add_root_option, select_one
 from engine.errors import ConfigError
 from engine.facts.run_dir import RunDir
 
 if TYPE_CHECKING:
+    from engine.config.composer import Composer
     from engine.launch.job import JobHandle, JobSpec
 
 _DETAILS = """\
@@ -25,7 +26,8 @@ in the overrides are told first, and nothing is started then.
   engine launch phase1/latent_space=vq phase1.trainer.epochs=40
   engine launch -m phase1.trainer.seed=1,2,3 phase1/latent_space=vq,linear --at-once 2
   engine launch -m phase1.trainer.lr=1e-3,1e-4 phase1.trainer.seed=1,2 --leave-out 1
-  engine launch --resume last --trust my_package phase1.trainer.epochs=80
+  engine launch --parent last phase1.trainer.lr=1e-4
+  engine launch --resume last --epochs 80
 
 engine jobs lists what was launched, engine follow RUN shows what a run does.
 """
@@ -38,12 +40,15 @@ def _add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("-m", "--multirun", action="store_true", help="a run for each combination")
     text = "how many runs of the sweep train at the same time (default 1)"
     parser.add_argument("--at-once", type=int, default=1, metavar="N", help=text)
-    text = "points of the sweep that are no runs, counted from 0, the last value fastest"
-    parser.add_argument("--leave-out", action="append", default=[], metavar="N,…", help=text)
-    text = "a further folder with config groups"
-    parser.add_argument("--config-dir", metavar="DIR", help=text)
+    parser.add_argument("--leave-out", action="append", default=[], metavar="N,…", help=POINTS_OUT)
+    add_config_dir_option(parser)
+    text = "phase1/experiment/X, as thesis-train has it"
+    parser.add_argument("-cn", "--config-name", metavar="NAME", help=text)
     parser.add_argument("--resume", metavar="RUN", help="go on with a run in its own directory")
-    parser.add_argument("--parent", metavar="RUN", help="the run that the values are taken from")
+    text = "with --resume: train until N epochs are done"
+    parser.add_argument("--epochs", type=int, metavar="N", help=text)
+    text = "a run that the values are taken from; OVERRIDE changes some of them"
+    parser.add_argument("--parent", metavar="RUN", help=text)
     text = "a package of your own whose classes a config of another run may name"
     parser.add_argument("--trust", action="append", default=[], metavar="PACKAGE", help=text)
     add_root_option(parser)
@@ -63,71 +68,86 @@ def _work(args: argparse.Namespace) -> int:
 
 def _resumption(args: argparse.Namespace) -> JobSpec:
     """A run that goes on; raises where `engine resume` would."""
-    from engine.cli.resume import config_to_go_on
+    from engine.cli.resume import config_to_go_on, with_epochs
     from engine.cli.trust import trusted_packages
     from engine.launch.job import JobSpec
 
-    if args.multirun or args.at_once != 1 or args.leave_out or args.config_dir or args.parent:
+    others = (args.leave_out, args.config_dir, args.config_name, args.parent)
+    if args.multirun or args.at_once != 1 or any(others):
         raise ConfigError("--resume takes a run and the values that change, and nothing else")
     path = select_one(args.resume, args.root).absolute()
-    config_to_go_on(RunDir(path), args.overrides, [*args.trust, *trusted_packages()])
-    words, trust = tuple(args.overrides), tuple(args.trust)
-    return JobSpec(words, path, resume=True, trust=trust)
+    overrides = with_epochs(args.overrides, args.epochs)
+    config_to_go_on(RunDir(path), overrides, [*args.trust, *trusted_packages()])
+    return JobSpec(tuple(overrides), path, resume=True, trust=tuple(args.trust))
 
 
 def _beginning(args: argparse.Namespace) -> JobSpec:
     """A new run or sweep; raises with all that is wrong with it."""
+    from engine.cli.train import DISPATCH
+    from engine.config import draft
+    from engine.config.command import experiment_of
+    from engine.config.compose import dotted_loops, register_loops
+    from engine.config.composer import Composer
+    from engine.config.directories import left_out, wanted_directory
     from engine.launch.job import JobSpec
 
-    leave_out = tuple(_numbers(args.leave_out))
-    if not args.multirun and (args.at_once != 1 or leave_out):
-        raise ConfigError("--at-once and --leave-out are for a sweep: add --multirun")
+    if args.epochs is not None:
+        raise ConfigError("--epochs is for --resume", "phase1.trainer.epochs=N sets it in a run.")
+    leave_out = point_numbers(args.leave_out)
     if args.at_once < 1:
-        raise ConfigError(f"--at-once {args.at_once}: at least one run has to train")
-    folders = [Path(os.path.abspath(os.path.expanduser(args.config_dir or ".")))]
-    folders = folders if args.config_dir else []
-    directory, points = look_ahead(args.overrides, folders, args.multirun, leave_out)
+        raise ConfigError(f"--at-once {args.at_once}: must be at least 1")
+    folders = config_folders(args.config_dir)
+    composer, overrides = Composer(folders), [*experiment_of(args.config_name), *args.overrides]
+    register_loops([*DISPATCH, *dotted_loops(overrides)])
+    parent = select_one(args.parent, args.root) if args.parent else None
+    if parent is not None:
+        overrides = _changed(composer, parent, overrides, args.trust)
+    sweep = look_ahead(composer, overrides, args.multirun)
+    if not sweep and (args.at_once != 1 or leave_out):
+        raise ConfigError("--at-once and --leave-out are for a sweep: add --multirun")
+    out, points = left_out(composer, overrides, leave_out) if sweep else ((), None)
     return JobSpec(
-        tuple(args.overrides),
-        directory,
-        sweep=args.multirun,
+        draft.without(overrides, draft.LEAVE_OUT),
+        wanted_directory(composer, overrides, sweep=sweep),
+        sweep=sweep,
         at_once=args.at_once,
         config_dirs=tuple(folders),
-        leave_out=leave_out,
-        parent=select_one(args.parent, args.root).name if args.parent else None,
+        leave_out=out,
+        parent=parent.name if parent else None,
         trust=tuple(args.trust),
         points=points,
     )
 
 
-def look_ahead(
-    overrides: Sequence[str], folders: Sequence[Path], sweep: bool, leave_out: Sequence[int]
-) -> tuple[Path, int | None]:
-    """The directory that is wanted, and how many runs there will be; all problems at once."""
-    from engine.cli.train import DISPATCH
-    from engine.config.compose import dotted_loops, register_loops
-    from engine.config.composer import Composer
-    from engine.config.directories import number_of_points, wanted_directory
+def _changed(
+    composer: Composer, parent: Path, typed: Sequence[str], trust: Sequence[str]
+) -> list[str]:
+    """The overrides that give the config of a run again, with what was typed in its place.
+
+    Values of the run that do not go with an option that was typed are left out.
+    """
+    from engine.cli.trust import trusted_packages
+    from engine.config import draft
+    from engine.config.clone import draft_of
+    from engine.config.fitting import missing
+
+    before = after = draft_of(composer, parent, [*trust, *trusted_packages()])
+    for change in typed:
+        after = draft.put(after, change)
+    dropped = set(missing(composer, before, after)).difference(typed)
+    return [one for one in after if one not in dropped]
+
+
+def look_ahead(composer: Composer, overrides: Sequence[str], multirun: bool) -> bool:
+    """Whether it is a sweep; raises with all problems at once. An experiment is one by itself."""
+    from engine.config.points import asks_for_sweep
     from engine.config.problems import find_problems
 
-    for folder in folders:
-        if not folder.is_dir():
-            raise ConfigError(f"--config-dir: there is no folder {folder}")
-    register_loops([*DISPATCH, *dotted_loops(overrides)])
-    problems = find_problems(overrides, folders, sweep=sweep)
+    sweep = multirun or asks_for_sweep(composer, overrides)
+    problems = find_problems(overrides, composer.config_dirs, sweep=sweep, composer=composer)
     if problems:
         raise ConfigError.from_problems(problems)
-    composer = Composer(folders)
-    points = number_of_points(composer, overrides, leave_out) if sweep else None
-    return wanted_directory(composer, overrides, sweep=sweep), points
-
-
-def _numbers(given: Sequence[str]) -> list[int]:
-    words = listed(given)
-    strange = [word for word in words if not word.isdecimal()]
-    if strange:
-        raise ConfigError(f"--leave-out {strange[0]}: it takes numbers of points, from 0")
-    return [int(word) for word in words]
+    return sweep
 
 
 def _tell(job: JobHandle, as_json: bool) -> None:

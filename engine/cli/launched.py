@@ -38,8 +38,16 @@ class Placement:
         return self.job is not None and self.job.target == HTCONDOR
 
     def check(self, cfg: Any) -> None:
-        """Raise a `ConfigError` if the config began as another run's and names what it may not."""
-        if self.job is None or self.job.parent is None:
+        """Raise a `ConfigError` if no job may train with a config.
+
+        One that saves nothing, or began as another run's and names what it may not.
+        """
+        if self.job is None:
+            return
+        from engine.config.directories import check_it_saves
+
+        check_it_saves(cfg)
+        if self.job.parent is None:
             return
         from engine.cli.trust import trusted_packages
         from engine.config.saved import untrusted
@@ -57,10 +65,22 @@ class Placement:
         if self.job is None:
             yield RunDir.claim(wanted)
         elif self.job.kind == "run":
-            yield RunDir(self.job.directory)
+            yield _first_claim(RunDir(self.job.directory))
         else:
             with _recorded(RunDir.claim(wanted), self.job, overrides) as run_dir:
                 yield run_dir
+
+
+def _first_claim(run_dir: RunDir) -> RunDir:
+    """The directory of a job that is one run, for the first training that asks for it."""
+    try:
+        run_dir.attempts.mkdir()
+    except FileExistsError as error:
+        raise ConfigError(
+            f"{run_dir.run_id} was launched as one run, and its config asks for several",
+            "engine launch -m starts them as a sweep.",
+        ) from error
+    return run_dir
 
 
 @contextlib.contextmanager
@@ -71,7 +91,7 @@ def _recorded(run_dir: RunDir, sweep: JobHandle, overrides: Sequence[str]) -> It
 
     spec = JobSpec(tuple(overrides), run_dir.path, parent=sweep.parent, trust=sweep.trust)
     entries = new_entries(spec, sweep_id=sweep.id, sweep_dir=str(sweep.directory))
-    write_record(run_dir.launch, entries)
+    job = write_record(run_dir.launch, entries)
     code, reason = 1, None
     try:
         yield run_dir
@@ -86,7 +106,7 @@ def _recorded(run_dir: RunDir, sweep: JobHandle, overrides: Sequence[str]) -> It
         code, reason = getattr(error, "exit_code", 1), reason_of(error)
         raise
     finally:
-        _complete(run_dir.launch, code, reason)
+        _complete(job, code, reason)
 
 
 _SWEEP = re.compile(r"exp_([-\w.]+)", re.ASCII)
@@ -108,7 +128,7 @@ def run_launched(words: Sequence[str], debug: bool) -> int:
 
     for job in jobs:
         if not starts_again(job, code):
-            _complete(job.path, code, _why(failures))
+            _complete(job, code, _why(failures))
     return code
 
 
@@ -189,9 +209,10 @@ def _directories(job: JobHandle) -> list[str]:
     return words
 
 
-def _complete(record: Path, code: int, reason: str | None) -> None:
-    """Write into a record how its job ended; what stood there goes on to hold."""
+def _complete(job: JobHandle, code: int, reason: str | None) -> None:
+    """Write into the record of a job how it ended; what stood there goes on to hold."""
     from engine.launch.record import amend_record, now
 
     with contextlib.suppress(FactsError, LaunchError):  # the end itself matters more
-        amend_record(record, state="ended", exit_code=code, reason=reason, ended=now())
+        end = {"state": "ended", "exit_code": code, "reason": reason, "ended": now()}
+        amend_record(job.path, job.id, **end)

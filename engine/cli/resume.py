@@ -49,15 +49,18 @@ def _add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _work(args: argparse.Namespace) -> int:
-    overrides = list(args.overrides)
-    if args.epochs is not None:
-        overrides.append(f"phase1.trainer.epochs={args.epochs}")
+    overrides = with_epochs(args.overrides, args.epochs)
 
     def work() -> None:
         run_dir = RunDir(select_one(args.run, args.root))
         resume(run_dir, overrides, [*args.trust, *trusted_packages()])
 
     return guarded(work, [], args.debug)
+
+
+def with_epochs(overrides: Sequence[str], epochs: int | None) -> list[str]:
+    """The values that change, and what `--epochs` gave as one of them."""
+    return [*overrides, *([] if epochs is None else [f"phase1.trainer.epochs={epochs}"])]
 
 
 main = Command(

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from engine.cli.arguments import check_grace
 from engine.cli.output import Command, add_json_option, print_json, say
 from engine.cli.run_text import state_sentence
 from engine.cli.select import add_root_option, add_run_argument, select
@@ -69,6 +70,7 @@ def _stop(args: argparse.Namespace) -> int:
 def _kill(args: argparse.Namespace) -> int:
     from engine.launch import control
 
+    check_grace(args.grace)
     told, code = {}, 0
     for run in select(args.runs, args.root):
         if run.state not in UNDER_WAY:  # its process may be another run's by now

@@ -6,9 +6,9 @@ import argparse
 import os
 import time
 from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from engine.cli.arguments import add_config_dir_option, config_folders
 from engine.cli.output import Command, add_json_option, print_json, remark, say
 from engine.cli.select import add_root_option, select_one
 from engine.errors import ConfigError
@@ -49,8 +49,7 @@ def _add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--wait", action="store_true", help=text)
     text = "look for the job of this run, and submit it if HTCondor has none"
     parser.add_argument("--again", metavar="RUN", help=text)
-    text = "a further folder with config groups"
-    parser.add_argument("--config-dir", metavar="DIR", help=text)
+    add_config_dir_option(parser)
     add_root_option(parser)
     add_json_option(parser)
 
@@ -84,6 +83,10 @@ def _in_doubt(args: argparse.Namespace) -> JobHandle:
 
 def _begin(args: argparse.Namespace) -> int:
     from engine.cli.launch import look_ahead
+    from engine.cli.train import DISPATCH
+    from engine.config.compose import dotted_loops, register_loops
+    from engine.config.composer import Composer
+    from engine.config.directories import wanted_directory
     from engine.launch.condor import Condor
     from engine.launch.condor_jobs import submit
     from engine.launch.job import HTCONDOR, JobSpec
@@ -91,9 +94,12 @@ def _begin(args: argparse.Namespace) -> int:
 
     words = [word for word in args.overrides if not word.startswith("launcher.")]
     resources = Resources.from_entries(_entries(args.overrides))
-    folders = [Path(os.path.abspath(os.path.expanduser(args.config_dir or ".")))]
-    folders = folders if args.config_dir else []
-    directory, _ = look_ahead(words, folders, False, ())
+    folders = config_folders(args.config_dir)
+    composer = Composer(folders)
+    register_loops([*DISPATCH, *dotted_loops(words)])
+    if look_ahead(composer, words, False):
+        raise ConfigError("a sweep cannot be submitted to HTCondor: single runs can")
+    directory = wanted_directory(composer, words, sweep=False)
     spec = JobSpec(tuple(words), directory, config_dirs=tuple(folders), target=HTCONDOR)
     with Condor(resources.schedd) as condor:
         return _follow(submit(spec, resources, condor), condor, args)

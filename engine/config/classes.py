@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import ast
 import importlib.util
-from collections.abc import Sequence
+import os
+from collections.abc import Iterator, Sequence
+from importlib.machinery import PathFinder
 from pathlib import Path
 
 _MOST_STEPS = 5
@@ -19,6 +21,8 @@ def is_class_in_source(target: object, packages: Sequence[str], steps: int = _MO
     module, _, name = str(target).rpartition(".")
     if steps == 0 or not any(f"{module}.".startswith(f"{known}.") for known in packages):
         return False
+    if not all(part.isidentifier() for part in module.split(".")):
+        return False  # a part with a slash would lead out of the package
     for node in _statements(module):
         if isinstance(node, ast.ClassDef) and node.name == name:
             return True
@@ -31,18 +35,22 @@ def is_class_in_source(target: object, packages: Sequence[str], steps: int = _MO
 
 def _statements(module: str) -> list[ast.stmt]:
     """What stands in the file of a module; nothing where there is none that can be read."""
-    first, *rest = module.split(".")
     try:
-        spec = importlib.util.find_spec(first)  # of a package on the top, which imports nothing
-        places = [Path(place) for place in (spec and spec.submodule_search_locations) or ()]
-        for place in places:
-            for path in (place.joinpath(*rest, "__init__.py"), _beside(place, rest)):
-                if path is not None and path.is_file():
-                    return ast.parse(path.read_bytes()).body
+        path = next((path for path in _files(*module.split(".")) if path.is_file()), None)
+        return ast.parse(path.read_bytes()).body if path is not None else []
     except (ImportError, OSError, ValueError, SyntaxError, RecursionError):
         return []
-    return []
 
 
-def _beside(place: Path, rest: Sequence[str]) -> Path | None:
-    return place.joinpath(*rest).with_suffix(".py") if rest else None
+def _files(first: str, *rest: str) -> Iterator[Path]:
+    """Where the text of a module may be."""
+    # Of a module on the top, which imports nothing. A training looks in its folder last, too.
+    spec = importlib.util.find_spec(first) or PathFinder.find_spec(first, [os.getcwd()])
+    if spec is None:
+        return
+    for place in map(Path, spec.submodule_search_locations or ()):
+        yield place.joinpath(*rest, "__init__.py")
+        if rest:
+            yield place.joinpath(*rest).with_suffix(".py")
+    if not rest and spec.origin and spec.has_location:
+        yield Path(spec.origin)

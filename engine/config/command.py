@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import itertools
 import os
-import re
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -14,10 +13,10 @@ from typing import Any
 import hydra
 from hydra._internal.utils import get_args_parser
 from hydra.core.hydra_config import HydraConfig
-from hydra.core.override_parser.types import Quote, QuotedString
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
+from engine.config import draft
 from engine.config.compose import (
     COMPOSE_ERRORS,
     EXPERIMENT_GROUP,
@@ -37,6 +36,7 @@ _FLAGS_WITH_VALUE = {
     *("--cfg", "-c", "--package", "-p", "--experimental-rerun"),
     *("--config-path", "-cp", "--config-name", "-cn", "--config-dir", "-cd"),
 }
+_CONFIG_DIR = {"--config-dir", "-cd"}
 
 _INFO_KINDS = {"all", "config", "defaults", "defaults-tree", "plugins", "searchpath"}
 """What may follow `--info`, or be left out."""
@@ -72,6 +72,9 @@ def run_command(
     unknown = _unknown_flags(argv)
     if unknown:
         raise ConfigError.from_problems([flag_problem(flag) for flag in unknown])
+    folders = [word for word in argv if word.partition("=")[0] in _CONFIG_DIR]
+    if len(folders) > 1:  # Hydra takes the last one, and says nothing
+        raise ConfigError(f"{folders[1]}: only one such folder can be given")
     decorate = hydra.main(version_base="1.3", config_path=str(config_dir()), config_name=PRIMARY)
     try:
         if not {"--help", "-h"}.isdisjoint(argv):
@@ -130,6 +133,22 @@ def experiment_as_group(argv: Sequence[str]) -> list[str]:
             option = name.removeprefix(f"{EXPERIMENT_GROUP}/")
             words[i : i + taken] = [f"{EXPERIMENT_GROUP}={option}"]
     return words
+
+
+def experiment_of(config_name: str | None) -> list[str]:
+    """The override that `--config-name` stands for where it can only be an experiment.
+
+    Raises
+    ------
+    ConfigError
+        If it is none.
+    """
+    if config_name is None:
+        return []
+    (word, *others) = experiment_as_group([f"--config-name={config_name}"])
+    if word.startswith("-") or others:
+        raise ConfigError(f"--config-name {config_name}: must be {EXPERIMENT_GROUP}/NAME")
+    return [word]
 
 
 def _flags_first(argv: Sequence[str]) -> list[str]:
@@ -194,9 +213,7 @@ def sweep_stop() -> Path | None:
 
 def directory_override(key: str, path: Path) -> str:
     """The override that sets a directory of Hydra's, whatever characters its name has."""
-    # Backslashes before an interpolation count; the quotes take care of all others.
-    text = re.sub(r"(\\*)\$\{", r"\1\1\\${", str(path))
-    return f"{key}={QuotedString(text=text, quote=Quote.single).with_quotes()}"
+    return f"{key}={draft.literal(str(path))}"
 
 
 @contextlib.contextmanager

@@ -71,6 +71,12 @@ def register_loops(names: Iterable[str]) -> None:
             store.store(group="loop", name=name, node={"loop": name}, package="_global_")
 
 
+def forget_loops(names: Iterable[str]) -> None:
+    """Make names that `register_loops` made known no option any more."""
+    for name in names:
+        ConfigStore.instance().repo.get("loop", {}).pop(f"{name}.yaml", None)
+
+
 def dotted_loops(words: Sequence[str]) -> list[str]:
     """Loops given as `package.module:function`, in a sweep too."""
     values = [word.removeprefix("loop=") for word in words if word.startswith("loop=")]
@@ -108,7 +114,7 @@ def search_path(config_dirs: Sequence[Path] = ()) -> Iterator[None]:
     before = GlobalHydra.instance().hydra
     try:
         # Hydra has no place but this one to say for which configs it works.
-        GlobalHydra.instance().hydra = hydra_for([*map(Path, config_dirs), config_dir()])
+        GlobalHydra.instance().hydra = hydra_for([config_dir(), *map(Path, config_dirs)])
         yield
     finally:
         GlobalHydra.instance().hydra = before

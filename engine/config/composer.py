@@ -21,6 +21,7 @@ from hydra.core.default_element import ResultDefault
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
+from hydra.errors import HydraException
 from hydra.types import RunMode
 from omegaconf import DictConfig, flag_override
 
@@ -57,7 +58,7 @@ class Composer:
     Parameters
     ----------
     config_dirs
-        Further folders with config groups, of which the first ones count most.
+        Further folders with config groups; of files with one name ours counts, then the first.
     """
 
     def __init__(self, config_dirs: Sequence[Path] = ()) -> None:
@@ -98,6 +99,11 @@ class Composer:
         """What the options among these overrides give; values are not looked at."""
         with search_path(self.config_dirs), _told_as_errors():
             return self._base([self._parse(text) for text in overrides])
+
+    def files(self) -> object:
+        """Another object once a config file has changed."""
+        with search_path(self.config_dirs):
+            return self._current()
 
     def parse(self, text: str) -> Override:
         """What an override means.
@@ -159,9 +165,13 @@ def _told_as_errors() -> Iterator[None]:
     """What Hydra has no words for, as where its own node is overridden by nothing."""
     try:
         yield
+    except HydraException:
+        raise  # one of which is an OSError too
     except (AssertionError, AttributeError, TypeError, LookupError, RecursionError) as error:
         told = str(error) or type(error).__name__
         raise ValueError(f"Hydra cannot compose this: {told}") from error
+    except OSError as error:
+        raise ValueError(f"a config file cannot be read: {error}") from error
 
 
 def _is_of_hydra(override: Override) -> bool:

@@ -6,8 +6,12 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
+from omegaconf import DictConfig
+
+from engine.config.compose import COMPOSE_ERRORS
 from engine.config.composer import Composer
-from engine.config.points import axes, count
+from engine.config.points import points
+from engine.config.sweeper import without
 from engine.errors import ConfigError
 
 
@@ -21,33 +25,32 @@ def wanted_directory(composer: Composer, overrides: Sequence[str], *, sweep: boo
     """
     single = [text for text in overrides if not composer.parse(text).is_sweep_override()]
     cfg = composer.compose_with_hydra(single)
+    check_it_saves(cfg)
+    return Path(os.path.abspath(cfg.hydra.sweep.dir if sweep else cfg.hydra.run.dir))
+
+
+def check_it_saves(cfg: DictConfig) -> None:
+    """Raise a `ConfigError` if a run is to leave nothing behind, so that nobody could follow it."""
     if not cfg.logging.save_artifacts:
         raise ConfigError(
             "logging.save_artifacts=false: a run in the background needs a directory",
             "thesis-train runs it here.",
         )
-    return Path(os.path.abspath(cfg.hydra.sweep.dir if sweep else cfg.hydra.run.dir))
 
 
-def number_of_points(composer: Composer, overrides: Sequence[str], leave_out: Sequence[int]) -> int:
-    """How many runs a sweep has.
+def left_out(
+    composer: Composer, overrides: Sequence[str], leave_out: Sequence[int]
+) -> tuple[tuple[int, ...], int]:
+    """The points of a sweep that are no runs, by the overrides too, and how many runs it has.
 
     Raises
     ------
     ConfigError
-        If a point to leave out does not exist, none is left, or a value is an interval.
+        If a point to leave out does not exist, none is left, or the points cannot be listed.
     """
-    own = [text for text in overrides if not text.lstrip("+~").startswith(("hydra.", "hydra/"))]
     try:
-        total = count(axes(composer, own))
-    except ValueError as error:
+        found = points(composer, overrides)
+    except COMPOSE_ERRORS as error:
         raise ConfigError(str(error)) from error
-    strange = [str(number) for number in leave_out if not 0 <= number < total]
-    if strange:
-        raise ConfigError(
-            f"there is no point {', '.join(strange)} to leave out",
-            f"The sweep has {total} points, from 0 to {total - 1}.",
-        )
-    if len(set(leave_out)) == total:
-        raise ConfigError("no point of the sweep is left")
-    return total - len(set(leave_out))
+    out = sorted({*leave_out, *(point.number for point in found if point.is_out)})
+    return tuple(out), len(without(found, out))

@@ -6,6 +6,7 @@ a form and the line of overrides can never differ.
 
 from __future__ import annotations
 
+import re
 import shlex
 from collections.abc import Sequence
 from functools import lru_cache
@@ -18,8 +19,17 @@ if TYPE_CHECKING:
 
 Overrides = tuple[str, ...]
 
+TYPED = "typed"
+"""The origin of a value that an override sets."""
+
+LEAVE_OUT = "hydra.sweeper.leave_out"
+"""The key with the numbers of the points that are no runs."""
+
 _QUOTED = set(" \t\n,=:{}[]()'\"\\#|;&<>*?`!~^%@+$")
 """Signs that mean something in an override or may, so that a text with one is quoted."""
+
+_KEY_SIGNS = re.compile(r"[\\()\[\]{}:=, \t]")
+"""Those that a key of a dictionary may have behind a backslash."""
 
 
 def read_line(line: str) -> Overrides:
@@ -41,14 +51,6 @@ def write_line(overrides: Sequence[str]) -> str:
     return shlex.join(overrides)
 
 
-def command(overrides: Sequence[str], config_dirs: Sequence[object] = ()) -> str:
-    """The whole command that trains so, as a shell takes it."""
-    words = ["thesis-train", *(["--multirun"] if is_sweep(overrides) else [])]
-    for folder in config_dirs:
-        words += ["--config-dir", str(folder)]
-    return shlex.join([*words, *overrides])
-
-
 def key_of(override: str) -> str:
     """The key or group that an override is about, without signs before it and package behind."""
     return override.partition("=")[0].lstrip("+~").partition("@")[0].strip()
@@ -63,7 +65,7 @@ def parsed(override: str) -> Override | None:
 
     try:
         return OverridesParser.create().parse_overrides([override])[0]
-    except HydraException:
+    except (HydraException, RecursionError):  # the latter of brackets within brackets
         return None
 
 
@@ -124,20 +126,45 @@ def _trailing(text: str) -> int:
     return len(text) - len(text.rstrip("\\"))
 
 
-def text_of(value: Any) -> str:
-    """A value as an override has it."""
+def literal(text: str) -> str:
+    """A text between quotation marks that stays as it is, `${` in it too."""
+    # Backslashes before an interpolation count; the quotes take care of all others.
+    return quoted(re.sub(r"(\\*)\$\{", r"\1\1\\${", text))
+
+
+def text_of(value: Any, *, refers: bool = False) -> str:
+    """A value as an override has it.
+
+    Parameters
+    ----------
+    refers
+        Whether `${…}` in a text refers to another value, as in a config; else it is only a text.
+    """
     if value is None:
         return "null"
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, dict):
-        inner = (f"{key}:{text_of(entry)}" for key, entry in value.items())  # no key has quotes
-        return "{" + ",".join(inner) + "}"
+        pairs = ((_key_text(key), text_of(one, refers=refers)) for key, one in value.items())
+        return "{" + ",".join(f"{key}:{one}" for key, one in pairs) + "}"
     if isinstance(value, list | tuple):
-        return "[" + ",".join(map(text_of, value)) + "]"
-    if isinstance(value, str):
-        return value if _is_plain(value) else quoted(value)
-    return repr(value)
+        return "[" + ",".join(text_of(one, refers=refers) for one in value) + "]"
+    if not isinstance(value, str):
+        return repr(value)
+    if "${" in value and not refers:
+        return literal(value)
+    return value if _is_plain(value) else quoted(value)
+
+
+def _key_text(key: Any) -> str:
+    """A key of a dictionary, which can have no quotation marks around it."""
+    return _KEY_SIGNS.sub(r"\\\g<0>", key) if isinstance(key, str) else text_of(key)
+
+
+def has_key(override: str, key: str) -> bool:
+    """Whether an override can be read, and sets this key: not so where a key has a strange name."""
+    found = parsed(override)
+    return found is not None and str(found.key_or_group) == key
 
 
 @lru_cache(maxsize=4096)

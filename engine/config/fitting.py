@@ -8,10 +8,13 @@ from collections.abc import Sequence
 from engine.config import draft
 from engine.config.compose import COMPOSE_ERRORS
 from engine.config.composer import Composer
-from engine.config.points import first_point, points
+from engine.config.points import first_point, points, sweep_problem
 from engine.config.schema import FIELDS
 
 _FIELDS = {one.key: one for one in FIELDS}
+
+_MOST_TYPED = 200
+"""Values of a sweep that are looked at while it is typed."""
 
 _MOST_CHOICES = 32
 """Choices of options in a sweep that are looked at."""
@@ -23,12 +26,12 @@ def typed_problem(key: str, text: str) -> str:
     override = draft.parsed(draft.spelled(key, text))
     if field is None or override is None:
         return ""
-    if not override.is_sweep_override():
-        values = [override.value()]
-    elif override.is_discrete_sweep():
-        values = list(itertools.islice(override.sweep_iterator(), 1000))
-    else:
-        return f"{key}={text}: an interval has no list of values; use range()"
+    problem = sweep_problem(override)
+    if problem:
+        return problem
+    values: list[object] = [override.value()]
+    if override.is_sweep_override():
+        values = list(itertools.islice(override.sweep_iterator(), _MOST_TYPED))
     if any(isinstance(value, str) and "${" in value for value in values):
         return ""  # what it refers to is not known here
     return next(filter(None, map(field.problem, values)), "")
@@ -64,6 +67,8 @@ def missing(composer: Composer, before: Sequence[str], after: Sequence[str]) -> 
     if not values or _composes(composer, after):
         return ()
     now, then = (_choices(composer, overrides) for overrides in (after, before))
+    if not any(_composes(composer, one) for one in now):
+        return ()  # a file is at fault, and not the values
     return tuple(
         text for text in values if not _goes(composer, now, text) and _goes(composer, then, text)
     )

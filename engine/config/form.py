@@ -8,26 +8,23 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from omegaconf import DictConfig, OmegaConf
-from omegaconf.errors import OmegaConfBaseException
+from omegaconf import DictConfig
 from yaml import MarkedYAMLError, YAMLError
 
 from engine.config import draft
 from engine.config.comments import key_comments
-from engine.config.compose import COMPOSE_ERRORS, dotted_loops, register_loops
+from engine.config.compose import COMPOSE_ERRORS, dotted_loops, forget_loops, register_loops
 from engine.config.composer import Base, Composer
 from engine.config.fitting import is_about, what_composes
 from engine.config.help import group_help
 from engine.config.paths import config_dir
 from engine.config.schema import FIELDS, Field, value_problems
+from engine.config.values import all_resolved, resolved_value, values_of
 from engine.config.yaml_keys import file_keys, where_wrong
-
-TYPED = "typed"
-"""The origin of a value that an override sets."""
 
 _CHOSEN = ("loop",)
 """Keys that the options of a group set to their own name."""
@@ -82,7 +79,7 @@ class Entry:
     choices: tuple[str, ...] = ()
     help: str = ""
     origin: str = ""
-    """The config file that sets it, without its ending, or `TYPED`."""
+    """The config file that sets it, without its ending, or `draft.TYPED`."""
     problem: str = ""
 
     @property
@@ -119,44 +116,89 @@ class FormMaker:
 
     def __init__(self, config_dirs: Sequence[Path] = ()) -> None:
         self.composer = Composer(config_dirs)
-        self.folders = [*map(Path, config_dirs), config_dir()]
+        self.folders = [config_dir(), *map(Path, config_dirs)]
         self._facts: tuple[Base | None, dict[str, tuple[str, str]]] = None, {}
-        self._options: tuple[Base | None, dict[str, tuple[Option, ...]]] = None, {}
+        self._options: tuple[object, dict[str, tuple[Option, ...]]] = None, {}
+        self._last = Form(())
+        self._loops: set[str] = set()
 
     def form(self, overrides: Sequence[str]) -> Form:
-        """The form of a draft; where it does not compose, that of what does, and the reasons."""
+        """The form of a draft; where it does not compose, that of what does, and the reasons.
+
+        Where nothing composes, as a file is broken, it is the last one that there was, without a
+        config.
+        """
         from engine.config.points import first_point
 
         given = tuple(overrides)
-        with contextlib.suppress(*COMPOSE_ERRORS):  # a name that is none is told below
-            register_loops(dotted_loops(given))
+        self._know_loops(dotted_loops(given))
         try:
-            return self._form(given, first_point(self.composer, given), ())
-        except COMPOSE_ERRORS:
-            from engine.config.problems import find_problems
+            made = self._form(given, first_point(self.composer, given), ())
+        except (*COMPOSE_ERRORS, OSError):
+            made = self._partly(given)
+        if made.config is not None:
+            self._last = made
+        return made
 
+    def _know_loops(self, names: Sequence[str]) -> None:
+        """Have the loops of this draft as options, and no more those that were half typed."""
+        forget_loops(self._loops - set(names))
+        self._loops = set(names)
+        with contextlib.suppress(*COMPOSE_ERRORS):  # a name that is none is told below
+            register_loops(names)
+
+    def _partly(self, given: draft.Overrides) -> Form:
+        """The form of those overrides that compose, and what is wrong with the others."""
+        from engine.config.file_problems import file_problem
+        from engine.config.problems import find_problems
+
+        problems: list[str] = []
+        try:
             problems = find_problems(
                 given, self.composer.config_dirs, composer=self.composer, most_values=20
             )
-            return self._form(given, what_composes(self.composer, given, problems), tuple(problems))
+            return self._form(given, what_composes(self.composer, given, problems), problems)
+        except (*COMPOSE_ERRORS, OSError) as error:
+            told = tuple(problems) or (file_problem(error, self.composer.config_dirs),)
+            return replace(self._last, overrides=given, problems=told, config=None,
+                           groups=self._last_groups(given))  # fmt: skip
+
+    def _last_groups(self, given: draft.Overrides) -> tuple[Group, ...]:
+        """All groups, so that another option can be chosen, as far as is known of them."""
+        known = {one.name: one for one in self._last.groups}
+        return tuple(
+            replace(known.get(name, Group(name, (), None, None)), options=options)
+            for name, options in self._read_options().items()
+        )
 
     def _form(self, given: draft.Overrides, single: Sequence[str], problems: Sequence[str]) -> Form:
         cfg, base = self.composer.compose(single), self.composer.base(single)
         found = problems or value_problems(cfg)
-        resolved = _all_resolved(cfg)
+        resolved = all_resolved(cfg)
         return Form(
             overrides=given,
-            groups=tuple(self._groups(base)),
+            groups=tuple(self._groups(base, given)),
             entries=tuple(self._entries(cfg, resolved, base, given, found)),
             problems=tuple(found),
             config=cfg,
             settings=resolved,
-            name=str(_resolved(base.config, "hydra.job.name") or ""),
+            name=str(resolved_value(base.config, "hydra.job.name") or ""),
         )
 
-    def _groups(self, base: Base) -> Iterator[Group]:
-        plain = self.composer.base()
-        choices, defaults = (one.config.hydra.runtime.choices for one in (base, plain))
+    def _groups(self, base: Base, given: draft.Overrides) -> Iterator[Group]:
+        choices = base.config.hydra.runtime.choices
+        try:
+            plain = self.composer.base()
+            defaults = plain.config.hydra.runtime.choices
+        except COMPOSE_ERRORS:  # what is chosen stands for a default that is broken
+            plain = base
+            added = {draft.key_of(one) for one in given if one.startswith("+")}
+            typed = {draft.key_of(one) for one in given}
+            defaults = {
+                name: None if name in typed else one
+                for name, one in choices.items()
+                if name not in added
+            }
         for name, options in self._options_since(plain).items():
             sign = "" if name in defaults else "+"
             yield Group(name, options, choices.get(name), defaults.get(name), sign)
@@ -164,15 +206,15 @@ class FormMaker:
     def _options_since(self, plain: Base) -> dict[str, tuple[Option, ...]]:
         """Group to its options; read again when a file has changed, which makes a new base."""
         if self._options[0] is not plain:
-            found = {
-                name: tuple(
-                    Option(one, text, self._broken(name, one)) for one, text in all_.items()
-                )
-                for name, all_ in group_help(self.folders).items()
-                if not name.startswith("hydra/")
-            }
-            self._options = plain, found
+            self._options = plain, self._read_options()
         return self._options[1]
+
+    def _read_options(self) -> dict[str, tuple[Option, ...]]:
+        return {
+            name: tuple(Option(one, text, self._broken(name, one)) for one, text in all_.items())
+            for name, all_ in group_help(self.folders).items()
+            if not name.startswith("hydra/")
+        }
 
     def _broken(self, group: str, option: str) -> str:
         """Why the file of an option cannot be read, and where."""
@@ -199,7 +241,7 @@ class FormMaker:
         for key, raw in values_of(cfg):
             if key in _CHOSEN or key.endswith("._target_"):
                 continue  # what an option stands for
-            text = draft.text_of(raw)
+            text = draft.text_of(raw, refers=True)
             typed = draft.find(given, key)
             if typed is not None and typed.partition("=")[1]:
                 text = typed.partition("=")[2]
@@ -208,12 +250,12 @@ class FormMaker:
             yield Entry(
                 key=key,
                 text=text,
-                value=resolved[key] if key in resolved else _resolved(cfg, key),
-                default=draft.text_of(defaults[key]) if key in defaults else None,
+                value=resolved[key] if key in resolved else resolved_value(cfg, key),
+                default=draft.text_of(defaults[key], refers=True) if key in defaults else None,
                 expected=known.expected() if known else _kind(raw),
                 choices=_choices(known, raw),
                 help=help_text,
-                origin=TYPED if typed is not None else origin,
+                origin=draft.TYPED if typed is not None else origin,
                 problem=next((text for text in problems if is_about(text, key)), ""),
             )
 
@@ -242,46 +284,6 @@ class FormMaker:
         """The file of a config, in the first folder that has it."""
         paths = (folder / f"{config_path}.yaml" for folder in self.folders)
         return next((path for path in paths if path.is_file()), None)
-
-
-def values_of(cfg: DictConfig, *, resolve: bool = False) -> Iterator[tuple[str, Any]]:
-    """Every value of a config with its dotted key.
-
-    Lists are values of their own, and so are empty nodes. Hydra's own node is left out.
-
-    Parameters
-    ----------
-    resolve
-        Whether interpolations are filled in; else they stand as they are written.
-    """
-    plain = OmegaConf.to_container(cfg, resolve=resolve)
-    yield from _flat(plain if isinstance(plain, dict) else {}, "")
-
-
-def _flat(node: dict[Any, Any], prefix: str) -> Iterator[tuple[str, Any]]:
-    for key, value in node.items():
-        if not prefix and key == "hydra":
-            continue
-        if isinstance(value, dict) and value:
-            yield from _flat(value, f"{prefix}{key}.")
-        else:
-            yield f"{prefix}{key}", value
-
-
-def _all_resolved(cfg: DictConfig) -> dict[str, Any]:
-    """Every value with what it refers to filled in; empty where that cannot be for one of them."""
-    try:
-        return dict(values_of(cfg, resolve=True))
-    except OmegaConfBaseException:
-        return {}
-
-
-def _resolved(cfg: DictConfig, key: str) -> Any:
-    try:
-        value = OmegaConf.select(cfg, key)
-        return OmegaConf.to_container(value, resolve=True) if OmegaConf.is_config(value) else value
-    except OmegaConfBaseException:
-        return None
 
 
 def _choices(known: Field | None, raw: Any) -> tuple[str, ...]:

@@ -38,7 +38,7 @@ Guide: docs/TRAINING_GUIDE.md
 
 def help_text(program: str, overrides: Sequence[str], config_dirs: Sequence[Path] = ()) -> str:
     """The whole help; the config it shows is the one that `overrides` give."""
-    groups = "\n".join(_group_lines([*config_dirs, config_dir()]))
+    groups = "\n".join(_group_lines([config_dir(), *config_dirs]))
     config = OmegaConf.to_yaml(compose(overrides, config_dirs=config_dirs))
     return (
         f"{_USAGE.format(program=program)}\n"
@@ -52,8 +52,11 @@ def group_help(folders: Sequence[Path]) -> dict[str, dict[str, str]]:
     groups: dict[str, dict[str, str]] = {}
     for folder in folders:
         for path in sorted(folder.rglob("*.yaml")):
-            group = path.parent.relative_to(folder).as_posix()
-            if group != ".":
+            place = path.relative_to(folder)
+            # An editor may keep a hidden file of its own there, which is no option.
+            is_option = path.is_file() and not any(part.startswith(".") for part in place.parts)
+            group = place.parent.as_posix()
+            if is_option and group != ".":
                 groups.setdefault(group, {}).setdefault(path.stem, leading_comment(path))
     return dict(sorted(groups.items()))
 
@@ -61,7 +64,11 @@ def group_help(folders: Sequence[Path]) -> dict[str, dict[str, str]]:
 def leading_comment(path: Path) -> str:
     """The comment lines at the top of a config file, without `@package`, as one line."""
     words = []
-    for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
+    try:
+        lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError:
+        return ""
+    for line in lines:
         if not line.startswith("#"):
             break
         if "@package" not in line:

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
-from hydra.core.override_parser.types import Override
-from omegaconf import OmegaConf
+from hydra.core.override_parser.types import Override, RangeSweep
+from hydra.errors import HydraException
+from hydra.types import RunMode
 
 from engine.config.compose import COMPOSE_ERRORS
 from engine.config.composer import Composer
 from engine.config.schema import value_problems
+from engine.config.sweeper import leave_out_problem, product
 
 MOST_POINTS = 10_000
 """A sweep of more is most likely a slip, and is not listed."""
@@ -22,82 +26,134 @@ class Point:
     """One run of a sweep."""
 
     number: int
-    """Its place in the product, from 0: the last override changes fastest, as in Hydra."""
+    """Its place in the product, from 0: the last value changes fastest, as in Hydra."""
     overrides: tuple[str, ...]
     """All overrides, with one value each."""
     differing: tuple[str, ...]
-    """Those that are not the same at every point."""
-
-
-def axes(composer: Composer, overrides: Sequence[str]) -> list[list[str]]:
-    """For each override the overrides of one value that it stands for, as Hydra takes them.
-
-    What an experiment sweeps over comes first.
-
-    Raises
-    ------
-    ValueError
-        If an override is an interval, which has no list of values.
-    """
-    parsed = [composer.parse(text) for text in overrides]
-    single = [str(one.input_line) for one in parsed if not one.is_sweep_override()]
-    choices = [text for text in single if composer.is_choice(text)]
-    params = composer.base(choices).config.hydra.sweeper.get("params") or {}
-    given = {one.key_or_group for one in parsed}
-    swept = [composer.parse(f"{key}={text}") for key, text in params.items() if key not in given]
-    return [_values(one) for one in [*swept, *parsed]]
-
-
-def _values(override: Override) -> list[str]:
-    if not override.is_sweep_override():
-        return [str(override.input_line)]
-    if not override.is_discrete_sweep():
-        raise ValueError(f"{override.input_line}: an interval has no list of values; use range()")
-    key, values = override.get_key_element(), override.sweep_string_iterator()
-    found = [f"{key}={value}" for value in itertools.islice(values, MOST_POINTS + 1)]
-    if not found:
-        raise ValueError(f"{override.input_line}: stands for no value")
-    if len(found) > MOST_POINTS:
-        raise ValueError(f"{override.input_line}: more than {MOST_POINTS:,} values")
-    return found
-
-
-def count(values: Sequence[Sequence[str]]) -> int:
-    """How many points these axes span."""
-    number = 1
-    for one in values:
-        number *= len(one)
-    return number
+    """Those of the keys that are given a list."""
+    is_out: bool = False
+    """Whether `hydra.sweeper.leave_out` among the overrides makes it no run."""
 
 
 def points(composer: Composer, overrides: Sequence[str]) -> list[Point]:
-    """All points of a sweep; the one point of overrides that are none.
+    """All points of a sweep, as Hydra would train them; the one point of overrides that are none.
+
+    What an experiment sweeps over comes first, and keeps its place where the overrides have other
+    values for it.
 
     Raises
     ------
     ValueError
-        If an override is an interval, or there are more than `MOST_POINTS`.
+        If an override has no list of points in a fixed order, or there are more than `MOST_POINTS`,
+        or a point that is to be left out does not exist.
     """
-    values = axes(composer, overrides)
-    if count(values) > MOST_POINTS:
-        raise ValueError(f"{count(values):,} points: more than {MOST_POINTS:,} are not listed")
-    several = [n for n, one in enumerate(values) if len(one) > 1]
+    parsed = [composer.parse(text) for text in overrides]
+    sweeper = _hydra(composer, parsed).sweeper
+    params = [composer.parse(f"{key}={text}") for key, text in (sweeper.params or {}).items()]
+    swept = [*params, *(one for one in parsed if not one.is_hydra_override())]
+    _refuse(parsed)
+    _refuse(swept)
+    of_hydra = [str(one.input_line) for one in parsed if one.is_hydra_override()]
+    lists = {one.get_key_element(): one.is_sweep_override() for one in swept}
+    found, leave_out = product(swept), set(sweeper.leave_out)
+    problem = leave_out_problem(sorted(leave_out), len(found))
+    if problem:
+        raise ValueError(problem)
     return [
-        Point(number, combination, tuple(combination[n] for n in several))
-        for number, combination in enumerate(itertools.product(*values))
+        Point(
+            number,
+            (*of_hydra, *words),
+            tuple(text for text in words if lists[text.partition("=")[0]]),
+            number in leave_out,
+        )
+        for number, words in enumerate(found)
     ]
 
 
+def asks_for_sweep(composer: Composer, overrides: Sequence[str]) -> bool:
+    """Whether the chosen options make a sweep of it by themselves, as experiments do.
+
+    Options that are wrong make none; `find_problems` tells of them.
+    """
+    try:
+        return bool(_hydra(composer, list(map(composer.parse, overrides))).mode == RunMode.MULTIRUN)
+    except COMPOSE_ERRORS:
+        return False
+
+
+def _hydra(composer: Composer, parsed: Sequence[Override]) -> Any:
+    """Hydra's own node. Values of ours are not looked at, which may be wrong."""
+    single = [one for one in parsed if not one.is_sweep_override()]
+    texts = [str(one.input_line) for one in single]
+    wanted = [
+        text
+        for one, text in zip(single, texts, strict=True)
+        if one.is_hydra_override() or composer.is_choice(text)
+    ]
+    return composer.compose_with_hydra(wanted).hydra
+
+
+def sweep_problem(override: Override) -> str:
+    """Why an override with several values has no list of points; empty if it has one."""
+    if not override.is_sweep_override():
+        return ""
+    text = str(override.input_line).lstrip("+~")
+    if override.is_hydra_override():
+        return f"{text}: settings of Hydra take one value"
+    if not override.is_discrete_sweep():
+        return f"{text}: an interval has no list of values; write them with commas, or a range()"
+    if getattr(override.value(), "shuffle", False):
+        return f"{text}: shuffle() gives another order each time; write the values in theirs"
+    try:
+        number = len(_values(override))
+    except (ValueError, ArithmeticError, HydraException) as error:
+        return f"{text}: {_reason(override, error)}"
+    if not number:
+        return f"{text}: stands for no value"
+    return f"{text}: more than {MOST_POINTS:,} values" if number > MOST_POINTS else ""
+
+
+def _reason(override: Override, error: Exception) -> str:
+    """Why the values cannot be listed, where Hydra's own words are of little help."""
+    if isinstance(override.value(), RangeSweep):
+        return "this range has no values; its step cannot be 0, nor its ends infinite"
+    if "ConfigLoader" in str(error):
+        return "glob() stands for options of a group"
+    return " ".join(str(error).split())
+
+
+def _refuse(overrides: Sequence[Override]) -> None:
+    """Raise a `ValueError` where the points cannot be listed."""
+    problem = next(filter(None, map(sweep_problem, overrides)), "")
+    if problem:
+        raise ValueError(problem)
+    lengths = {one.get_key_element(): len(_values(one)) for one in overrides}
+    total = math.prod(lengths.values())
+    if total > MOST_POINTS:
+        raise ValueError(f"{total:,} points: more than {MOST_POINTS:,} are not listed")
+
+
+def _values(override: Override) -> list[str]:
+    """The overrides of one value that it stands for, at most one more than may be."""
+    if not override.is_sweep_override():
+        return [str(override.input_line)]
+    key, values = override.get_key_element(), override.sweep_string_iterator()
+    return [f"{key}={value}" for value in itertools.islice(values, MOST_POINTS + 1)]
+
+
 def first_point(composer: Composer, overrides: Sequence[str]) -> list[str]:
-    """The overrides with the first value of each, without what an experiment sweeps over."""
-    return [_first(composer.parse(text)) for text in overrides]
+    """The overrides with the first value of each, without what an experiment sweeps over.
 
-
-def _first(override: Override) -> str:
-    if override.is_sweep_override() and override.is_discrete_sweep():
-        for value in override.sweep_string_iterator():
-            return f"{override.get_key_element()}={value}"
-    return _values(override)[0]
+    Raises
+    ------
+    ValueError
+        If one has no list of values.
+    """
+    parsed = [composer.parse(text) for text in overrides]
+    problem = next(filter(None, map(sweep_problem, parsed)), "")
+    if problem:
+        raise ValueError(problem)
+    return [_values(one)[0] for one in parsed]
 
 
 def check(composer: Composer, found: Sequence[Point]) -> Iterator[tuple[Point, list[str]]]:
@@ -127,9 +183,3 @@ def seeds(first: int, number: int) -> str:
     last = first + number - 1
     values = str(first) if number == 1 else f"range({first},{last + 1})"
     return f"phase1.trainer.seed={values}"
-
-
-def is_experiment_sweep(composer: Composer, overrides: Sequence[str]) -> bool:
-    """Whether the chosen options ask for a sweep by themselves, as experiments do."""
-    config = composer.base(first_point(composer, overrides)).config
-    return bool(OmegaConf.select(config, "hydra.sweeper.params"))

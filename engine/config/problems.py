@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import difflib
 import itertools
-import re
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
@@ -17,8 +16,10 @@ from omegaconf import DictConfig, OmegaConf
 
 from engine.config.compose import COMPOSE_ERRORS, search_path
 from engine.config.composer import Composer
+from engine.config.file_problems import file_problem, first_line
 from engine.config.help import group_help
 from engine.config.paths import config_dir
+from engine.config.points import sweep_problem
 from engine.config.schema import value_problems
 
 
@@ -52,6 +53,9 @@ def find_problems(
         if not sweep:
             several = [o for o in parsed if o.is_sweep_override()]
             problems += [f"{o.input_line}: several values; --multirun takes each" for o in several]
+        else:
+            problems += filter(None, map(sweep_problem, parsed))
+            parsed = [one for one in parsed if not sweep_problem(one)]
         return problems + _compose_problems(composer, parsed, most_values)
 
 
@@ -72,6 +76,14 @@ def _compose_problems(composer: Composer, parsed: Sequence[Override], most: int)
     # A key may exist with one choice of a swept group only; it fits if it does with any.
     common = [_text(o) for o in chosen if o.key_or_group not in swept]
     contexts = [[*common, _text(o)] for o in chosen if o.key_or_group in swept] or [common]
+    refused = [_compose(composer, context) for context in contexts]
+    if all(isinstance(one, Exception) for one in refused):  # against what should the rest be seen?
+        told = [
+            file_problem(one, composer.config_dirs)
+            for one in refused[:1]
+            if isinstance(one, Exception)
+        ]
+        return told if isinstance(_compose(composer, []), Exception) else problems + told
     fitting, found = _fitting(composer, [o for o in single if o not in groups], contexts)
     fixed = [_text(o) for o in fitting if o.key_or_group not in swept]
     varied = [o for o in fitting if o.key_or_group in swept]
@@ -89,7 +101,7 @@ def _parse(text: str) -> Override | None:
     try:
         loader = GlobalHydra.instance().config_loader()
         return OverridesParser.create(loader).parse_overrides([text])[0]
-    except HydraException:
+    except (HydraException, RecursionError):  # the latter of brackets within brackets
         return None
 
 
@@ -98,10 +110,10 @@ def _text(override: Override) -> str:
 
 
 def _each_value(override: Override, most: int) -> list[Override]:
-    """The override, or one for each value of a sweep; none for an interval, which has no list."""
+    """The override, or one for each value of a sweep; none where it has no list of them."""
     if not override.is_sweep_override():
         return [override]
-    if not override.is_discrete_sweep():
+    if sweep_problem(override):
         return []
     key = override.get_key_element()
     values = itertools.islice(override.sweep_string_iterator(), most)
@@ -184,7 +196,7 @@ def _value_problems(composer: Composer, points: Sequence[list[str]]) -> list[str
 def _group_options(group: str) -> list[str]:
     options = GlobalHydra.instance().config_loader().get_group_options(group)
     # Hydra's own first config is in the group hydra, and no choice.
-    return sorted(option for option in options if not option.startswith(("_", "config")))
+    return sorted(option for option in options if not option.startswith(("_", ".", "config")))
 
 
 def _unparsable(text: str) -> str:
@@ -203,17 +215,21 @@ def _explain(
         more = "; a loop of your own is package.module:function" if group == "loop" else ""
         hint = _hint(value, options)
         return f"{group}={value}: no such option; choose {_listed(options)}{hint}{more}"
+    if options and not override.is_add() and "No match in the defaults list" in str(error):
+        return f"{group}={value}: no config names this group; +{group}={value} adds it"
     if options:  # the option is there, and its file is at fault
-        return f"{override.input_line}: {_first_line(error)}"
+        return f"{override.input_line}: {first_line(error)}"
     if "/" in group:
         return f"{group}: there is no such group{_hint(group, list(group_help([config_dir()])))}"
+    if f"{group}.".startswith("hydra.sweeper.params."):
+        return f"{group}: is for experiments; write the lists into the command, as key=a,b"
     keys = _all_keys(composer.compose(context))
     if group not in keys:
         other = _option_with(composer, override, context)
         if other:
             return f"{group}: there is no such key here; it needs {other}"
         return f"{group}: there is no such key{_key_hint(group, keys)}; +{group}=… adds a new one"
-    return f"{override.input_line}: {_first_line(error)}"
+    return f"{override.input_line}: {first_line(error)}"
 
 
 def _option_with(composer: Composer, override: Override, context: Sequence[str]) -> str | None:
@@ -259,8 +275,3 @@ def _hint(word: str, known: Sequence[str]) -> str:
 
 def _listed(options: Sequence[str]) -> str:
     return ", ".join(options[:-1]) + f" or {options[-1]}" if len(options) > 1 else options[0]
-
-
-def _first_line(error: Exception) -> str:
-    text = re.sub(r"\s+", " ", str(error).strip().split("\n\n")[0])
-    return text or type(error).__name__

@@ -13,7 +13,7 @@ from hydra import version
 from hydra._internal.config_repository import ConfigRepository, IConfigRepository
 from hydra._internal.hydra import Hydra
 from hydra._internal.utils import create_config_search_path
-from hydra.core.config_search_path import ConfigSearchPath
+from hydra.core.config_search_path import ConfigSearchPath, SearchPathQuery
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.object_type import ObjectType
 from hydra.plugins.config_source import ConfigResult, ConfigSource
@@ -23,7 +23,9 @@ Stamp = tuple[tuple[str, int, int], ...]
 
 
 def hydra_for(folders: Sequence[Path]) -> Hydra:
-    """Hydra for configs in these folders, the first before the others; the last is our own.
+    """Hydra for configs in these folders, the first before the others; the first is our own.
+
+    Hydra, too, takes a file in the folder of `--config-dir` only where ours have none of its name.
 
     The same object is given again as long as no file in them has changed.
     """
@@ -33,9 +35,9 @@ def hydra_for(folders: Sequence[Path]) -> Hydra:
 @lru_cache(maxsize=8)
 def _made(folders: tuple[str, ...], stamp: Stamp) -> Hydra:
     version.setbase("1.3")
-    paths = create_config_search_path(folders[-1])
-    for folder in folders[:-1]:
-        paths.prepend("command-line", f"file://{folder}")
+    paths = create_config_search_path(folders[0])
+    for folder in folders[1:]:
+        paths.prepend("command-line", f"file://{folder}", SearchPathQuery(provider="schema"))
     GlobalHydra.instance().clear()
     hydra: Hydra = Hydra.create_main_hydra2(task_name="thesis-train", config_search_path=paths)
     loader: Any = hydra.config_loader
@@ -51,10 +53,12 @@ def _stamp(folders: Sequence[Path]) -> Stamp:
             for name in names:
                 if name.endswith((".yaml", ".yml")):
                     path = os.path.join(place, name)
-                    status = os.stat(path) if os.path.exists(path) else None
-                    found.append(
-                        (path, status.st_mtime_ns, status.st_size) if status else (path, 0, 0)
-                    )
+                    try:
+                        status = os.stat(path)
+                    except OSError:  # a link to nowhere
+                        found.append((path, 0, 0))
+                    else:
+                        found.append((path, status.st_mtime_ns, status.st_size))
     return tuple(sorted(found))
 
 

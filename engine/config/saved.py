@@ -16,6 +16,7 @@ from yaml import YAMLError
 from yaml.events import AliasEvent
 
 from engine.config.compose import register_resolvers
+from engine.config.references import strange_references
 from engine.config.schema import FIELDS, value_problems
 from engine.errors import ConfigError
 
@@ -55,13 +56,20 @@ def load_saved(path: Path) -> DictConfig:
         if any(isinstance(event, AliasEvent) for event in yaml.parse(text, yaml.SafeLoader)):
             raise ConfigError(f"{path} has YAML aliases, which no config of a run has")
         cfg = OmegaConf.create(text)
+        is_config = isinstance(cfg, DictConfig) and isinstance(_plain(cfg).get("loop"), str)
     except FileNotFoundError as error:
         raise ConfigError(f"{path} is not there: the run cannot be gone on with") from error
     except (OSError, YAMLError, OmegaConfBaseException, ValueError, RecursionError) as error:
         raise ConfigError(f"{path} cannot be read: {' '.join(str(error).split())}") from error
-    if not isinstance(cfg, DictConfig) or not isinstance(cfg.get("loop"), str):
+    if not (is_config and isinstance(cfg, DictConfig)):
         raise ConfigError(f"{path} holds no config of a run")
     return cfg
+
+
+def _plain(cfg: DictConfig) -> dict[Any, Any]:
+    """All values as they are written: what they refer to may be anything, and is not looked up."""
+    found: Any = OmegaConf.to_container(cfg)
+    return dict(found)
 
 
 def read_small(path: Path) -> str:
@@ -133,7 +141,8 @@ def untrusted(
 
     A config may come from somebody else, and what it names is called. So it may name classes of
     `engine` and of the packages `trusted`, where they are defined, and nothing else; imports are
-    of modules of these packages only.
+    of modules of these packages only. What it refers to by `${…}` is not filled in: a name stands
+    as it is, and no reference may call a function that could make one.
 
     Parameters
     ----------
@@ -141,16 +150,17 @@ def untrusted(
         Tells whether a name is that of a class of these packages; by default they are imported.
     """
     is_class = is_class or _is_class_of
-    allowed = (_COMPONENTS, *trusted)
+    allowed, plain = (_COMPONENTS, *trusted), _plain(cfg)
     problems = [
         f"{key}={value}: no class of {' or '.join(allowed)}; --trust PACKAGE allows a package"
-        for key, value in _targets(OmegaConf.to_container(cfg, resolve=True), "")
+        for key, value in _targets(plain, "")
         if not is_class(value, allowed)
     ]
-    module, _, function = str(cfg.get("loop")).partition(":")
-    if function and module.partition(".")[0] not in trusted:
-        problems.append(f"loop={cfg.loop}: not a package that is trusted; --trust PACKAGE adds it")
-    return problems
+    loop = str(plain.get("loop"))
+    module, _, function = loop.partition(":")
+    if "${" in loop or (function and module.partition(".")[0] not in trusted):
+        problems.append(f"loop={loop}: not a package that is trusted; --trust PACKAGE adds it")
+    return problems + strange_references(plain)
 
 
 def _targets(node: Any, prefix: str) -> Iterator[tuple[str, Any]]:

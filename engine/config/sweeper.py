@@ -20,7 +20,7 @@ from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import FrameType
-from typing import Any
+from typing import Any, TypeVar
 
 from hydra.core.config_store import ConfigStore
 from hydra.core.override_parser.types import Override
@@ -30,6 +30,7 @@ from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 
+from engine.config.draft import LEAVE_OUT
 from engine.errors import ConfigError, LaunchError
 
 log = logging.getLogger("engine")
@@ -37,6 +38,7 @@ log = logging.getLogger("engine")
 STOP = "stop"
 """Name of the file in the directory of a sweep that ends it; see `facts.sweep_dir`."""
 
+Some = TypeVar("Some")
 
 _PLUGIN_MODULE = "hydra_plugins.thesis_ml"
 
@@ -138,7 +140,16 @@ def product(overrides: list[Override]) -> list[list[str]]:
     return points
 
 
-def without(points: list[list[str]], leave_out: Sequence[int]) -> list[list[str]]:
+def leave_out_problem(leave_out: Sequence[int], total: int) -> str:
+    """Which points to leave out do not exist; empty if all do."""
+    strange = [str(number) for number in leave_out if not 0 <= number < total]
+    if not strange:
+        return ""
+    points = "one point, 0" if total == 1 else f"{total} points, from 0 to {total - 1}"
+    return f"{LEAVE_OUT}: there is no point {', '.join(strange)}; the sweep has {points}"
+
+
+def without(points: Sequence[Some], leave_out: Sequence[int]) -> list[Some]:
     """The points that are left.
 
     Raises
@@ -146,15 +157,12 @@ def without(points: list[list[str]], leave_out: Sequence[int]) -> list[list[str]
     ConfigError
         If one to leave out does not exist, or none is left.
     """
-    strange = [str(number) for number in leave_out if not 0 <= number < len(points)]
-    if strange:
-        raise ConfigError(
-            f"hydra.sweeper.leave_out: there is no point {', '.join(strange)}",
-            f"The sweep has {len(points)} points, from 0 to {len(points) - 1}.",
-        )
+    problem = leave_out_problem(leave_out, len(points))
+    if problem:
+        raise ConfigError(problem)
     kept = [point for number, point in enumerate(points) if number not in set(leave_out)]
     if not kept:
-        raise ConfigError("hydra.sweeper.leave_out: no point of the sweep is left")
+        raise ConfigError(f"{LEAVE_OUT}: no point of the sweep is left")
     return kept
 
 

@@ -198,6 +198,11 @@ def process_of(attempt: Attempt) -> Process:
     return "reused" if reused else "alive"
 
 
+def names_one_process(attempt: Attempt) -> bool:
+    """Whether the record of an attempt tells its process from any other that has the same id."""
+    return None not in (attempt.pid_started, attempt.pid_namespace, attempt.boot_id)
+
+
 def _differ(one: object, other: object) -> bool:
     """Whether both are known and not the same."""
     return one is not None and other is not None and one != other

@@ -69,6 +69,14 @@ def copied_from(run_dir: RunDir, attempt: Attempt) -> str | None:
     return None if is_same_file or not _is_recorded(attempt, RunDir(Path(there))) else there
 
 
+def began_here(attempt: Attempt, directory: Path) -> bool:
+    """Whether an attempt began in a directory, as its record tells, and not in another one."""
+    try:
+        return attempt.run_dir is not None and os.path.samefile(attempt.run_dir, directory)
+    except (OSError, ValueError):
+        return False
+
+
 def _is_recorded(attempt: Attempt, there: RunDir) -> bool:
     """Whether the same start is on record there."""
     return any(_start_of(one) == _start_of(attempt) for one in read_attempts(there))

@@ -16,7 +16,9 @@ MAX_RECORD = 1 << 18
 _INTEGER = 2**53
 
 
-def read_record(path: Path, *, in_folder: bool = False) -> dict[str, Any] | None:
+def read_record(
+    path: Path, *, in_folder: bool = False, most: int = MAX_RECORD
+) -> dict[str, Any] | None:
     """The JSON object in a small file; None where there is no such file.
 
     Only an ordinary file is read, and no link is followed: see `files.open_own`.
@@ -25,6 +27,8 @@ def read_record(path: Path, *, in_folder: bool = False) -> dict[str, Any] | None
     ----------
     in_folder
         Whether it lies in a folder of the run directory.
+    most
+        Bytes of the largest file that is read.
 
     Raises
     ------
@@ -37,9 +41,9 @@ def read_record(path: Path, *, in_folder: bool = False) -> dict[str, Any] | None
         except (FileNotFoundError, NotADirectoryError):
             return None
         with open(handle, "rb", buffering=0) as file:
-            data = file.read(MAX_RECORD + 1)
+            data = file.read(most + 1)
     try:
-        record = json.loads(data.decode()) if len(data) <= MAX_RECORD else None
+        record = json.loads(data.decode()) if len(data) <= most else None
     except (ValueError, RecursionError):
         record = None
     if not isinstance(record, dict):

@@ -105,7 +105,7 @@ def submit_again(handle: JobHandle, condor: Condor) -> JobHandle:
             f"Try again {IN_DOUBT_S / 60:g} minutes after {handle.submitted}.",
         )
     resources = Resources.from_entries(_mapping(entries.get("resources")))
-    amend_record(handle.path, submitted=now())
+    amend_record(handle.path, handle.id, submitted=now())
     return _send(handle, train_script(), resources, condor)
 
 
@@ -184,7 +184,7 @@ def _confirm(handle: JobHandle, job_id: str) -> JobHandle:
     """Say in the record that HTCondor has the job, which may have said more by itself."""
     told = read_job(handle.path) or handle
     state = "queued" if told.state == "submitting" else told.state
-    amend_record(handle.path, state=state, job_id=job_id)
+    amend_record(handle.path, handle.id, state=state, job_id=job_id)
     return read_job(handle.path) or handle
 
 

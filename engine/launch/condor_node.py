@@ -41,7 +41,7 @@ def taken_over(job: JobHandle) -> JobHandle:
         "boot_id": machine.boot_id(),
     }
     known = os.environ.get(JOB_ID) or job.job_id  # whoever submitted it may not have lived on
-    amend_record(job.path, state="running", job_id=known, **process)
+    amend_record(job.path, job.id, state="running", job_id=known, **process)
     return read_job(job.path) or job
 
 

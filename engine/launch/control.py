@@ -6,17 +6,20 @@ import os
 import signal
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 from engine.errors import FactsError, LaunchError
-from engine.facts.attempts import Attempt, newest_attempt, process_of
+from engine.facts.attempts import Attempt, names_one_process, newest_attempt, process_of
+from engine.facts.copies import began_here
 from engine.facts.files import replace_file
 from engine.facts.launched import launch_record
 from engine.facts.run_dir import RunDir
 from engine.facts.sweep_dir import SweepDir
+from engine.facts.words import first_line
 from engine.launch.condor_jobs import remove
 from engine.launch.job import HTCONDOR, JobHandle
 from engine.launch.record import read_job
-from engine.launch.usage import members
+from engine.launch.usage import is_of_job, members
 
 _POLL_S = 0.05
 
@@ -39,7 +42,12 @@ def ask_job_to_stop(job: JobHandle) -> None:
     ------
     FactsError
         If the file cannot be written.
+    LaunchError
+        If the directory is a copy, where nothing trains.
     """
+    began = job.original_dir
+    if began and os.path.isdir(began) and not began_here(job.attempt, job.directory):
+        raise LaunchError(f"{job.name}: {_not_here(job.attempt)}")
     place = SweepDir(job.directory) if job.kind == "sweep" else RunDir(job.directory)
     replace_file(place.stop, lambda handle: None)
 
@@ -55,13 +63,13 @@ def kill_job(job: JobHandle, grace_s: float = 10.0) -> str:
     Raises
     ------
     LaunchError
-        If none of its processes lives here, or they are somebody else's.
+        If none of its processes lives here, they are somebody else's, or the directory is a copy.
     """
     if job.target == HTCONDOR:
         return remove(job)
     where = job.process()
-    if not members(job):
-        raise LaunchError(f"{job.name}: {_why_not(job.attempt, where)}")
+    if not began_here(job.attempt, job.directory) or not members(job):
+        raise LaunchError(f"{job.name}: {_why_not(job.attempt, where, job.directory)}")
     for signum, patience in ((signal.SIGTERM, grace_s), (signal.SIGKILL, 10.0)):
         first = signum == signal.SIGTERM and where == "alive"
         for pid in [job.pid] if first else members(job):
@@ -83,16 +91,16 @@ def kill(run_dir: RunDir, grace_s: float = 10.0) -> str:
     Raises
     ------
     LaunchError
-        If no process of this run lives here, or it is somebody else's.
+        If no process of this run lives here, it is somebody else's, or the directory is a copy.
     """
     if launch_record(run_dir).get("target") == HTCONDOR and (job := read_job(run_dir.launch)):
         return remove(job)
-    attempt = _process_to_end(run_dir)
+    attempt, is_certain = _process_to_end(run_dir)
     if attempt is None or attempt.pid is None:
         raise LaunchError(f"{run_dir.run_id}: no process is known", "It has not been started.")
     where = process_of(attempt)
-    if where != "alive":
-        raise LaunchError(f"{run_dir.run_id}: {_why_not(attempt, where)}")
+    if where != "alive" or not is_certain or not began_here(attempt, run_dir.path):
+        raise LaunchError(f"{run_dir.run_id}: {_why_not(attempt, where, run_dir.path)}")
     for signum, patience in ((signal.SIGTERM, grace_s), (signal.SIGKILL, 10.0)):
         _send(attempt, signum)
         if _ends_within(attempt, patience):
@@ -103,24 +111,38 @@ def kill(run_dir: RunDir, grace_s: float = 10.0) -> str:
     )
 
 
-def _process_to_end(run_dir: RunDir) -> Attempt | None:
-    """The process of the newest attempt, or one that was launched and has not begun."""
+def _process_to_end(run_dir: RunDir) -> tuple[Attempt | None, bool]:
+    """The process of the newest attempt, or one that was launched and has not begun.
+
+    And whether it is certain that the process of this id is that one.
+    """
     try:
         launched = read_job(run_dir.launch)
     except FactsError:
         launched = None
-    if launched is not None and launched.state == "running" and launched.process() == "alive":
-        return launched.attempt
+    if launched is not None and launched.state == "running" and is_of_job(launched):
+        return launched.attempt, True
     attempt = newest_attempt(run_dir)
-    return launched.attempt if attempt is None and launched is not None else attempt
+    if attempt is None and launched is not None:
+        return launched.attempt, is_of_job(launched)
+    return attempt, attempt is not None and names_one_process(attempt)
 
 
-def _why_not(attempt: Attempt, where: str) -> str:
+def _why_not(attempt: Attempt, where: str, directory: Path) -> str:
     if where == "elsewhere":
         return f"it runs on {attempt.host}, and can be killed there only"
     if where == "unknown":
         return f"whether process {attempt.pid} lives cannot be told from here"
+    if where == "alive" and attempt.run_dir and not began_here(attempt, directory):
+        return _not_here(attempt)
+    if where == "alive":
+        return f"nothing proves that process {attempt.pid} is the one that was started here"
     return f"process {attempt.pid} has ended already"
+
+
+def _not_here(attempt: Attempt) -> str:
+    place = first_line(attempt.run_dir)
+    return f"process {attempt.pid} was started in {place}, and this is another directory"
 
 
 def _send(attempt: Attempt, signum: signal.Signals) -> None:

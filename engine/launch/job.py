@@ -80,10 +80,14 @@ class JobSpec:
         if self.sweep and self.resume:
             raise LaunchError("a sweep cannot be gone on with; its runs can, each by itself")
         if self.at_once < 1:
-            raise LaunchError(f"{self.at_once} runs at once: at least one has to train")
+            raise LaunchError(f"at_once={self.at_once}: must be at least 1")
         flags = [word for word in self.overrides if word.startswith("-")]
         if flags:
             raise LaunchError(f"{flags[0]}: a value is set by key=value, without dashes")
+        for word in self.overrides:  # what a group of the config says is known once it is composed
+            key, _, value = word.partition("=")
+            if key.lstrip("+") == "logging.save_artifacts" and value.strip().lower() == "false":
+                raise LaunchError(f"{word}: a run in the background needs a directory")
         if len(self.config_dirs) > 1:
             raise LaunchError("only one further folder with config groups can be given")
 
@@ -105,6 +109,8 @@ class JobHandle:
     """UTC, ISO 8601."""
     command: str | None = None
     """The same in words for a shell."""
+    earlier: tuple[str, ...] = ()
+    """Of a run that went on the commands of the starts before, the oldest first."""
     overrides: tuple[str, ...] = ()
     config_dirs: tuple[str, ...] = ()
     at_once: int | None = None
@@ -119,6 +125,8 @@ class JobHandle:
     pid_started: int | None = None
     pid_namespace: str | None = None
     boot_id: str | None = None
+    original_dir: str | None = None
+    """The directory that it was written for; that of a copy is another one."""
     sweep_id: str | None = None
     """Of a run of a sweep the id of that one's job."""
     sweep_dir: str | None = None
@@ -145,7 +153,14 @@ class JobHandle:
     def attempt(self) -> Attempt:
         """Its process, in the words of a start of a run."""
         return Attempt(
-            self.path, 0, self.host, self.pid, self.pid_started, self.pid_namespace, self.boot_id
+            self.path,
+            0,
+            self.host,
+            self.pid,
+            self.pid_started,
+            self.pid_namespace,
+            self.boot_id,
+            run_dir=self.original_dir,
         )
 
     def process(self) -> Process:

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from engine.errors import ConfigError, FactsError
-from engine.facts.state import OVER, UNDER_WAY
+from engine.facts.state import UNDER_WAY
 from engine.facts.sweep_dir import SweepDir
 from engine.facts.values import seconds_of
 from engine.facts.words import count, first_line, signal_name
@@ -88,7 +89,7 @@ class JobFinder:
         self._meter.look()
         single: list[tuple[RunSummary, JobHandle, str | None]] = []
         of_sweeps: dict[str, list[RunSummary]] = {}
-        folders = set(self._sweep_folders())
+        told: set[str] = set()
         for run in runs:
             found = self._record(f"{run.path}/launch.json")
             if found is None:
@@ -97,14 +98,25 @@ class JobFinder:
             if handle.sweep_id is not None:
                 of_sweeps.setdefault(handle.sweep_id, []).append(run)
                 if handle.sweep_dir is not None:
-                    folders.add(handle.sweep_dir)
+                    told.add(handle.sweep_dir)
             if handle.sweep_id is None or handle.kind == "resume":
                 single.append((run, handle, problem))
         jobs = [self._of_run(*one) for one in single]
+        folders = self._sweep_folders(told)
         jobs += [job for job in (self._of_sweep(f, of_sweeps) for f in folders) if job]
         return sorted(jobs, key=lambda job: (job.submitted or 0.0, job.name), reverse=True)
 
-    def _sweep_folders(self) -> list[str]:
+    def _sweep_folders(self, told: Iterable[str]) -> list[str]:
+        """Those in `multiruns/`, and what runs tell of, if it lies in this root; each once."""
+        found = {os.path.realpath(path): path for path in self._multiruns()}
+        for path in told:
+            with contextlib.suppress(ValueError):  # no path at all
+                real = os.path.realpath(path)
+                if Path(real).is_relative_to(os.path.realpath(self.root)):
+                    found.setdefault(real, real)
+        return list(found.values())
+
+    def _multiruns(self) -> list[str]:
         try:
             with os.scandir(f"{self.root}/{MULTIRUNS}") as entries:
                 return [one.path for one in entries if one.is_dir(follow_symlinks=False)]
@@ -204,15 +216,14 @@ def _ended(handle: JobHandle, runs: Sequence[RunSummary], asked: bool) -> JobSta
 
 
 def _progress(handle: JobHandle, runs: Sequence[RunSummary]) -> str:
-    """How many of its runs are over, and how; nothing where none has begun."""
+    """How many of its runs have finished, and how the others are; nothing where none has begun."""
     if not runs:
         return ""
     states = Counter(run.state for run in runs)
-    over = sum(states[state] for state in OVER)
     of = f" of {count(handle.points, 'run')}" if handle.points else f" of {len(runs)} begun"
     parts = [f"{states[state]} {state}" for state in ("running", "failed", "stopped", "lost")]
     told = [part for part in parts if not part.startswith("0 ")]
-    return ", ".join([f"{over}{of} over", *told])
+    return ", ".join([f"{states['finished']}{of} finished", *told])
 
 
 def _read(path: Path) -> tuple[JobHandle, str | None]:

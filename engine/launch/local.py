@@ -9,13 +9,14 @@ import select
 import subprocess
 import sys
 import time
+import uuid
 from pathlib import Path
 from typing import Any
 
 import engine
 from engine.errors import ConfigError, EngineError, LaunchError
 from engine.facts.text import plain
-from engine.launch.job import JobHandle, JobSpec
+from engine.launch.job import ID_VARIABLE, JobHandle, JobSpec
 from engine.launch.record import read_job
 
 ANSWER_S = 30.0
@@ -51,7 +52,7 @@ def submit(spec: JobSpec, timeout_s: float = ANSWER_S) -> JobHandle:
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             start_new_session=True,
-            env=environment(),
+            env=environment() | {ID_VARIABLE: uuid.uuid4().hex},
         )
     except OSError as error:
         raise LaunchError(f"{sys.executable} cannot be started: {error}") from error
@@ -73,7 +74,8 @@ def environment() -> dict[str, str]:
     paths = list(filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep)))
     if folder.name not in ("site-packages", "dist-packages"):
         paths = list(dict.fromkeys([str(folder), *paths]))
-    return os.environ | {"PYTHONPATH": os.pathsep.join(paths), "PYTHONUNBUFFERED": "1"}
+    more = {"PYTHONPATH": os.pathsep.join(paths), "PYTHONUNBUFFERED": "1"}
+    return os.environ | more
 
 
 def _send(process: subprocess.Popen[bytes], data: bytes) -> None:

@@ -25,6 +25,14 @@ from engine.launch.job import KINDS, JobHandle, JobSpec
 
 SCHEMA_VERSION = 1
 
+MOST_EARLIER = 20
+"""Starts after the first one that a record keeps."""
+
+_OF_A_START = (
+    *("id", "kind", "submitted", "command", "overrides", "config_dirs", "trust", "cwd", "host"),
+    *("pid", "exit_code", "reason", "ended"),
+)
+
 
 def record_path(directory: Path, *, sweep: bool) -> Path:
     """The record in a run directory, or in that of a sweep."""
@@ -48,6 +56,7 @@ def new_entries(spec: JobSpec, **more: Any) -> dict[str, Any]:
         "points": spec.points,
         "parent": spec.parent,
         "trust": list(spec.trust),
+        "original_dir": os.path.realpath(spec.directory),
         "cwd": os.getcwd(),
         "host": machine.host_name(),
         "pid": os.getpid(),
@@ -94,15 +103,30 @@ def write_record(path: Path, entries: dict[str, Any]) -> JobHandle:
     return _handle(path, entries)
 
 
-def amend_record(path: Path, **changes: Any) -> None:
-    """Change some entries of a record; those that this version does not know stay.
+def amend_record(path: Path, job_id: str | None, /, **changes: Any) -> None:
+    """Change some entries of the record of a job; those that this version does not know stay.
+
+    Nothing is written where that is gone, or is by now the record of a newer start.
 
     Raises
     ------
     FactsError
         If it cannot be read or written.
     """
-    write_record(path, (read_record(path) or {}) | changes)
+    entries = read_record(path)
+    if entries is not None and entries.get("id") == job_id:
+        write_record(path, entries | changes)
+
+
+def earlier_starts(entries: dict[str, Any]) -> list[dict[str, Any]]:
+    """What a newer record keeps of the one before: its start and those before, the oldest first.
+
+    Of many starts it is the first one and the newest.
+    """
+    told = entries.get("earlier")
+    known = [one for one in told if isinstance(one, dict)] if isinstance(told, list) else []
+    starts = [*known, {name: entries[name] for name in _OF_A_START if name in entries}]
+    return [*starts[:1], *starts[1:][-MOST_EARLIER:]]
 
 
 def read_job(path: Path) -> JobHandle | None:
@@ -125,8 +149,12 @@ def now() -> str:
 def _handle(path: Path, entries: dict[str, Any]) -> JobHandle:
     known: dict[str, Any] = {}
     for field in fields(JobHandle):
-        if field.name not in ("path", "kind", "command", "reason"):
+        if field.name not in ("path", "kind", "command", "reason", "earlier"):
             known[field.name] = _READERS[str(field.type)](entries, field.name)
+    starts = entries.get("earlier")
+    starts = [one for one in starts if isinstance(one, dict)] if isinstance(starts, list) else []
+    commands = [one["command"] for one in starts if isinstance(one.get("command"), str)]
+    known["earlier"] = tuple(commands)
     kind = entries.get("kind")
     known["kind"] = kind if kind in KINDS else None
     for name in ("command", "reason"):  # as long as they are

@@ -13,16 +13,19 @@ import json
 import os
 import signal
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NoReturn
 
 from engine.errors import ConfigError, EngineError, LaunchError
 from engine.facts.files import as_facts_error
+from engine.facts.records import read_record
 from engine.facts.run_dir import RunDir
 from engine.facts.sweep_dir import SweepDir
 from engine.launch.job import ID_VARIABLE, JobHandle, JobSpec
 from engine.launch.record import (
     amend_record,
+    earlier_starts,
     new_entries,
     now,
     read_job,
@@ -75,7 +78,7 @@ def begin(spec: JobSpec) -> tuple[JobHandle, int]:
     try:
         log = _open_log(place.log)
         path = record_path(place.path, sweep=spec.sweep)
-        handle = write_record(path, new_entries(spec))
+        handle = write_record(path, new_entries(replace(spec, directory=place.path)) | _mark())
     except BaseException:
         _discard(place)
         raise
@@ -95,20 +98,29 @@ def _begin_again(spec: JobSpec) -> tuple[JobHandle, int]:
         hint = f"engine stop {run_dir.run_id} ends it."
         raise ConfigError(f"{run_dir.run_id} is {summary.state}: {summary.sentence}", hint)
     log = _open_log(run_dir.log)
-    entries = new_entries(spec) | _origin(run_dir)
+    entries = new_entries(spec) | _mark() | _before(run_dir)
     with contextlib.suppress(OSError):
         run_dir.stop.unlink()  # it was meant for the start before
     return write_record(run_dir.launch, entries), log
 
 
-def _origin(run_dir: RunDir) -> dict[str, Any]:
-    """The entries of the record before that hold for every start of a run."""
+def _mark() -> dict[str, str]:
+    """The id that this process has in its environment, where its launcher has put it."""
+    given = os.environ.get(ID_VARIABLE)
+    return {"id": given} if given else {}
+
+
+def _before(run_dir: RunDir) -> dict[str, Any]:
+    """The entries of the record before that hold for every start of a run, and its own start."""
     try:
-        before = read_job(run_dir.launch)
+        before, entries = read_job(run_dir.launch), read_record(run_dir.launch)
     except EngineError:
-        before = None
-    known = {name: getattr(before, name, None) for name in ("parent", "sweep_id", "sweep_dir")}
-    return {name: value for name, value in known.items() if value is not None}
+        return {}
+    if before is None or entries is None:
+        return {}
+    known = {name: getattr(before, name) for name in ("parent", "sweep_id", "sweep_dir")}
+    kept = {name: value for name, value in known.items() if value is not None}
+    return kept | {"earlier": earlier_starts(entries)}
 
 
 def _discard(place: RunDir | SweepDir) -> None:
@@ -156,7 +168,8 @@ def _become(handle: JobHandle) -> NoReturn:
         os.execv(sys.executable, [sys.executable, *words])
     except OSError as error:
         reason = f"{sys.executable} cannot be started: {error}"
-        amend_record(handle.path, state="ended", exit_code=1, reason=reason, ended=now())
+        end = {"state": "ended", "exit_code": 1, "reason": reason, "ended": now()}
+        amend_record(handle.path, handle.id, **end)
         raise LaunchError(reason) from error
 
 

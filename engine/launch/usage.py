@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from engine.facts import machine
+from engine.facts.attempts import names_one_process
 from engine.launch.job import ID_VARIABLE, JobHandle
 
 
@@ -80,7 +81,9 @@ class Meter:
 def members(job: JobHandle) -> list[int]:
     """The processes of a job that live on this machine, its first one last.
 
-    Once the first one is gone, its id may be another session's: the others are looked at closely.
+    None where the record does not tell the first one from others of its id, or where that is no
+    process of this job. Once it is gone, its id may be another session's: the others are looked at
+    closely.
     """
     if job.pid is None:
         return []
@@ -89,15 +92,23 @@ def members(job: JobHandle) -> list[int]:
         return []
     found = [one.pid for one in _sessions().get(job.pid, []) if one.pid != job.pid]
     if where == "gone":
-        return [pid for pid in found if _has_mark(pid, job.id)]
-    return [*found, job.pid]
+        return [pid for pid in found if _has_mark(pid, job)]
+    return [*found, job.pid] if is_of_job(job) else []
 
 
-def _has_mark(pid: int, job_id: str | None) -> bool:
-    """Whether the environment of a process says that it belongs to a job."""
+def is_of_job(job: JobHandle) -> bool:
+    """Whether the process that the record of a job names lives here, and surely is of that job."""
+    if job.pid is None or not names_one_process(job.attempt) or job.process() != "alive":
+        return False
+    return _has_mark(job.pid, job)
+
+
+def _has_mark(pid: int, job: JobHandle) -> bool:
+    """Whether the environment of a process says that it belongs to a job, or to its sweep."""
+    marks = {f"{ID_VARIABLE}={one}".encode() for one in (job.id, job.sweep_id) if one}
     try:
         with open(machine.PROC / str(pid) / "environ", "rb") as file:
-            return f"{ID_VARIABLE}={job_id}".encode() in file.read().split(b"\0")
+            return not marks.isdisjoint(file.read().split(b"\0"))
     except OSError:
         return False
 

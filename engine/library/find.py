@@ -15,6 +15,9 @@ DEPTH = 4
 """How many folders below the root a run may lie."""
 
 
+NO_FOLDER = "there is no folder"
+"""How the problem of a root begins that is not there."""
+
 PREFIX = "run_"
 """Beginning of the names that trainings give to their directories."""
 
@@ -57,7 +60,7 @@ def walk(root: str | os.PathLike[str]) -> Iterator[Found]:
     except (OSError, ValueError):
         status = None
     if status is None or not stat.S_ISDIR(status.st_mode):
-        raise FactsError(f"there is no folder {top}", "Name the folder that runs are written to.")
+        raise FactsError(f"{NO_FOLDER} {top}", "Name the folder that runs are written to.")
     try:
         os.scandir(top).close()
     except OSError as error:

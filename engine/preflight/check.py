@@ -33,6 +33,8 @@ class Wish:
     overrides: Sequence[str]
     config_dirs: Sequence[Path] = ()
     multirun: bool = False
+    leave_out: Sequence[int] = ()
+    """Points of the sweep that are no trainings."""
     at_once: int = 1
     """How many trainings of a sweep run at the same time."""
     trusted: Sequence[str] | None = None
@@ -84,7 +86,9 @@ def check(wish: Wish, find_loop: FindLoop) -> Report:
         Gives the function of a loop, or raises a `ConfigError`.
     """
     try:
-        points, problems = make_points(wish.overrides, wish.config_dirs, multirun=wish.multirun)
+        points, problems = make_points(
+            wish.overrides, wish.config_dirs, multirun=wish.multirun, leave_out=wish.leave_out
+        )
     except COMPOSE_ERRORS as error:  # a config file that cannot be read, whatever is chosen
         points, problems = [], [Problem(None, " ".join(str(error).split()))]
     report = Report(points, problems)

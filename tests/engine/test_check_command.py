@@ -77,6 +77,15 @@ def test_parameters_and_checkpoints_are_those_of_the_training(
     assert said["checkpoint"]["last_bytes"] == pytest.approx(run.last.stat().st_size, rel=0.1)
 
 
+def test_points_that_are_left_out_are_no_problem_and_take_no_time(check: Check) -> None:
+    words = ("--multirun", "--at-once", "2", "phase1.trainer.lr=0.1,0,0.2,-1")
+    code, said = check(*words, "--leave-out", "1", "--leave-out", "3")
+    assert code == 0
+    assert [point["number"] for point in said["points"]] == [0, 2]
+    assert said["total_s"] == pytest.approx(said["points"][0]["training_s"])
+    assert check(*words).code == 2
+
+
 def test_the_estimated_time_is_that_of_an_epoch(
     check: Check, thesis_train: Train, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -282,9 +291,9 @@ def test_a_loop_whose_module_fails_is_a_problem(check: Check, own_folder: Path) 
 
 
 def test_a_config_file_that_cannot_be_read_is_a_problem(check: Check, own_folder: Path) -> None:
-    (own_folder / "mine").mkdir()
-    (own_folder / "mine" / "config.yaml").write_text("defaults: [\n")
-    outcome = check("--config-dir", "mine")
+    (own_folder / "mine" / "data").mkdir(parents=True)
+    (own_folder / "mine" / "data" / "broken.yaml").write_text("a: [\n")
+    outcome = check("--config-dir", "mine", "data=broken")
     assert outcome.code == 2
     assert len(outcome.said["problems"]) == 1
 
@@ -300,6 +309,18 @@ def test_a_config_of_somebody_else_calls_nothing_that_is_not_trusted(
     assert "--trust PACKAGE" in outcome.keys()["loop"]
     assert "hostile_check" not in sys.modules
     assert check("--untrusted").code == 0
+    assert str(own_folder) not in sys.path
+    check("--trust", "my_package")
+    assert str(own_folder) in sys.path
+
+
+def test_a_package_that_the_environment_trusts_is_trusted_by_a_check(
+    check: Check, own_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (own_folder / "my_loops.py").write_text("def train(cfg): ...\n")
+    assert check("--untrusted", "loop=my_loops:train").code == 2
+    monkeypatch.setenv("THESIS_TRUST", "my_loops")
+    assert check("--untrusted", "loop=my_loops:train").code == 0
 
 
 def test_a_full_disk_is_a_warning(check: Check, monkeypatch: pytest.MonkeyPatch) -> None:

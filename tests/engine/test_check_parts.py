@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import io
+import json
 
 import pytest
 import torch
 
 from engine.config.problem_keys import keyed
+from engine.errors import ConfigError
 from engine.preflight.points import make_points
 from engine.training_loops.checkpoints import size_as_saved
 from engine.training_loops.tensor_memory import peak_bytes
@@ -94,7 +96,55 @@ def test_a_key_that_only_some_options_have_is_a_problem_of_the_others() -> None:
     assert with_key.cfg is not None
 
 
+@pytest.mark.parametrize(
+    ("typed", "wished"), [("[2]", []), ("[]", [2]), ("[1,2]", [1]), ("[2]", [1, 2])]
+)
+def test_points_that_are_left_out_are_neither_looked_at_nor_counted(
+    typed: str, wished: list[int]
+) -> None:
+    words = ["phase1.trainer.lr=0.1,0.2,0", f"hydra.sweeper.leave_out={typed}"]
+    points, problems = make_points(words, multirun=True, leave_out=wished)
+    assert problems == []
+    gone = {*wished, *json.loads(typed)}
+    assert [point.number for point in points] == [n for n in range(3) if n not in gone]
+
+
+def test_beside_a_point_that_is_wrong_one_that_is_left_out_is_not_told() -> None:
+    words = ["phase1.trainer.lr=0.1,-2,0"]
+    points, problems = make_points(words, multirun=True, leave_out=[2])
+    assert [problem.text.partition(":")[0] for problem in problems] == ["phase1.trainer.lr=-2"]
+    assert [len(point.problems) for point in points] == [0, 1]
+
+
+@pytest.mark.parametrize("leave_out", [[3], [0, 1]])
+def test_points_that_cannot_be_left_out_are_refused(leave_out: list[int]) -> None:
+    with pytest.raises(ConfigError, match="point"):
+        make_points(["phase1.trainer.seed=1,2"], multirun=True, leave_out=leave_out)
+    with pytest.raises(ConfigError, match="no sweep"):
+        make_points(["phase1.trainer.seed=1"], leave_out=leave_out)
+
+
+@pytest.mark.parametrize(
+    "override",
+    ["+hydra.sweeper.params={device:'cpu,cuda'}", "+hydra.sweeper.params.phase1.trainer.seed=1"],
+)
+@pytest.mark.parametrize("multirun", [True, False])
+def test_lists_that_only_an_experiment_may_hold_are_one_problem(
+    override: str, multirun: bool
+) -> None:
+    _, (problem,) = make_points([override], multirun=multirun)
+    assert "is for experiments" in problem.text
+    assert problem.key is not None
+
+
+def test_a_wrong_option_in_a_sweep_is_one_problem_and_the_rest_is_looked_at() -> None:
+    words = ["phase1/latent_space=vqq", "phase1.trainer.seed=1,2"]
+    (point,), (problem,) = make_points(words, multirun=True)
+    assert problem.key == "phase1/latent_space"
+    assert point.usable is not None
+
+
 def test_a_sweep_without_a_list_of_values_is_a_problem() -> None:
-    points, problems = make_points(["phase1.trainer.lr=interval(0.1,1)"], multirun=True)
-    assert "phase1.trainer.lr" in {problem.key for problem in problems}
+    points, (problem,) = make_points(["phase1.trainer.lr=interval(0.1,1)"], multirun=True)
+    assert problem.key == "phase1.trainer.lr"
     assert len(points) == 1

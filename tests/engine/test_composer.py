@@ -47,6 +47,18 @@ def test_a_wrong_override_is_refused_as_by_hydra() -> None:
     assert composer.compose().phase1.trainer.epochs
 
 
+def test_a_file_of_ours_counts_before_one_of_its_name_in_a_further_folder_as_in_a_training(
+    tmp_path: Path,
+) -> None:
+    for folder, name in (("a", "default"), ("a", "mine"), ("b", "mine")):
+        option = tmp_path / folder / "phase1" / "trainer" / f"{name}.yaml"
+        option.parent.mkdir(parents=True, exist_ok=True)
+        option.write_text(f"epochs: 77\nlr: 0.1\nof: {folder}\n")
+    composer = Composer([tmp_path / "a", tmp_path / "b"])
+    assert composer.compose() == Composer().compose()
+    assert composer.compose(["phase1/trainer=mine"]).phase1.trainer.of == "a"
+
+
 def test_a_file_that_changes_is_read_again(tmp_path: Path) -> None:
     option = tmp_path / "phase1" / "trainer" / "mine.yaml"
     option.parent.mkdir(parents=True)

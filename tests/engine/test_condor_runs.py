@@ -189,7 +189,7 @@ def test_a_job_that_never_arrived_is_sent_again_once_that_is_certain(
     with pytest.raises(LaunchError, match="may still get it"):
         submit_again(job, condor)
     assert jobs_of(condor, job.id) == []
-    amend_record(job.path, submitted="2026-01-01T00:00:00+00:00")
+    amend_record(job.path, job.id, submitted="2026-01-01T00:00:00+00:00")
     assert main(["submit", "--again", "run"]) == 0
     assert len(jobs_of(condor, job.id)) == 1
 
@@ -231,7 +231,7 @@ def test_whoever_submits_may_be_killed_at_any_moment(condor: Condor, delay_s: fl
         job = read_job(path.absolute())
         assert job is not None
         if job.state == "submitting":
-            amend_record(job.path, submitted="2026-01-01T00:00:00+00:00")
+            amend_record(job.path, job.id, submitted="2026-01-01T00:00:00+00:00")
             submit_again(read_job(job.path) or job, condor)
         assert len(jobs_of(condor, job.id)) == 1
     records = len(list(Path("outputs/runs").glob("*/launch.json")))

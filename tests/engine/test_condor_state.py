@@ -124,7 +124,9 @@ def test_a_log_that_comes_late_is_seen(run_dir: RunDir) -> None:
 def test_a_log_of_another_launch_tells_nothing(run_dir: RunDir) -> None:
     run_dir.job_log.write_text((SUBMIT + REMOVED).replace("run abc", "run other"))
     assert state_of(run_dir)[0] == "queued"
-    amend_record(run_dir.launch, target="local", state="ended", exit_code=1, reason="no good")
+    amend_record(
+        run_dir.launch, "abc", target="local", state="ended", exit_code=1, reason="no good"
+    )
     run_dir.job_log.write_text(SUBMIT + EXECUTE)
     assert state_of(run_dir)[0] == "failed"
 

@@ -2,27 +2,41 @@
 
 from __future__ import annotations
 
-import shlex
 from typing import Any
 
 import pytest
+from hydra._internal.config_loader_impl import ConfigLoaderImpl
 from hypothesis import given
 from hypothesis import strategies as st
+from omegaconf import OmegaConf
 
 from engine.config import draft
 from engine.errors import ConfigError
 
-TEXTS = st.text(st.characters(exclude_categories=("Cs", "Cc"), exclude_characters="$"))
-PLAIN = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | TEXTS
-VALUES = PLAIN | st.lists(PLAIN, max_size=4)
+TEXTS = st.text(st.characters(exclude_categories=("Cs", "Cc")) | st.sampled_from("\n\t"))
+ODD = st.text(st.sampled_from("a ${}\\'\":,=[]")) | st.sampled_from(["${device}", "a${b", "\\${x}"])
+PLAIN = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | TEXTS | ODD
+KEYS = st.text(st.sampled_from("ab_ ,:=()[]{}\\\t-/."), min_size=1).filter(
+    lambda key: "a" in key and key == key.strip()
+)
+VALUES = PLAIN | st.lists(PLAIN | st.dictionaries(KEYS, PLAIN, max_size=2), max_size=4)
 
 
 @given(VALUES)
-def test_a_value_written_as_text_is_read_as_the_same_value(value: Any) -> None:
+def test_a_value_written_as_text_composes_to_the_same_value(value: Any) -> None:
     override = draft.parsed(f"key={draft.text_of(value)}")
     assert override is not None
     assert not override.is_sweep_override()
-    assert override.value() == value
+    config = OmegaConf.create({"key": None})
+    ConfigLoaderImpl._apply_overrides_to_config([override], config)
+    assert OmegaConf.to_container(config, resolve=True) == {"key": value}
+
+
+@pytest.mark.parametrize("text", ["${device}", "a ${b}/c", "\\${x}"])
+def test_what_refers_to_another_value_in_a_config_does_so_in_its_text(text: str) -> None:
+    override = draft.parsed(f"key={draft.text_of(text, refers=True)}")
+    assert override is not None
+    assert override.value() == text
 
 
 @given(TEXTS)
@@ -61,16 +75,3 @@ def test_a_key_has_one_override_and_keeps_its_place() -> None:
 )
 def test_the_key_of_an_override(override: str, key: str) -> None:
     assert draft.key_of(override) == key
-
-
-def test_the_command_is_what_a_shell_takes_apart_into_the_same_words() -> None:
-    words = shlex.split(draft.command(["a='x y'", "b=1,2"], ["/my configs"]))
-    assert words == [
-        "thesis-train",
-        "--multirun",
-        "--config-dir",
-        "/my configs",
-        "a='x y'",
-        "b=1,2",
-    ]
-    assert "--multirun" not in draft.command(["b=1"])

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from hypothesis import given, settings
@@ -21,10 +24,11 @@ from engine.cli.launched import Placement
 from engine.config.command import directory_override
 from engine.config.compose import compose, dotted_loops, register_loops
 from engine.errors import ConfigError, FactsError, LaunchError
-from engine.facts import RunDir, read_events
+from engine.facts import RunDir, append_jsonl_event, build_event_payload, read_events
 from engine.launch.job import JobSpec
 from engine.launch.local import message, submit
-from engine.launch.record import command_text, new_entries, read_job, write_record
+from engine.launch.record import amend_record, command_text, new_entries, read_job, write_record
+from engine.launch.start import begin, read_spec
 from engine.library.index import Index, summarise
 from tests.conftest import long_form
 from tests.engine.launching import QUICK, TINY, WAITING, Jobs, jobs, wait_until
@@ -157,6 +161,32 @@ def test_rubbish_in_a_record_is_an_error_or_no_entry(
     Index(path.parent.parent).refresh()
 
 
+def test_a_spec_is_read_whole_or_not_at_all(monkeypatch: pytest.MonkeyPatch) -> None:
+    spec = JobSpec(("a", "b=ü"), Path("/x"))
+    whole = message(spec)
+
+    def read(data: bytes) -> JobSpec | None:
+        monkeypatch.setattr(sys, "stdin", SimpleNamespace(buffer=io.BytesIO(data)))
+        return read_spec()
+
+    assert read(whole) == spec
+    assert [read(whole[:cut]) for cut in range(len(whole))] == [None] * len(whole)
+
+
+def test_only_the_record_of_the_same_start_is_amended(own_folder: Path) -> None:
+    path = own_folder / "run" / "launch.json"
+    spec = JobSpec((), path.parent)
+    before = write_record(path, new_entries(spec))
+    newer = write_record(path, new_entries(spec))
+    amend_record(path, before.id, state="ended", exit_code=0)
+    assert read_job(path) == newer
+    amend_record(path, newer.id, state="ended", exit_code=1)
+    assert read_job(path) == replace(newer, state="ended", exit_code=1)
+    shutil.rmtree(path.parent)
+    amend_record(path, newer.id, state="ended", exit_code=1)
+    assert not path.parent.exists(), "a run that somebody has removed"
+
+
 def test_two_launches_in_the_same_moment_have_two_directories(jobs: Jobs) -> None:
     with ThreadPoolExecutor(4) as pool:
         told = list(pool.map(lambda _: jobs.submit(*QUICK, "phase1.trainer.epochs=x"), range(4)))
@@ -205,9 +235,10 @@ def test_a_full_disk_is_told_and_leaves_no_record(own_folder: Path) -> None:
     [
         (JobSpec((), Path("/x"), target="moon"), "this machine only"),
         (JobSpec((), Path("/x"), sweep=True, resume=True), "its runs can"),
-        (JobSpec((), Path("/x"), sweep=True, at_once=0), "at least one"),
+        (JobSpec((), Path("/x"), sweep=True, at_once=0), "at least 1"),
         (JobSpec((), Path("/x"), config_dirs=(Path("a"), Path("b"))), "only one"),
         (JobSpec(("--help",), Path("/x")), "without dashes"),
+        (JobSpec(("logging.save_artifacts=False",), Path("/x")), "needs a directory"),
     ],
 )
 def test_what_no_launcher_can_do_is_refused(spec: JobSpec, words: str) -> None:
@@ -258,6 +289,30 @@ def test_a_run_goes_on_in_the_background_and_keeps_what_it_came_from(jobs: Jobs)
     assert (summary.state, summary.epochs_done, summary.attempts) == ("finished", 3, 2)
 
 
+def test_a_record_keeps_the_starts_before(own_folder: Path) -> None:
+    run_dir = RunDir.claim(own_folder / "run")
+    first = JobSpec(("phase1.trainer.lr=1e-3",), run_dir.path, parent="run_before")
+    write_record(run_dir.launch, new_entries(first) | {"state": "ended", "exit_code": 143})
+    ended = build_event_payload("on_train_end", run_dir.path, stopped=True)
+    append_jsonl_event(run_dir.path, ended)
+    again = [JobSpec((f"device=cpu{n}",), run_dir.path, resume=True) for n in range(30)]
+    for spec in again:
+        job, log = begin(spec)
+        os.close(log)
+        amend_record(job.path, job.id, state="ended")
+    entries = json.loads(run_dir.launch.read_text())
+    starts = entries["earlier"]
+    assert (entries["parent"], len(starts)) == ("run_before", 21)
+    assert (starts[0]["kind"], starts[0]["exit_code"]) == ("run", 143)
+    assert [starts[0]["overrides"], starts[-1]["overrides"]] == [
+        list(first.overrides),
+        list(again[-2].overrides),
+    ]
+    told = read_job(run_dir.launch)
+    assert told is not None
+    assert (told.earlier[0], len(told.earlier)) == ("thesis-train phase1.trainer.lr=1e-3", 21)
+
+
 def test_a_run_under_way_is_not_started_again(jobs: Jobs) -> None:
     job = jobs.submit(*WAITING)
     with pytest.raises(ConfigError, match="run is running"):
@@ -276,3 +331,21 @@ def test_a_config_that_began_as_another_runs_names_trusted_classes_only(
     monkeypatch.setattr(sys, "path", list(sys.path))
     Placement(replace(job, trust=("quick_loop",))).check(compose(QUICK))
     Placement(replace(job, parent=None)).check(compose(QUICK))
+
+
+def test_a_job_whose_config_saves_nothing_is_refused(own_folder: Path) -> None:
+    job = write_record(own_folder / "launch.json", new_entries(JobSpec((), own_folder)))
+    with pytest.raises(ConfigError, match="needs a directory"):
+        Placement(job).check(compose(["logging.save_artifacts=false"]))
+
+
+def test_the_directory_of_one_run_is_no_place_for_a_second_one(own_folder: Path) -> None:
+    run_dir = RunDir.claim(own_folder / "run")
+    job = write_record(run_dir.launch, new_entries(JobSpec(QUICK, run_dir.path)))
+    with Placement(job).claimed(own_folder / "wanted", QUICK) as first:
+        assert first.path == run_dir.path
+    with (
+        pytest.raises(ConfigError, match="launched as one run, and its config asks for several"),
+        Placement(job).claimed(own_folder / "wanted", QUICK),
+    ):
+        pass

@@ -93,7 +93,7 @@ def test_several_runs_of_a_sweep_train_at_once_and_one_that_fails_ends_no_other(
     job = only(find_jobs("outputs"))
     assert job.counts == {"failed": 1, "finished": 2}
     assert job.state.state == "failed"
-    assert job.state.sentence.startswith("3 of 3 runs over, 1 failed: RuntimeError")
+    assert job.state.sentence.startswith("2 of 3 runs finished, 1 failed: RuntimeError")
     assert {run.sweep for run in job.runs} == {sweep.name}
     assert log.count("two is no good") == 1
     assert "Traceback" not in log

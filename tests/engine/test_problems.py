@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from engine.config.fitting import typed_problem
 from engine.config.problems import find_problems
 from engine.errors import ConfigError
 
@@ -169,3 +170,35 @@ def test_a_single_problem_stands_alone_and_several_are_counted_and_listed() -> N
     assert several.message.splitlines()[0].startswith("2 problems")
     assert several.message.splitlines()[1:] == ["  - a is wrong", "  - b is wrong"]
     assert several.exit_code == 2
+
+
+@pytest.mark.parametrize("values", ["range(1,2,0)", "range(0.1,nan,0.1)", "tag(a,range(1,2,0))"])
+def test_a_range_without_values_is_one_sentence(values: str) -> None:
+    (problem,) = find_problems([f"phase1.trainer.seed={values}", "phase1.trainer.lr=0.1"])
+    assert problem.startswith(f"phase1.trainer.seed={values}: this range has no values")
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("glob(*)", "options of a group"),
+        ("range(1,2,0)", "no values"),
+        ("interval(0,1)", "interval"),
+        ("range(-3,1)", "at least 0"),
+        ("shuffle(range(1,1000000000000))", "another order"),
+        ("range(1,1000000000000000000000000)", "more than 10,000"),
+        ("[" * 3000, "whole number"),
+    ],
+)
+def test_whatever_is_typed_is_judged_at_once(text: str, told: str) -> None:
+    problem = typed_problem("phase1.trainer.seed", text)
+    assert told in problem
+
+
+def test_a_group_that_no_config_names_is_added_with_a_plus(tmp_path: Path) -> None:
+    (tmp_path / "optim").mkdir()
+    (tmp_path / "optim" / "sgd.yaml").write_text("lr: 1\n")
+    assert find_problems(["optim=sgd"], [tmp_path]) == [
+        "optim=sgd: no config names this group; +optim=sgd adds it"
+    ]
+    assert not find_problems(["+optim=sgd"], [tmp_path])

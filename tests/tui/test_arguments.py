@@ -15,6 +15,7 @@ import engine
 import engine.cli
 from tests.bench.tree import make_tree
 from tests.tui.assorted import NOW
+from tui.app import ThesisApp
 from tui.arguments import main
 
 
@@ -161,3 +162,13 @@ def test_a_filter_that_cannot_be_read_is_told(
     assert main(["lr>=", "--screenshot", "a.svg"]) == 2
     assert "lr" in capsys.readouterr().err
     assert not Path("a.svg").exists()
+
+
+def test_packages_are_trusted_as_by_the_engine(
+    root: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("THESIS_TRUST", "third")
+    apps: list[ThesisApp] = []
+    monkeypatch.setattr("tui.screenshot.write_screenshot", lambda app, *_: apps.append(app))
+    assert main(["--screenshot", "a.svg", "--trust", "first", "--trust", "second"]) == 0
+    assert apps[0].settings.trusted == ("first", "second", "third")

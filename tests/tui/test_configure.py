@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from textual.widgets import Input
 
 from tests.conftest import long_form
 from tests.tui.configured import (
@@ -19,10 +20,13 @@ from tests.tui.configured import (
 )
 from tests.tui.conftest import AppAt, check_snapshot, run, text_of, wait_for
 from tui.app import ThesisApp
+from tui.configure.draft_state import Draft
 from tui.configure.form_list import FormList
 from tui.configure.launch_dialog import LaunchDialog
+from tui.configure.messages import Cloned
 from tui.configure.option_picker import OptionPicker
 from tui.configure.override_line import OverrideLine
+from tui.dialogs import TextDialog
 from tui.screens.configure import ConfigurePage
 from tui.screens.runs import RunsPage
 
@@ -214,8 +218,10 @@ def test_a_draft_survives_the_end_of_the_app(app_at: AppAt, root: Path) -> None:
             await pilot.press("N")
             assert page.draft.is_empty
             await override(pilot, page, "device=cpu")
-            path = pilot.app.remembered.path  # type: ignore[attr-defined]
-            await wait_for(pilot, lambda: "device=cpu" in path.read_text())
+            folder = pilot.app.remembered.folder  # type: ignore[attr-defined]
+            await wait_for(
+                pilot, lambda: any("device=cpu" in f.read_text() for f in folder.glob("*.json"))
+            )
         async with configuring(app_at, root) as (pilot, page):
             assert page.draft.overrides == ("device=cpu",)
             await pilot.press("o")
@@ -248,6 +254,67 @@ def test_a_past_run_is_opened_as_a_draft_beside_its_own_config(app_at: AppAt, ro
             seen = text_of(pilot.app)
             assert re.search(r"trainer\.lr +0\.001 +0\.01 +0\.1\n", seen + "\n")
             assert "codebook_size" in text_of(pilot.app)
+
+    run(test())
+
+
+def test_the_draft_of_a_run_takes_the_place_of_another_that_is_kept(
+    app_at: AppAt, root: Path, said: list[str]
+) -> None:
+    clone = Draft(("phase1.trainer.lr=0.01",), parent="/runs/one")
+
+    async def test() -> None:
+        async with configuring(app_at, root) as (pilot, page):
+            page.set_overrides(("phase1.trainer.epochs=4",))
+            page._run = clone.parent
+            page.post_message(Cloned(clone.parent, clone.overrides))
+            await wait_for(pilot, lambda: page.draft == clone)
+            assert "the draft before is kept: o lists it" in said[-1]
+            assert Draft(("phase1.trainer.epochs=4",)) in page.drafts.left.values()
+
+    run(test())
+
+
+def test_a_name_that_is_taken_is_asked_about(app_at: AppAt, root: Path) -> None:
+    async def save_as(pilot: Any, name: str) -> None:
+        await pilot.press("w")
+        await wait_for(pilot, lambda: isinstance(pilot.app.screen, TextDialog))
+        pilot.app.screen.query_one(Input).value = name
+        await pilot.press("enter")
+
+    async def test() -> None:
+        async with configuring(app_at, root) as (pilot, page):
+            first, other = Draft(("device=cpu",), name="good"), ("device=cuda",)
+            page.drafts.save_as(first)
+            page.set_overrides(other)
+            for key, kept in (("n", first.overrides), ("y", other)):
+                await save_as(pilot, "good")
+                await wait_for(pilot, lambda: "replace good?" in text_of(pilot.app))
+                assert "is lost: device=cpu" in text_of(pilot.app)
+                await pilot.press(key)
+                await wait_for(pilot, lambda kept=kept: page.drafts.named["good"].overrides == kept)
+            assert page.draft.name == "good"
+            await save_as(pilot, "good")
+            await wait_for(pilot, lambda: pilot.app.screen is page)
+
+    run(test())
+
+
+def test_steps_can_be_undone_after_the_screen_was_left(app_at: AppAt, root: Path) -> None:
+    async def test() -> None:
+        async with configuring(app_at, root) as (pilot, page):
+            page.set_overrides(("device=cpu",))
+            page.set_overrides(("device=cuda",))
+            await pilot.press("escape")
+            await wait_for(pilot, lambda: isinstance(pilot.app.screen, RunsPage))
+            await pilot.press("N")
+            await wait_for(pilot, lambda: isinstance(pilot.app.screen, ConfigurePage))
+            again: Any = pilot.app.screen
+            await wait_for(pilot, lambda: again.draft.overrides == ("device=cuda",))
+            await pilot.press("u")
+            assert again.draft.overrides == ("device=cpu",)
+            await pilot.press("ctrl+r")
+            assert again.draft.overrides == ("device=cuda",)
 
     run(test())
 
@@ -298,5 +365,24 @@ def test_the_screen_looks_as_it_did(app_at: AppAt, root: Path, size: tuple[int, 
             await wait_for(pilot, lambda: "type to search" in text_of(pilot.app))
             await pilot.pause()
             check_snapshot(pilot.app, f"configure_picker_{name}")
+
+    run(test())
+
+
+def test_a_line_end_in_a_value_stays_while_something_else_is_edited(
+    app_at: AppAt, root: Path
+) -> None:
+    odd = "+x='a\nb\tc'"
+
+    async def test() -> None:
+        async with configuring(app_at, root) as (pilot, page):
+            page.set_overrides((odd,))
+            await settled(pilot, page)
+            await override(pilot, page, "phase1.latent_dim=8")
+            assert page.draft.overrides == (odd, "phase1.latent_dim=8")
+            await go_to(pilot, page, "x")
+            await pilot.press("enter", "enter")
+            await settled(pilot, page)
+            assert page.draft.overrides[0] == odd
 
     run(test())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -13,12 +14,12 @@ from tests.tui.configured import configuring, go_to, override, settled
 from tests.tui.conftest import AppAt, run, text_of, wait_for
 from tui.arguments import main
 from tui.configure.draft_state import Draft, History
-from tui.configure.drafts import MOST_LEFT, Drafts
-from tui.configure.feed import Composed
+from tui.configure.feed import ComposeFeed
+from tui.configure.messages import Composed, FormMade, PointsChecked, PointsMade, Wanted
 from tui.configure.option_picker import OptionPicker
 from tui.configure.preview import change_of, lines_of
 from tui.configure.rows import key_in, rows_of
-from tui.remembered import Remembered
+from tui.screens.configure import ConfigurePage
 
 
 @pytest.fixture
@@ -84,6 +85,8 @@ def test_a_file_with_an_error_says_where_and_the_rest_works(
             await pilot.press("escape")
             await override(pilot, page, "data=broken phase1.trainer.lr=0.5")
             assert [one.key for one in page.problems()] == ["data"]
+            await pilot.press("exclamation_mark")
+            await wait_for(pilot, lambda: "broken.yaml" in text_of(pilot.app))
             form: Any = await go_to(pilot, page, "phase1.trainer.lr")
             assert form.row.value == "0.5"
             (own / "data" / "broken.yaml").write_text("source: mine\nbatch_size: 3\n")
@@ -92,6 +95,27 @@ def test_a_file_with_an_error_says_where_and_the_rest_works(
             assert form.row_of("data.batch_size").value == "3"
 
     run(test())
+
+
+def test_the_thread_that_composes_lives_on_with_a_broken_default_and_sees_it_mended(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    configs = Path(shutil.copytree(config_dir(), tmp_path / "place" / "configs"))
+    monkeypatch.setattr("engine.config.paths._PACKAGE", configs.parent / "engine")
+    file = configs / "phase1" / "encoder" / "mlp.yaml"
+    whole = file.read_text()
+    file.write_text("a: [\n")
+    told: list[Any] = []
+    feed = ComposeFeed((), told.append)
+    feed.want(Wanted(1, ("phase1.trainer.lr=0.5",)))
+    wait = feed.look()
+    assert "line 2" in next(one for one in told if isinstance(one, FormMade)).form.problems[0]
+    told.clear()
+    assert feed.look() == wait < 2
+    assert not told
+    file.write_text(whole)
+    assert feed.look() > wait
+    assert not next(one for one in told if isinstance(one, FormMade)).form.problems
 
 
 def test_a_folder_that_is_not_there_is_refused(
@@ -125,19 +149,19 @@ def test_a_damaged_draft_is_read_as_far_as_it_goes(record: dict[str, Any]) -> No
     assert all(isinstance(text, str) for text in draft.overrides)
 
 
-def test_drafts_that_others_displace_are_kept_the_newest_first(tmp_path: Path) -> None:
-    drafts = Drafts(Remembered("/some/root", tmp_path))
-    drafts.save(Draft(("a=0",), name="kept"))
-    drafts.leave(Draft(("a=0",), name="kept"))
-    drafts.leave(Draft())
-    for number in range(MOST_LEFT + 2):
-        drafts.leave(Draft((f"a={number + 1}",)))
-    assert [one.overrides for one in drafts.left][:2] == [("a=10",), ("a=9",)]
-    assert len(drafts.left) == MOST_LEFT
-    drafts.drop_left(0)
-    drafts.delete("kept")
-    assert drafts.named == {}
-    assert drafts.left[0].overrides == ("a=9",)
+def test_what_is_told_of_an_older_draft_does_not_count(monkeypatch: pytest.MonkeyPatch) -> None:
+    page: Any = ConfigurePage()
+    shown: list[object] = []
+    monkeypatch.setattr(ConfigurePage, "is_running", True)
+    for name in ("show_form", "show_points", "show_checked"):
+        monkeypatch.setattr(page, name, lambda *what: shown.append(what))
+    page._number, form = 2, Any
+    for number, n_shown in ((1, 0), (2, 3)):
+        page._form_made(FormMade(Wanted(number, ()), form, Composed(), ()))
+        page._points_made(PointsMade(number, ()))
+        page._points_checked(PointsChecked(number, {}))
+        assert len(shown) == n_shown
+        assert (page.form is form) == page.is_composed == (number == 2)
 
 
 def test_what_differs_is_told_beside_default_and_parent() -> None:

@@ -4,23 +4,26 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 import sys
+import threading
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from engine.config.draft import command
-from engine.errors import LaunchError
-from tests.tui.configured import configuring, override, settled, type_text
+from engine.errors import ConfigError, LaunchError
+from engine.launch.job import JobSpec
+from tests.tui.configured import configuring, override, settled
 from tests.tui.conftest import AppAt, run, text_of, wait_for
 from tui.configure import preflight, starting
+from tui.configure.draft_state import is_struck, turned
 from tui.configure.drafts import Drafts
 from tui.configure.estimate import total_words
+from tui.configure.feed import ComposeFeed
 from tui.configure.form_list import FormList
 from tui.configure.launch_dialog import LaunchDialog
 from tui.configure.preflight import Report, check, report_of
-from tui.remembered import Remembered
 from tui.screens.run import RunPage
 
 GOOD = {
@@ -72,12 +75,24 @@ def test_points_are_struck_out_and_taken_in_again(app_at: AppAt, root: Path) -> 
             assert points.wrong == (2,)
             await pilot.press("3", "end", "x")
             assert (points.left_out, points.wrong, points.n_left) == ((2,), (), 2)
-            assert "# without point 2" in text_of(pilot.app)
+            assert "1 changed" in text_of(pilot.app)
+            assert page.command == (
+                "thesis-train --multirun phase1.trainer.lr=0.1,0.2,0 'hydra.sweeper.leave_out=[2]'"
+            )
+            assert "leave_out=[2]" in text_of(pilot.app)
             await settled(pilot, page)
-            await override(pilot, page, "phase1.latent_dim=8")
-            assert points.left_out == (2,)  # the same one, after another edit
+            await override(pilot, page, "phase1.trainer.seed=42,1")
+            assert points.left_out == (4, 5)  # the same value, with another list
+            assert "2 changed" in text_of(pilot.app)
             await pilot.press("3", "end", "x")
-            assert points.left_out == ()
+            assert points.left_out == (4,)
+            await override(pilot, page, "'hydra.sweeper.leave_out=[0,4]'")
+            assert points.left_out == (0, 4)
+            assert page.command.count("leave_out") == 1
+            await pilot.press("3", "home", "x")
+            await settled(pilot, page)
+            assert points.left_out == (4,)
+            assert not any("leave_out" in text for text in page.draft.overrides)
 
     run(test())
 
@@ -87,7 +102,11 @@ def test_seeds_are_as_many_as_asked_for(app_at: AppAt, root: Path) -> None:
         async with configuring(app_at, root) as (pilot, page):
             await pilot.press("S")
             await wait_for(pilot, lambda: "how many seeds" in text_of(pilot.app))
-            await pilot.press("backspace", "5", "enter")
+            await pilot.press("x")
+            await wait_for(pilot, lambda: "3x: give a whole number" in text_of(pilot.app))
+            await pilot.press("enter")
+            assert pilot.app.screen is not page, "the question stays"
+            await pilot.press("backspace", "backspace", "5", "enter")
             await wait_for(pilot, lambda: page.draft.overrides)
             assert page.draft.overrides == ("phase1.trainer.seed=range(42,47)",)
             await settled(pilot, page)
@@ -112,6 +131,10 @@ def test_an_experiment_shows_its_own_points_and_an_interval_says_why_not(
             await override(pilot, page, "'phase1.trainer.lr=interval(0,1)'")
             await wait_for(pilot, lambda: "an interval has no list" in text_of(pilot.app))
             assert [one.key for one in page.problems()] == ["phase1.trainer.lr"]
+            for typo in ("r.epochs", "phase1.latent_dim=(1,4)"):
+                page.set_overrides(("phase1.trainer.epochs=1,2", typo))
+                await settled(pilot, page)
+                assert [one.text.partition(":")[0] for one in page.problems()] == [typo]
 
     run(test())
 
@@ -135,9 +158,22 @@ def test_a_hundred_points_are_checked_and_an_edit_does_not_wait_for_them(
     run(test())
 
 
-def test_the_check_is_shown_and_an_edit_makes_it_worthless(
-    app_at: AppAt, root: Path, checker: Checker, tmp_path: Path
+def test_the_check_is_shown_and_an_edit_makes_it_worthless_and_ends_the_next(
+    app_at: AppAt,
+    root: Path,
+    checker: Checker,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    happened: list[str] = []
+
+    async def never(*_: object, **__: object) -> Report:
+        happened.append("checking")
+        try:
+            return await asyncio.Future()
+        finally:
+            happened.append("no longer")
+
     async def test() -> None:
         async with configuring(app_at, root) as (pilot, page):
             checker(GOOD)
@@ -148,12 +184,12 @@ def test_the_check_is_shown_and_an_edit_makes_it_worthless(
             shown = text_of(pilot.app)
             for told in ("21,345", "760 kB", "420 GB", "ran already", "about 70 s", "a word"):
                 assert told in shown
-            checker(BAD, wait_s=30)
+            monkeypatch.setattr(preflight, "check", never)
             await pilot.press("P")
-            await wait_for(pilot, lambda: page.doing)
+            await wait_for(pilot, lambda: "checking" in happened)
             page.set_overrides(())
-            await wait_for(pilot, lambda: not page.doing)
-            assert page.report is None
+            assert (page.report, page.doing) == (None, "")
+            await wait_for(pilot, lambda: "no longer" in happened)
 
     run(test())
 
@@ -178,9 +214,9 @@ def test_problems_of_the_check_lead_to_their_fields(
 def test_a_start_is_asked_for_once_and_leads_to_the_run(
     app_at: AppAt, root: Path, checker: Checker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    started: list[starting.LaunchSpec] = []
+    started: list[JobSpec] = []
 
-    def launch(spec: starting.LaunchSpec) -> Path:
+    def launch(spec: JobSpec) -> Path:
         started.append(spec)
         return spec.directory
 
@@ -198,15 +234,17 @@ def test_a_start_is_asked_for_once_and_leads_to_the_run(
             assert not started
             await pilot.press("L")
             await wait_for(pilot, lambda: isinstance(pilot.app.screen, LaunchDialog))
+            promised = text_of(pilot.app)
             await pilot.press("y")
             await wait_for(pilot, lambda: isinstance(pilot.app.screen, RunPage))
             (spec,) = started
             assert spec.overrides == ("phase1.trainer.epochs=2",)
             assert spec.directory.parent == root / "runs"
             assert spec.directory.name.endswith("_ae")
+            assert spec.directory.name in promised
             assert not spec.sweep
-            remembered: Remembered = pilot.app.remembered  # type: ignore[attr-defined]
-            assert Drafts(remembered).present.started
+            drafts: Drafts = pilot.app.drafts  # type: ignore[attr-defined]
+            assert drafts.history.present.started
             assert len(pilot.app.screen_stack) == 2
             await pilot.press("escape")
             await pilot.press("N")
@@ -216,10 +254,38 @@ def test_a_start_is_asked_for_once_and_leads_to_the_run(
     run(test())
 
 
+def test_an_edit_while_a_training_is_started_is_the_next_draft(
+    app_at: AppAt, root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    edited = threading.Event()
+
+    def launch(spec: starting.LaunchSpec) -> Path:
+        edited.wait(10)
+        return spec.directory
+
+    monkeypatch.setattr(starting, "launch", launch)
+
+    async def test() -> None:
+        async with configuring(app_at, root) as (pilot, page):
+            page.report = Report(ok=True)
+            await pilot.press("L")
+            await wait_for(pilot, lambda: isinstance(pilot.app.screen, LaunchDialog))
+            await pilot.press("y")
+            await wait_for(pilot, lambda: page.doing)
+            page.set_overrides(("phase1.latent_dim=7",))
+            edited.set()
+            await wait_for(pilot, lambda: isinstance(pilot.app.screen, RunPage))
+            drafts: Drafts = pilot.app.drafts  # type: ignore[attr-defined]
+            assert drafts.history.present.overrides == ("phase1.latent_dim=7",)
+            assert not drafts.history.present.started
+
+    run(test())
+
+
 def test_a_sweep_that_is_started_leads_to_the_table_filtered_to_it(
     app_at: AppAt, root: Path, checker: Checker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    started: list[starting.LaunchSpec] = []
+    started: list[JobSpec] = []
     monkeypatch.setattr(starting, "launch", lambda spec: started.append(spec) or spec.directory)
 
     async def test() -> None:
@@ -229,7 +295,9 @@ def test_a_sweep_that_is_started_leads_to_the_table_filtered_to_it(
             await pilot.press("3", "x", "L")
             await wait_for(pilot, lambda: isinstance(pilot.app.screen, LaunchDialog))
             await wait_for(pilot, lambda: "start 2 runs?" in text_of(pilot.app))
-            await pilot.press("plus", "plus", "y")
+            await pilot.press("plus", "plus")
+            await wait_for(pilot, lambda: "n_jobs=3" in text_of(pilot.app))
+            await pilot.press("y")
             await wait_for(pilot, lambda: len(pilot.app.screen_stack) == 1)
             (spec,) = started
             assert (spec.sweep, spec.at_once, spec.leave_out) == (True, 3, (0,))
@@ -239,10 +307,74 @@ def test_a_sweep_that_is_started_leads_to_the_table_filtered_to_it(
     run(test())
 
 
+STRUCK = frozenset({("lr=1",), ("lr=2", "seed=1")})
+
+
+@pytest.mark.parametrize(
+    ("point", "after"),
+    [
+        (("lr=3", "seed=1"), {("lr=1",), ("lr=2", "seed=1"), ("lr=3", "seed=1")}),
+        (("lr=2", "seed=1"), {("lr=1",)}),
+        (("lr=1", "seed=1"), {("lr=1", "seed=2"), ("lr=2", "seed=1")}),
+    ],
+)
+def test_one_point_is_left_out_or_taken_in_and_the_others_stay(
+    point: tuple[str, ...], after: set[tuple[str, ...]]
+) -> None:
+    points = [(f"lr={lr}", f"seed={seed}") for lr in (1, 2, 3) for seed in (1, 2)]
+    turned_ = turned(STRUCK, point, points)
+    assert turned_ == after
+    changed = [one for one in points if is_struck(STRUCK, one) != is_struck(turned_, one)]
+    assert changed == [point]
+
+
+@pytest.mark.parametrize(
+    ("overrides", "sweep", "directory"),
+    [
+        ((), False, r"outputs/runs/run_\d{8}-\d{6}_ae"),
+        (("loop=test_mlp",), False, r"outputs/runs/run_\d{8}-\d{6}_test_mlp"),
+        (("hydra.job.name='a/b'",), True, r"outputs/multiruns/exp_\d{8}-\d{6}_a_b"),
+        (("env.output_root=/there",), False, r"/there/runs/run_\d{8}-\d{6}_ae"),
+        (("hydra.run.dir=/there/mine",), False, "/there/mine"),
+        (("phase1.trainer.lr=1,2", "hydra.sweep.dir=/there/all"), True, "/there/all"),
+        (("phase1/experiment=compare_latent_spaces",), True,
+         r"outputs/multiruns/exp_\d{8}-\d{6}_compare_latent_spaces"),
+    ],
+)  # fmt: skip
+def test_a_training_goes_where_its_config_says(
+    root: Path, overrides: tuple[str, ...], sweep: bool, directory: str
+) -> None:
+    feed = ComposeFeed((), lambda message: None)
+    asked = feed.place(overrides, sweep=sweep)
+    feed.look()
+    assert re.fullmatch(directory.replace("outputs", str(root)), str(asked.result(0)))
+
+
+def test_a_training_that_goes_nowhere_is_told() -> None:
+    feed = ComposeFeed((), lambda message: None)
+    asked = feed.place(("logging.save_artifacts=false",), sweep=False)
+    feed.look()
+    with pytest.raises(ConfigError, match="needs a directory"):
+        asked.result(0)
+
+
+def test_the_check_hears_which_points_are_left_out(checker: Checker, tmp_path: Path) -> None:
+    words = checker(GOOD)
+    asyncio.run(check(["a=1,2,3"], sweep=True, leave_out=(1, 2), at_once=2, command=words))
+    assert called(tmp_path) == ["--multirun", "--leave-out", "1,2", "--at-once", "2", "a=1,2,3"]
+
+
+@pytest.mark.slow
+def test_a_sweep_is_checked_without_the_points_that_are_left_out(root: Path) -> None:
+    words = ("loop=test_mlp", "data=synthetic", "phase1.trainer.lr=0.1,0,-1")
+    report = asyncio.run(check(words, sweep=True, leave_out=(1, 2), at_once=2))
+    assert (report.ok, report.points, report.problems, report.failure) == (True, 1, (), "")
+
+
 def test_what_cannot_be_started_is_told_and_the_draft_stays(
     app_at: AppAt, root: Path, checker: Checker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def fails(spec: starting.LaunchSpec) -> Path:
+    def fails(spec: JobSpec) -> Path:
         raise LaunchError("no room", "Delete something.")
 
     said: list[str] = []
@@ -259,7 +391,9 @@ def test_what_cannot_be_started_is_told_and_the_draft_stays(
             await wait_for(pilot, lambda: said)
             assert said == ["no room Delete something."]
             assert not page.draft.started
-            await type_text(pilot, "1")
+            await wait_for(pilot, lambda: pilot.app.screen is page)
+            await pilot.press("2")
+            assert page.part == 1, "the page still takes keys"
 
     run(test())
 
@@ -267,11 +401,24 @@ def test_what_cannot_be_started_is_told_and_the_draft_stays(
 @pytest.mark.parametrize(
     "text", ["", "[]", "null", "{", "{}", '{"ok": 3, "model": 1, "problems": {"a": 1}}', '"x"',
              '{"points": 7, "warnings": [1, {}], "model": {"parts": [1, {}]}, "epoch_s": "x"}',
-             '{"ok": true, "epoch_s": Infinity, "disk_free_bytes": true}', "[" * 100_000]
+             '{"ok": false}', '{"ok": "true"}', "[" * 100_000]
 )  # fmt: skip
-def test_a_report_of_any_form_is_read_as_far_as_it_goes(text: str) -> None:
+def test_a_report_without_a_word_about_being_right_is_not_right(text: str) -> None:
     report = report_of(text, "Traceback\nboom\x1b[2J\n")
-    assert report == Report() or report.ok or "boom" in report.failure
+    assert not report.ok
+
+
+@pytest.mark.parametrize("text", ["", "[]", "null", "{", '"x"', "[" * 100_000])
+def test_what_is_no_report_tells_what_the_process_said_last(text: str) -> None:
+    report = report_of(text, "Traceback\nboom\x1b[2J\n")
+    assert "boom" in report.failure
+    assert "\x1b" not in report.failure
+
+
+def test_a_report_with_strange_numbers_is_read_as_far_as_it_goes() -> None:
+    text = '{"ok": true, "epoch_s": Infinity, "disk_free_bytes": true}'
+    report = report_of(text, "")
+    assert (report.ok, report.epoch_s, report.disk_free_bytes) == (True, None, None)
 
 
 def test_a_check_that_cannot_be_started_says_so() -> None:
@@ -279,12 +426,13 @@ def test_a_check_that_cannot_be_started_says_so() -> None:
     assert "cannot be started" in report.failure
 
 
-def test_a_check_that_nobody_waits_for_any_more_ends(checker: Checker) -> None:
+def test_a_check_that_nobody_waits_for_any_more_ends(checker: Checker, tmp_path: Path) -> None:
     words = checker(GOOD, wait_s=60)
 
     async def test() -> None:
         task = asyncio.create_task(check([], command=words))
-        await asyncio.sleep(0)
+        while not (tmp_path / "called.json").exists():  # the process is at work
+            await asyncio.sleep(0.005)
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
             await asyncio.wait_for(task, 10)
@@ -297,4 +445,3 @@ def test_the_time_of_a_sweep_is_that_of_all_its_points() -> None:
     assert total_words(60, 10, 6) == "about 60 min (6 points of 10 min)"
     assert total_words(None, 10, 6) == ""
     assert total_words(60, "x", 6) == ""
-    assert command(["a=1,2"]).startswith("thesis-train --multirun")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from engine.config.form import Form, FormMaker
-from tui.configure.rows import Row, rows_of
+from tui.configure.rows import Row, rank, rows_of
 
 
 def groups_of(form: Form, overrides: tuple[str, ...]) -> dict[str, Row]:
@@ -17,3 +17,12 @@ def test_a_choice_that_follows_from_another_one_is_shown_as_it_is() -> None:
     assert (rows["loop"].value, rows["data"].value) == ("test_mlp", "synthetic")
     assert not rows["data"].typed
     assert groups_of(followed, ())["loop"].value == "ae", "as it was, if it is taken back"
+
+
+def test_a_search_has_lines_found_by_their_name_before_those_found_by_a_comment() -> None:
+    form = FormMaker().form(())
+    rows = rows_of(form, (), "epochs")
+    assert min(rows, key=lambda row: rank(row, "epochs")).key == "phase1.trainer.epochs"
+    values = [rank(row, "epochs") for row in rows if row.kind == "value"]
+    assert values == sorted(values)
+    assert {0, 2} <= {rank(row, "epochs") for row in rows}

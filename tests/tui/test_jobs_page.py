@@ -12,9 +12,12 @@ from textual.pilot import Pilot
 
 from engine.facts import machine
 from engine.launch.jobs import find_jobs
+from tests.bench.tree import make_run
 from tests.conftest import long_form
 from tests.engine.launching import LONG, Jobs, jobs
 from tests.tui.conftest import AppAt, run, text_of, wait_for
+from tui.screens.compare import ComparePage
+from tui.screens.compared_runs import CURVES, DIFFERENCES
 from tui.screens.jobs import JobsPage
 
 __all__ = ["jobs"]  # a fixture
@@ -111,6 +114,28 @@ def test_a_job_that_is_over_cannot_be_ended(
             await pilot.press("K")
             await wait_for(pilot, lambda: bool(told))
             assert "over already" in told[0]
+
+    run(test())
+
+
+def test_a_sweep_is_opened_at_its_curves(root: Path, app_at: AppAt) -> None:
+    path = root / "runs" / "run_20250105-093000_ae_job0"
+    make_run(path)
+    record(root / "elsewhere", "run", sweep_id="a" * 32)
+    (root / "elsewhere" / "launch.json").rename(path / "launch.json")
+
+    async def test() -> None:
+        async with app_at(root) as pilot:
+            app: Any = pilot.app
+            app.remembered.keep("compare.tab", DIFFERENCES)
+            page = await opened(pilot)
+            await wait_for(pilot, lambda: any(job.runs for job in page.job_list.shown))
+            names = [job.name for job in page.job_list.shown]
+            page.job_list.go_to(names.index("exp_swept"))
+            await pilot.press("enter")
+            await wait_for(pilot, lambda: isinstance(app.screen, ComparePage))
+            assert app.screen.tab == CURVES
+            assert app.remembered.number("compare.tab") == DIFFERENCES
 
     run(test())
 

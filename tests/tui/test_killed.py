@@ -29,7 +29,7 @@ def asked(shown: Terminal) -> None:
     """Bring the app to the question before the launch."""
     shown.until("0 runs")
     shown.send("N")
-    shown.until("thesis-train")
+    shown.until("$ thesis-train")  # the table names the command too
     shown.quiet(0.3)
     shown.send("e")
     shown.until("Have it as it was")

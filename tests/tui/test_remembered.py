@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from hypothesis import strategies as st
 
 from tui.look import PALETTE, Colours, Look
 from tui.remembered import Remembered, state_folder
+from tui.state_files import read_own
 
 CHOICES = st.dictionaries(
     st.text(max_size=5),
@@ -70,6 +72,65 @@ def test_a_damaged_file_is_as_good_as_none(tmp_path: Path, content: bytes) -> No
     assert kept.path is not None
     kept.path.write_bytes(content)
     assert Remembered("/some/root", tmp_path).text("filter", "none") == "none"
+
+
+@pytest.mark.parametrize("content", [b"{", b'{"format": 99}', b"x" * ((1 << 24) + 1)])
+def test_a_file_that_cannot_be_read_is_kept_under_another_name_and_told_of(
+    tmp_path: Path, content: bytes
+) -> None:
+    kept = Remembered("/some/root", tmp_path)
+    assert kept.path is not None
+    kept.path.write_bytes(content)
+    again = Remembered("/some/root", tmp_path)
+    again.keep("filter", "vq")
+    again.save()
+    (aside,) = tmp_path.glob("*.unread-*")
+    assert aside.read_bytes() == content
+    assert aside.name in again.problems[0]
+    assert Remembered("/some/root", tmp_path).text("filter") == "vq"
+
+
+def test_a_file_that_is_damaged_meanwhile_is_written_whole_beside_it(tmp_path: Path) -> None:
+    kept = Remembered("/some/root", tmp_path)
+    kept.keep("filter", "vq")
+    kept.save()
+    assert kept.path is not None
+    kept.path.write_bytes(b"{")
+    kept.keep("tab", 2)
+    kept.save()
+    again = Remembered("/some/root", tmp_path)
+    assert (again.text("filter"), again.number("tab")) == ("vq", 2)
+    assert len(kept.problems) == len(list(tmp_path.glob("*.unread-*"))) == 1
+
+
+def test_as_many_marks_as_there_can_be_are_kept(tmp_path: Path) -> None:
+    marks = [f"/some/root/runs/run_20260101-000000_{number:06}" for number in range(20_000)]
+    kept = Remembered("/some/root", tmp_path)
+    kept.keep("marks", marks)
+    kept.save()
+    assert Remembered("/some/root", tmp_path).texts("marks") == marks
+
+
+def test_two_windows_that_save_at_once_lose_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one, other = Remembered("/some/root", tmp_path), Remembered("/some/root", tmp_path)
+    one.keep("filter", "vq")
+    other.keep("smooth", 2)
+    saving = threading.Thread(target=other.save)
+
+    def read(path: Path) -> Any:
+        found = read_own(path)
+        if threading.current_thread() is not saving and not saving.ident:
+            saving.start()  # another window writes between what this one reads and writes
+            saving.join(0.1)
+        return found
+
+    monkeypatch.setattr("tui.remembered.read_own", read)
+    one.save()
+    saving.join()
+    last = Remembered("/some/root", tmp_path)
+    assert (last.text("filter"), last.number("smooth")) == ("vq", 2)
 
 
 def test_a_choice_of_another_kind_is_no_choice(tmp_path: Path) -> None:

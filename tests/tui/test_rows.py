@@ -5,12 +5,14 @@ from __future__ import annotations
 import itertools
 import math
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from engine.errors import ConfigError
+from engine.errors import ConfigError, FactsError
+from engine.library.find import walk
 from engine.library.summary import Number, RunSummary
 from engine.tables.keys import Key
 from tui.look import Look
@@ -19,7 +21,7 @@ from tui.table.keys import MEAN, SEEN, SMOOTH, Words
 from tui.table.row_cells import CellScene, cell, common_beginning, cut, text_of, value
 from tui.table.rows import Arranged, Arranger, View
 from tui.table.sparks import smoothed, sparkline, thinned
-from tui.table.summary_lines import info
+from tui.table.summary_lines import info, notice
 from tui.table.tree import Row
 
 NOW = 1_800_000_000.0
@@ -430,3 +432,19 @@ def test_a_smoothed_value_has_no_pull_to_zero() -> None:
     assert smoothed([2.0]) == pytest.approx(2.0)
     assert smoothed([math.nan, 2.0, 2.0]) == pytest.approx(2.0)
     assert smoothed([]) is None
+
+
+def test_an_empty_or_missing_root_says_which_key_begins(tmp_path: Path) -> None:
+    with pytest.raises(FactsError) as caught:
+        list(walk(tmp_path / "no"))
+    missing = f"{caught.value.message}. {caught.value.hint}"
+    for problem in ("", missing):
+        for can_start in (True, False):
+            told = notice(
+                "/root", None, View(), problem, is_listed=True, n_runs=0, can_start=can_start
+            )
+            assert told is not None
+            assert ("N configures your first training" in told.text) == can_start
+    other = notice("/root", None, View(), "it cannot be listed", is_listed=True, n_runs=0)
+    assert other is not None
+    assert "N configures" not in other.text

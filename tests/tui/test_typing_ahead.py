@@ -11,6 +11,7 @@ from textual.keys import _character_to_key
 
 from tests.bench.tree import make_tree
 from tests.conftest import long_form
+from tests.tui.configured import configuring
 from tests.tui.conftest import AppAt, run, text_of, wait_for
 from tui.screens.configure import ConfigurePage
 
@@ -56,5 +57,26 @@ def test_what_is_typed_right_behind_the_key_of_a_line_goes_into_it(
             app.post_message(events.Key("enter", None))
             await wait_for(pilot, lambda: len(app.screen.draft.overrides) == 2)
             assert app.screen.draft.overrides == tuple(overrides.split())
+
+    run(test())
+
+
+def test_what_is_typed_right_behind_the_key_of_the_search_is_looked_for(
+    app_at: AppAt, tmp_path: Path
+) -> None:
+    async def test() -> None:
+        async with configuring(app_at, tmp_path / "out") as (pilot, page):
+            form: Any = page.query_one("FormList")
+            for sign in "/trainer.epochs":
+                pilot.app.post_message(events.Key(_character_to_key(sign), sign))
+            pilot.app.post_message(events.Key("enter", None))
+            pilot.app.post_message(events.Key("enter", None))  # which edits what was found
+            for sign in "77":
+                pilot.app.post_message(events.Key(_character_to_key(sign), sign))
+            pilot.app.post_message(events.Key("enter", None))
+            await wait_for(pilot, lambda: page.draft.overrides)
+            assert page.draft.overrides == ("phase1.trainer.epochs=77",)
+            assert form.searched == "trainer.epochs"
+            assert "esc shows all" in text_of(pilot.app)
 
     run(test())

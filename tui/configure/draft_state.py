@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -18,8 +18,8 @@ class Draft:
 
     overrides: tuple[str, ...] = ()
     struck: Struck = frozenset()
-    """Points of its sweep that are left out, each by the overrides that make it differ from the
-    others: so the right ones stay out when further values are added."""
+    """Points of its sweep that are left out, each by the values of the lists that there were: so
+    the right ones stay out when further values or lists are added."""
     parent: str = ""
     """Path of the run whose config it began as."""
     name: str = ""
@@ -63,11 +63,13 @@ class History:
     ----------
     present
         Where it begins.
+    before
+        What it came from, the oldest first.
     """
 
-    def __init__(self, present: Draft | None = None) -> None:
+    def __init__(self, present: Draft | None = None, before: Sequence[Draft] = ()) -> None:
         self.present = present or Draft()
-        self._before: list[Draft] = []
+        self._before = list(before)
         self._undone: list[Draft] = []
 
     def change(self, draft: Draft) -> bool:
@@ -83,6 +85,10 @@ class History:
         """Have another draft in place of the present one, as part of the same step."""
         self.present = draft
 
+    def last(self, number: int) -> tuple[Draft, ...]:
+        """So many of the drafts before, the oldest first."""
+        return tuple(self._before[-number:])
+
     def undo(self) -> bool:
         """Go back to the draft before; False if there is none."""
         return self._step(self._before, self._undone)
@@ -97,6 +103,20 @@ class History:
         other.append(self.present)
         self.present = source.pop()
         return True
+
+
+def is_struck(struck: Struck, differing: Collection[str]) -> bool:
+    """Whether a point with these values of lists is left out."""
+    return any(set(one) <= set(differing) for one in struck)
+
+
+def turned(struck: Struck, point: tuple[str, ...], points: Iterable[tuple[str, ...]]) -> Struck:
+    """With a point left out that was not, or taken in again; all others stay as they are."""
+    if not is_struck(struck, point):
+        return struck | {point}
+    wide = frozenset(one for one in struck if set(one) <= set(point))
+    others = {other for other in points if other != point and is_struck(wide, other)}
+    return (struck - wide) | others
 
 
 def changes(before: Sequence[str], after: Sequence[str]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import itertools
 import os
 from collections.abc import Callable, Sequence
@@ -16,16 +17,9 @@ from engine.facts.text import plain
 from tui.configure.draft_state import Draft, History, changes
 from tui.configure.drafts import Drafts
 from tui.configure.drafts_dialog import DraftsDialog
-from tui.configure.feed import (
-    Cloned,
-    Composed,
-    ComposeFeed,
-    FormMade,
-    PointsChecked,
-    PointsMade,
-    Wanted,
-)
-from tui.dialogs import TextDialog
+from tui.configure.feed import ComposeFeed
+from tui.configure.messages import Cloned, Composed, FormMade, PointsChecked, PointsMade, Wanted
+from tui.dialogs import ConfirmDialog, TextDialog
 from tui.page import Page
 
 if TYPE_CHECKING:
@@ -52,6 +46,7 @@ class Drafting(Page):
     def __init__(self, run: str = "") -> None:
         super().__init__()
         self._run = run
+        """The draft that the one of the run is to take the place of."""
         self.history = History()
         self.form: Form | None = None
         """What was composed last; None until there is something."""
@@ -85,7 +80,7 @@ class Drafting(Page):
     @property
     def drafts(self) -> Drafts:
         """Those that are kept."""
-        return Drafts(self.thesis.remembered)
+        return self.thesis.drafts
 
     @property
     def is_composed(self) -> bool:
@@ -99,12 +94,11 @@ class Drafting(Page):
         return told and not self._run and self._feed is not None and self._feed.is_idle
 
     def begin(self) -> None:
-        """Show the draft that was written last, or begin with a run."""
+        """Show the draft that was written last, until that of a run comes."""
         self._feed = self.thesis.composing(self.post_message)
-        kept = self.drafts.present
-        self.history = History(Draft() if kept.started else kept)
-        if self._run:
-            self._feed.clone(self._run)
+        self.history = self.drafts.history
+        if self.draft.started:
+            self.history.change(Draft())
         self._changed()
 
     def set_overrides(self, overrides: Sequence[str], *, choosing: bool = False) -> None:
@@ -129,14 +123,15 @@ class Drafting(Page):
         self.history.amend(draft)
         self._changed()
 
-    def take(self, draft: Draft) -> None:
-        """Begin with a draft from elsewhere; the present one is kept."""
-        self.drafts.leave(self.draft)
+    def take(self, draft: Draft) -> bool:
+        """Begin with a draft from elsewhere; whether the present one is kept without a name."""
+        is_left = self.drafts.leave()
         self.change(draft)
+        return is_left
 
     def _changed(self, before: tuple[str, ...] | None = None) -> None:
         """Keep the draft, show it, and have it composed."""
-        self.drafts.keep(self.draft)
+        self.drafts.keep()
         self.thesis.save_soon()
         self._number = next(_NUMBERS)
         self._before = self._before or before
@@ -155,7 +150,7 @@ class Drafting(Page):
         self.form, self.composed = message.form, message.composed
         if message.dropped:
             self.history.amend(replace(self.draft, overrides=message.form.overrides))
-            self.drafts.keep(self.draft)
+            self.drafts.keep()
             self.thesis.save_soon()
             told = ", ".join(map(plain, message.dropped))
             self.notify(f"dropped with the option: {told}; u brings it back", markup=False)
@@ -178,13 +173,10 @@ class Drafting(Page):
         if message.path != self._run:
             return
         self._run = ""
-        name = os.path.basename(message.path)
-        if message.problem:
-            told = f"{name}: {message.problem}"
-            self.notify(plain(told), title="no draft", severity="error", markup=False)
-        else:
-            self.take(Draft(message.overrides, parent=message.path))
-            self.notify(f"a draft of {plain(name)}", timeout=3, markup=False)
+        is_left = self.take(Draft(message.overrides, parent=message.path))
+        told = "; the draft before is kept: o lists it" if is_left else ""
+        name = plain(os.path.basename(message.path))
+        self.notify(f"a draft of {name}{told}", timeout=5, markup=False)
 
     # Keys.
 
@@ -222,15 +214,26 @@ class Drafting(Page):
         dialog = TextDialog("keep the draft as", self.draft.name, hint)
         name = await self.app.push_screen_wait(dialog)
         name = " ".join((name or "").split())
-        if name:
+        if name and await self._may_save_as(name):
             self.change(replace(self.draft, name=name))
-            self.drafts.save(self.draft)
+            self.drafts.save_as(self.draft)
             self.thesis.save_soon()
             self.notify(f"kept as {name}", timeout=2, markup=False)
+
+    async def _may_save_as(self, name: str) -> bool:
+        """Whether the draft is to have a name: somebody is asked if another one has it."""
+        await asyncio.to_thread(self.drafts.look)
+        there = self.drafts.named.get(name)
+        if there is None or there == replace(self.draft, name=name):
+            return True
+        lost = plain(draft.write_line(there.overrides)) or "the config as it is by default"
+        details = f"What is kept under this name is lost: {lost}"
+        return await self.app.push_screen_wait(ConfirmDialog(f"replace {name}?", details))
 
     @work(exclusive=True, group="dialog")
     async def action_open(self) -> None:
         """Open a draft that is kept."""
+        await asyncio.to_thread(self.drafts.look)
         if not self.drafts.named and not self.drafts.left:
             self.notify("no draft is kept: w keeps this one under a name", timeout=3)
             return

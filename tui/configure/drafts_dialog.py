@@ -16,6 +16,7 @@ from textual.widgets.option_list import Option
 
 from engine.config import draft
 from engine.facts.text import plain
+from tui.configure.draft_files import place_of
 from tui.configure.draft_state import Draft
 from tui.configure.drafts import Drafts
 
@@ -52,8 +53,8 @@ class DraftsDialog(ModalScreen[Draft | None]):
     def __init__(self, drafts: Drafts, save: Callable[[], object]) -> None:
         super().__init__()
         self._drafts, self._save = drafts, save
-        self._seen: list[tuple[str, int, Draft]] = []
-        """Name, or the place among those without one, and the draft."""
+        self._seen: list[tuple[str, str, Draft]] = []
+        """Name if it has one, where it lies, and the draft."""
         self._sure = ""
 
     def compose(self) -> ComposeResult:
@@ -69,8 +70,8 @@ class DraftsDialog(ModalScreen[Draft | None]):
         self._list()
 
     def _list(self, at: int = 0) -> None:
-        named = [(name, -1, one) for name, one in self._drafts.named.items()]
-        left = [("", number, one) for number, one in enumerate(self._drafts.left)]
+        named = [(name, place_of(name), one) for name, one in self._drafts.named.items()]
+        left = [("", place, one) for place, one in self._drafts.left.items()]
         self._seen = [*named, *left]
         if not self._seen:
             self.dismiss(None)
@@ -101,20 +102,17 @@ class DraftsDialog(ModalScreen[Draft | None]):
 
     def action_delete(self) -> None:
         """Forget the draft under the cursor, if asked twice."""
-        place = self.query_one(OptionList).highlighted
-        if place is None:
+        number = self.query_one(OptionList).highlighted
+        if number is None:
             return
-        name, number, _ = self._seen[place]
-        if self._sure != f"{name}/{number}":
-            self._sure = f"{name}/{number}"
+        name, place, _ = self._seen[number]
+        if self._sure != place:
+            self._sure = place
             self._tell(f"d again deletes {plain(name) or 'this draft'}")
             return
-        if name:
-            self._drafts.delete(name)
-        else:
-            self._drafts.drop_left(number)
+        self._drafts.delete(place)
         self._save()
-        self._list(place)
+        self._list(number)
 
     def action_cancel(self) -> None:
         """Open none."""

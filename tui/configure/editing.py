@@ -11,17 +11,19 @@ from textual.binding import Binding, BindingType
 from textual.widgets import Input
 
 from engine.config import draft
-from tui.configure.draft_state import Draft
+from engine.tables.groups import SEED
+from tui.configure.draft_state import Draft, turned
 from tui.configure.drafting import Drafting
 from tui.configure.form_list import FormList
 from tui.configure.form_pane import FormPane
 from tui.configure.option_picker import Choice, OptionPicker
 from tui.configure.override_line import OverrideLine
+from tui.configure.part_list import PartList
 from tui.configure.points_list import PointsList
 from tui.configure.rows import NOTHING, Row
 from tui.dialogs import TextDialog
+from tui.widgets.search_line import SearchLine
 
-SEED = "phase1.trainer.seed"
 MOST_SEEDS = 1000
 
 
@@ -37,6 +39,7 @@ class Editing(Drafting):
             "e,colon", "overrides", "Overrides", key_display="e", tooltip="Type overrides",
             priority=True,
         ),
+        Binding("slash", "search", "Search", key_display="/", priority=True),
         Binding("S", "seeds", "Seeds", show=False, tooltip="Train with several seeds"),
     ]  # fmt: skip
 
@@ -52,9 +55,16 @@ class Editing(Drafting):
         if action == "edit":
             row = self.query_one(FormList).row if isinstance(self.focused, FormList) else None
             return row is not None and row.can_change
+        if action == "search":
+            return isinstance(self.focused, PartList)
         if action == "overrides":
             return not isinstance(self.focused, Input)
         return super().check_action(action, parameters)
+
+    def action_search(self) -> None:
+        """Search the part that has the keys."""
+        if isinstance(self.focused, PartList):
+            self.query_one(SearchLine).ask(self.focused)
 
     # The form.
 
@@ -191,8 +201,13 @@ class Editing(Drafting):
 
     @on(PointsList.Stricken)
     def _strike(self, message: PointsList.Stricken) -> None:
-        struck = self.draft.struck ^ {message.differing}
-        self.change(replace(self.draft, struck=struck, started=False))
+        """Leave a point out or take it in; those that an override leaves out are struck out."""
+        points, struck = self.query_one(PointsList).points, self.draft.struck
+        if draft.find(self.draft.overrides, draft.LEAVE_OUT) is not None:
+            struck |= {one.differing for one in points if one.is_out}
+        struck = turned(struck, message.differing, [one.differing for one in points])
+        overrides = draft.without(self.draft.overrides, draft.LEAVE_OUT)
+        self.change(replace(self.draft, overrides=overrides, struck=struck, started=False))
 
     @work(exclusive=True, group="dialog")
     async def action_seeds(self) -> None:
@@ -202,11 +217,16 @@ class Editing(Drafting):
         entry = next((e for e in (self.form.entries if self.form else ()) if e.key == SEED), None)
         first = entry.value if entry and type(entry.value) is int else 0
         hint = f"from {first} on; 1 is no sweep"
-        text = await self.app.push_screen_wait(TextDialog("how many seeds?", "3", hint))
+        dialog = TextDialog("how many seeds?", "3", hint, check=not_seeds)
+        text = await self.app.push_screen_wait(dialog)
         if text is None:
             return
-        if not text.strip().isdecimal() or not 1 <= int(text) <= MOST_SEEDS:
-            self.notify(f"{text}: give a number from 1 to {MOST_SEEDS}", severity="warning",
-                        markup=False)  # fmt: skip
-            return
         self.set_overrides(draft.put(self.draft.overrides, seeds(first, int(text))))
+
+
+def not_seeds(text: str) -> str:
+    """Why a text is no number of seeds; empty if it is one."""
+    digits = text.strip()
+    is_number = digits.isdecimal() and len(digits) <= len(str(MOST_SEEDS))
+    fits = is_number and 1 <= int(digits) <= MOST_SEEDS
+    return "" if fits else f"{text.strip()}: give a whole number from 1 to {MOST_SEEDS}"

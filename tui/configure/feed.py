@@ -7,87 +7,28 @@ waits behind an older one.
 
 from __future__ import annotations
 
+import contextlib
 import time
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections import deque
+from collections.abc import Sequence
+from concurrent.futures import Future
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from textual.message import Message
-
 from engine.config import draft
 from engine.errors import ConfigError
+from tui.configure.messages import Cloned, Composed, FormMade, PointsChecked, PointsMade, Wanted
 from tui.feeds import LEAST_WAIT_S, Feed, Post
 from tui.watch import RESTS_S
 
 if TYPE_CHECKING:
     from engine.config.form import Form, FormMaker
-    from engine.config.points import Point
 
 TELL_EVERY_S = 0.15
 """Between two tellings of points that are being checked."""
 
-
-@dataclass(frozen=True)
-class Wanted:
-    """A draft to make a form of."""
-
-    number: int
-    """Higher for a newer one."""
-    overrides: tuple[str, ...]
-    before: tuple[str, ...] | None = None
-    """The draft before an option was chosen: values that have gone with it are dropped."""
-    parent: str = ""
-    """Path of the run to compare with."""
-
-
-@dataclass(frozen=True)
-class Composed:
-    """What a draft gives, as texts by their keys, beside what it is compared with."""
-
-    values: Mapping[str, str] = field(default_factory=dict)
-    default: Mapping[str, str] = field(default_factory=dict)
-    parent: Mapping[str, str] = field(default_factory=dict)
-    """Empty without a parent."""
-
-
-class FormMade(Message):
-    """The form of a draft."""
-
-    def __init__(
-        self, wanted: Wanted, form: Form, composed: Composed, dropped: Sequence[str]
-    ) -> None:
-        super().__init__()
-        self.wanted, self.form, self.composed = wanted, form, composed
-        self.dropped = tuple(dropped)
-
-    def can_replace(self, message: Message) -> bool:
-        """A newer form makes an older one worthless, unless that tells of values dropped."""
-        return isinstance(message, FormMade) and not message.dropped
-
-
-class PointsMade(Message):
-    """The points of a sweep; none of a draft that is no sweep."""
-
-    def __init__(self, number: int, points: Sequence[Point], problem: str = "") -> None:
-        super().__init__()
-        self.number, self.points, self.problem = number, tuple(points), problem
-
-
-class PointsChecked(Message):
-    """What is wrong with some points, by their numbers."""
-
-    def __init__(self, number: int, problems: Mapping[int, str]) -> None:
-        super().__init__()
-        self.number, self.problems = number, problems
-
-
-class Cloned(Message):
-    """A past run as a draft, or why it cannot be one."""
-
-    def __init__(self, path: str, overrides: Sequence[str], problem: str = "") -> None:
-        super().__init__()
-        self.path, self.overrides, self.problem = path, tuple(overrides), problem
+MENDED_EVERY_S = 1.0
+"""Between two looks at whether a config file, with which nothing composes, is mended."""
 
 
 class ComposeFeed(Feed):
@@ -112,13 +53,15 @@ class ComposeFeed(Feed):
         self._wanted: Wanted | None = None
         self._done: Wanted | None = None
         self._run = ""
+        self._places: deque[tuple[Future[Path], tuple[str, ...], bool]] = deque()
         self._parent: tuple[str, dict[str, str]] = ("", {})
         self._default: tuple[object, dict[str, str]] = (None, {})
+        self._broken: object = None
 
     @property
     def is_idle(self) -> bool:
         """Whether all that was asked for is told."""
-        return self._done is self._wanted and not self._run
+        return self._done is self._wanted and not self._run and not self._places
 
     def tell(self, post: Post) -> None:
         """Tell somebody else from now on; what was asked for earlier is forgotten."""
@@ -134,21 +77,41 @@ class ComposeFeed(Feed):
         self._run = path
         self.hurry()
 
+    def place(self, overrides: Sequence[str], *, sweep: bool) -> Future[Path]:
+        """The directory that a run or a sweep would take now.
+
+        It raises a `ConfigError` where there is none.
+        """
+        asked: Future[Path] = Future()
+        self._places.append((asked, tuple(overrides), sweep))
+        self.hurry()
+        return asked
+
     def look(self) -> float:
         """Do what is asked for; the seconds until the next time."""
+        from engine.config.compose import COMPOSE_ERRORS
         from engine.config.form import FormMaker
 
         if self._maker is None:
             self._maker = FormMaker(self._dirs)
-            self._maker.composer.base()  # which takes longest, and is wanted whatever comes
+            with contextlib.suppress(*COMPOSE_ERRORS):  # told with the first form
+                self._maker.composer.base()  # which takes longest, and is wanted whatever comes
         if self._run:
             path = self._run
             self._post(self._cloned(path, self._maker))
             self._run = "" if self._run == path else self._run
+        self._answer_places(self._maker)
         wanted = self._wanted
-        if wanted is not None and wanted is not self._done and self._make(wanted, self._maker):
+        is_new = wanted is not self._done or self._is_changed(self._maker)
+        if wanted is not None and is_new and self._make(wanted, self._maker):
             self._done = wanted
-        return RESTS_S if self.is_idle else 0.0
+        if not self.is_idle:
+            return 0.0
+        return RESTS_S if self._broken is None else MENDED_EVERY_S
+
+    def _is_changed(self, maker: FormMaker) -> bool:
+        """Whether a config file has changed since nothing composed."""
+        return self._broken is not None and self._broken is not maker.composer.files()
 
     def _is_old(self, wanted: Wanted) -> bool:
         return wanted is not self._wanted or self._over
@@ -162,31 +125,52 @@ class ComposeFeed(Feed):
 
             dropped = missing(maker.composer, wanted.before, overrides)
             overrides = tuple(text for text in overrides if text not in dropped)
-        form = maker.form(overrides)
+        files, form = maker.composer.files(), maker.form(overrides)
+        self._broken = files if form.config is None else None
         default = self._default_of(maker)
         parent = self._parent_of(wanted.parent)
         self._post(FormMade(wanted, form, Composed(texts_of(form), default, parent), dropped))
-        return not self._is_old(wanted) and self._tell_points(wanted, overrides, maker)
+        return not self._is_old(wanted) and self._tell_points(
+            wanted, overrides, form.problems, maker
+        )
 
     def _default_of(self, maker: FormMaker) -> dict[str, str]:
         """The config without overrides; made again when a file has changed, as its base is."""
-        base = maker.composer.base()
+        from engine.config.compose import COMPOSE_ERRORS
+
+        try:
+            base = maker.composer.base()
+        except COMPOSE_ERRORS:
+            return self._default[1]  # as it was before the file was broken
         if self._default[0] is not base:
             self._default = base, texts_of(maker.form(()))
         return self._default[1]
 
-    def _tell_points(self, wanted: Wanted, overrides: Sequence[str], maker: FormMaker) -> bool:
-        from engine.config.compose import COMPOSE_ERRORS
-        from engine.config.points import check, points
+    def _tell_points(
+        self,
+        wanted: Wanted,
+        overrides: Sequence[str],
+        problems: Sequence[str],
+        maker: FormMaker,
+    ) -> bool:
+        """Tell the points and what is wrong with each; False if there is a newer draft.
 
+        Parameters
+        ----------
+        problems
+            What the form tells already, which is why there may be no points.
+        """
+        from engine.config.compose import COMPOSE_ERRORS
+        from engine.config.points import asks_for_sweep, check, points
+
+        if not (draft.is_sweep(overrides) or asks_for_sweep(maker.composer, overrides)):
+            self._post(PointsMade(wanted.number, ()))
+            return True
         try:
             found = points(maker.composer, overrides)
         except COMPOSE_ERRORS as error:
-            told = " ".join(str(error).split("\n\n")[0].split()) if _lists(overrides) else ""
-            self._post(PointsMade(wanted.number, (), told))
-            return True
-        if len(found) == 1 and not found[0].differing and not _lists(overrides):
-            self._post(PointsMade(wanted.number, ()))
+            told = " ".join(str(error).split("\n\n")[0].split())
+            self._post(PointsMade(wanted.number, (), problems[0] if problems else told))
             return True
         self._post(PointsMade(wanted.number, found))
         said: dict[int, str] = {}
@@ -195,12 +179,18 @@ class ComposeFeed(Feed):
             said[point.number] = "; ".join(problems)
             if self._is_old(wanted):
                 return False
+            self._answer_places(maker)
             if time.monotonic() - told_at > TELL_EVERY_S:
                 self._post(PointsChecked(wanted.number, said))
                 said, told_at = {}, time.monotonic()
             time.sleep(LEAST_WAIT_S)  # so that keys are not kept waiting
         self._post(PointsChecked(wanted.number, said))
         return True
+
+    def _answer_places(self, maker: FormMaker) -> None:
+        """Say where trainings would go."""
+        while self._places:
+            _answer(maker, *self._places.popleft())
 
     def _parent_of(self, path: str) -> dict[str, str]:
         """The config of the parent; empty where it cannot be read."""
@@ -229,8 +219,19 @@ class ComposeFeed(Feed):
         return Cloned(path, overrides)
 
 
-def _lists(overrides: Sequence[str]) -> bool:
-    return draft.is_sweep(overrides)
+def _answer(maker: FormMaker, asked: Future[Path], overrides: tuple[str, ...], sweep: bool) -> None:
+    """Say where a training would go."""
+    from engine.config.compose import COMPOSE_ERRORS
+    from engine.config.directories import wanted_directory
+
+    if not asked.set_running_or_notify_cancel():
+        return
+    try:
+        asked.set_result(wanted_directory(maker.composer, overrides, sweep=sweep))
+    except ConfigError as error:
+        asked.set_exception(error)
+    except COMPOSE_ERRORS as error:
+        asked.set_exception(ConfigError(" ".join(str(error).split("\n\n")[0].split())))
 
 
 def texts_of(form: Form) -> dict[str, str]:

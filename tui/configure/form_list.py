@@ -13,7 +13,7 @@ from textual.message import Message
 
 from engine.facts.text import plain
 from tui.configure.part_list import PartList
-from tui.configure.rows import Row, rows_of
+from tui.configure.rows import Row, rank, rows_of
 from tui.look import Look
 from tui.widgets.painted import fit
 
@@ -117,9 +117,12 @@ class FormList(PartList):
         return self.row.key.replace("/", ".") if self.row else ""
 
     def search(self, text: str) -> None:
-        """Show the lines with a text in key, value or help only."""
+        """Show the lines with a text in key, value or help only; the best one is gone to."""
         self.searched = text
         self._select()
+        if text and self.rows:
+            best = min(range(len(self.rows)), key=lambda n: rank(self.rows[n], text))
+            self.go_to(best)
 
     async def search_note(self) -> str:
         """How many lines are shown."""
@@ -173,6 +176,7 @@ class FormList(PartList):
         text = Text(no_wrap=True, end="")
         if not self.rows:
             told = "nothing is changed" if self.changed_only else "nothing has this in it"
+            told += "; esc shows all"
             told = "reading the configs …" if self._form is None else told
             return text.append(f" {told}", self.style_of("muted"))
         row = self.rows[number]
@@ -210,6 +214,10 @@ class FormList(PartList):
         names += [("default", default), ("from", origin)]
         names += [("options" if row.name == "Groups" else "expected", expected)]
         note = " (changed)" if self.changed_only else ""
+        if self.searched:
+            text.append(f" {row.name}{note}", self.style_of("title"))
+            told = f" with {plain(self.searched)}; esc shows all"
+            return text.append(told, self.style_of("muted"))
         text.append(f" {fit(row.name + note, key + 2)}", self.style_of("title"))
         for name, cells in names:
             if cells:

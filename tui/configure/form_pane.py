@@ -64,7 +64,12 @@ class FormPane(Container):
         """The list, and the line over it."""
         yield FormList(self._look)
         yield Prompt(
-            keys={"escape": self.end, "up": partial(self._take, -1), "down": partial(self._take, 1)}
+            keys={
+                "enter": self._take,
+                "escape": self.end,
+                "up": partial(self._take, -1),
+                "down": partial(self._take, 1),
+            }
         )
 
     @property
@@ -77,7 +82,7 @@ class FormPane(Container):
         self.edited = row
         line = self.query_one(Prompt)
         line.value = "" if row.value == row.default == "-" else plain(row.value)
-        line.cursor_position = len(line.value)
+        line.select_all()  # the first key replaces it; an arrow goes into it
         line.set_class(bool(row.problem), "wrong")
         line.display = True
         self.place()
@@ -114,20 +119,17 @@ class FormPane(Container):
         """Leave the value as it is."""
         self.edited = None
         self.query_one(Prompt).display = False
-        self.form.focus()
+        self.screen.set_focus(self.form)  # at once: the next keys are meant for it
         self.post_message(self.Left())
 
     def _take(self, way: int = 0) -> None:
         row, text = self.edited, self.query_one(Prompt).value
         if row is not None:
             self.end()
+            if text == plain(row.value):
+                text = row.value  # which may have a line end, that the line shows as a blank
             self.post_message(self.Set(row.key, text))
             self.form.action_move(way)
-
-    @on(Input.Submitted)
-    def _submitted(self, event: Input.Submitted) -> None:
-        event.stop()
-        self._take()
 
     @on(Input.Changed)
     def _changed(self, event: Input.Changed) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import ClassVar
 
 from rich.table import Table
@@ -26,7 +26,7 @@ class LaunchDialog(ModalScreen[int | None]):
     title
         What is started.
     facts
-        What it is called, where it goes, and the like: names and texts.
+        Tells for so many at once what it is called, where it goes, and the like: names and texts.
     warnings
         What should be known before.
     at_once
@@ -55,12 +55,12 @@ class LaunchDialog(ModalScreen[int | None]):
     def __init__(
         self,
         title: str,
-        facts: Sequence[tuple[str, str]],
+        facts: Callable[[int], Sequence[tuple[str, str]]],
         warnings: Sequence[str] = (),
         at_once: int | None = None,
     ) -> None:
         super().__init__()
-        self._title, self._facts, self._warnings = title, list(facts), list(warnings)
+        self._title, self._facts, self._warnings = title, facts, list(warnings)
         self._at_once = at_once
 
     def compose(self) -> ComposeResult:
@@ -88,7 +88,7 @@ class LaunchDialog(ModalScreen[int | None]):
         table.add_column(style="dim", no_wrap=True, width=10)
         table.add_column(overflow="fold")
         at_once = [("at once", str(self._at_once))] if self._at_once else []
-        for name, told in [*self._facts, *at_once]:
+        for name, told in [*self._facts(self._at_once or 1), *at_once]:
             table.add_row(name, Text(plain(told)))
         return table
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import ClassVar
 
@@ -12,10 +13,12 @@ from textual import work
 from textual.binding import Binding, BindingType
 
 from engine.config import draft
-from engine.errors import EngineError
+from engine.errors import ConfigError, EngineError
 from engine.facts.text import plain
 from engine.launch.job import JobSpec
+from engine.launch.record import command_text
 from tui.configure import preflight, starting
+from tui.configure.draft_state import Draft
 from tui.configure.editing import Editing
 from tui.configure.launch_dialog import LaunchDialog
 from tui.configure.points_list import PointsList
@@ -23,6 +26,9 @@ from tui.configure.preflight import Problem, Report
 from tui.configure.rows import key_in
 
 ROOT_KEY = "env.output_root"
+
+AT_ONCE = "configure.at_once"
+"""What the app remembers: how many points train at the same time."""
 
 
 class Launching(Editing):
@@ -72,12 +78,8 @@ class Launching(Editing):
 
     @property
     def command(self) -> str:
-        """The command for a shell; which points are left out is told behind it."""
-        if self.form is None:
-            return "thesis-train"
-        command = draft.command(self.overrides, self.thesis.settings.config_dirs)
-        out = self.points_list.left_out
-        return f"{command}  # without point {', '.join(map(str, out))}" if out else command
+        """The command for a shell that trains the same."""
+        return "thesis-train" if self.form is None else command_text(self._spec())
 
     def problems(self) -> list[Problem]:
         """All that is wrong: with the draft, and what the check found, each once."""
@@ -108,8 +110,15 @@ class Launching(Editing):
         """The report on the present draft."""
         self.report, self.doing = None, "building the model and trying a batch …"
         self.show_report()
-        folders = self.thesis.settings.config_dirs
-        report = await preflight.check(self.overrides, folders, sweep=self.is_sweep)
+        spec = self._spec()
+        report = await preflight.check(
+            spec.overrides,
+            spec.config_dirs,
+            sweep=spec.sweep,
+            leave_out=spec.leave_out,
+            at_once=spec.at_once,
+            trusted=spec.trust if spec.parent else None,
+        )
         self.report, self.doing = report, ""
         self.show_report()
         return report
@@ -135,15 +144,33 @@ class Launching(Editing):
             self.show_check()
             self.notify(why, severity="warning", timeout=5, markup=False)
             return
-        spec = self._spec()
-        at_once = spec.at_once if spec.sweep else None
-        dialog = LaunchDialog(self._title(), self._facts(spec), self._warnings(), at_once)
+        spec = await self._placed(self._spec())
+        if spec is None:
+            return
+        facts, at_once = partial(self._facts, spec), spec.at_once if spec.sweep else None
+        dialog = LaunchDialog(self._title(), facts, self._warnings(spec), at_once)
         answer = await self.app.push_screen_wait(dialog)
         if answer is not None:
-            self.thesis.remembered.keep("configure.at_once", answer)
+            if spec.sweep:
+                self.thesis.remembered.keep(AT_ONCE, answer)
             self.doing = "starting …"
             self.show_report()
-            self._start(self._spec())
+            self._start(replace(spec, at_once=answer), self.draft)
+
+    async def _placed(self, spec: JobSpec) -> JobSpec | None:
+        """The same with the directory that it takes; None, and told, where there is none."""
+        if self._feed is None:
+            return None
+        try:
+            asked = self._feed.place(spec.overrides, sweep=spec.sweep)
+            return replace(spec, directory=await asyncio.wrap_future(asked))
+        except ConfigError as error:
+            self._tell_failure(error)
+            return None
+
+    def _tell_failure(self, error: EngineError) -> None:
+        told = " ".join(filter(None, [error.message, error.hint]))
+        self.notify(plain(told), title="not started", severity="error", markup=False)
 
     def _why_not(self) -> str:
         """Why this cannot be started; empty if it can."""
@@ -158,29 +185,30 @@ class Launching(Editing):
         points = self.points_list
         return f"start {points.n_left} runs?" if points.points else "start this training?"
 
-    def _facts(self, spec: JobSpec) -> list[tuple[str, str]]:
+    def _facts(self, spec: JobSpec, at_once: int) -> list[tuple[str, str]]:
         points, parent = self.points_list, spec.parent
         told = points.note() if points.points else ""
         facts = [("name", spec.directory.name), ("target", "this machine"), ("points", told)]
         facts += [("directory", str(spec.directory)), ("parent", parent or "")]
-        facts.append(("command", self.command))
+        facts.append(("command", command_text(replace(spec, at_once=at_once))))
         return [(name, text) for name, text in facts if text]
 
-    def _warnings(self) -> list[str]:
+    def _warnings(self, spec: JobSpec) -> list[str]:
         report = self.report or Report()
         told = [f"not checked: {report.failure}"] if report.failure else []
+        if self.thesis.root not in spec.directory.parents:
+            told.append(f"not in {self.thesis.root}, whose runs are in the table")
         return [*told, *report.warnings]
 
     def _spec(self) -> JobSpec:
-        name = self.form.name if self.form else ""
-        typed = draft.find(self.draft.overrides, "hydra.job.name")
-        if typed is not None:
-            name = typed.partition("=")[2]
-        sweep = self.is_sweep
-        at_once = int(self.thesis.remembered.number("configure.at_once", 1))
+        """What would be started, in a directory that is not known yet."""
+        overrides, sweep = self.overrides, self.is_sweep
+        if self.points_list.points:  # these know which ones are left out
+            overrides = draft.without(overrides, draft.LEAVE_OUT)
+        at_once = int(self.thesis.remembered.number(AT_ONCE, 1))
         return JobSpec(
-            overrides=self.overrides,
-            directory=starting.directory_of(self.thesis.root, name, sweep=sweep),
+            overrides=overrides,
+            directory=self.thesis.root,
             sweep=sweep,
             at_once=max(1, at_once) if sweep else 1,
             config_dirs=tuple(Path(os.path.abspath(d)) for d in self.thesis.settings.config_dirs),
@@ -191,18 +219,18 @@ class Launching(Editing):
         )
 
     @work(group="start", description="start")
-    async def _start(self, spec: JobSpec) -> None:
+    async def _start(self, spec: JobSpec, launched: Draft) -> None:
         """Start it in a thread, and go to see it."""
         try:
             path = await asyncio.to_thread(starting.launch, spec)
         except EngineError as error:
             self.doing = ""
             self.show_report()
-            told = " ".join(filter(None, [error.message, error.hint]))
-            self.notify(plain(told), title="not started", severity="error", markup=False)
+            self._tell_failure(error)
             return
         self.doing = ""
-        self.history.amend(replace(self.draft, started=True))
-        self.drafts.keep(self.draft)
+        if self.draft == launched:  # it may have been changed while this was started
+            self.history.amend(replace(self.draft, started=True))
+        self.drafts.keep()
         self.thesis.save_soon()
         self.thesis.show_started(path, sweep=spec.sweep)

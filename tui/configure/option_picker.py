@@ -39,8 +39,6 @@ class OptionPicker(ModalScreen[tuple[str, ...] | None]):
         All options.
     chosen
         Those that are chosen now.
-    several
-        Whether several make sense.
     """
 
     DEFAULT_CSS = """
@@ -77,11 +75,10 @@ class OptionPicker(ModalScreen[tuple[str, ...] | None]):
         choices: Sequence[Choice],
         chosen: Sequence[str] = (),
         *,
-        several: bool = True,
         look: Look | None = None,
     ) -> None:
         super().__init__()
-        self._title, self._choices, self._several = title, list(choices), several
+        self._title, self._choices = title, list(choices)
         self._chosen = tuple(chosen)
         self._marked: list[str] = list(chosen) if len(chosen) > 1 else []
         self._seen: list[Choice] = []
@@ -101,8 +98,8 @@ class OptionPicker(ModalScreen[tuple[str, ...] | None]):
             )
             yield OptionList()
             yield Static("", classes="about", markup=False)
-            several = "space marks several, " if self._several else ""
-            yield Static(f"{several}enter takes, esc cancels", classes="hint", markup=False)
+            hint = "space marks several, enter takes, esc cancels"
+            yield Static(hint, classes="hint", markup=False)
 
     def on_mount(self) -> None:
         """Begin at what is chosen."""
@@ -171,7 +168,7 @@ class OptionPicker(ModalScreen[tuple[str, ...] | None]):
     def action_mark(self) -> None:
         """Mark the option for a sweep, or no longer."""
         one = self._current
-        if one is None or not self._several:
+        if one is None:
             return
         if one.name in self._marked:
             self._marked.remove(one.name)

@@ -17,6 +17,7 @@ from textual.widgets import Input, Static
 from engine.config import draft
 from engine.errors import ConfigError
 from engine.facts.text import plain
+from tui.configure.form_list import FormList
 from tui.widgets.prompt import Prompt
 
 
@@ -62,13 +63,14 @@ class OverrideLine(Horizontal):
     def __init__(self) -> None:
         super().__init__()
         self._overrides: tuple[str, ...] = ()
+        self._told: str | None = None
         self.is_open = False
 
     def compose(self) -> ComposeResult:
         """A sign, and the line."""
         yield Static(" :", classes="sign", markup=False)
         yield Static("", classes="seen", markup=False)
-        yield Prompt(keys={"escape": self.leave})
+        yield Prompt(keys={"escape": self.leave, "enter": self.action_keep})
 
     def show(self, overrides: Sequence[str]) -> None:
         """Show the overrides of a draft; not while somebody types."""
@@ -87,6 +89,7 @@ class OverrideLine(Horizontal):
         text = plain(draft.write_line(self._overrides))
         with line.prevent(Input.Changed):
             line.value = f"{text} " if text else ""
+        self._told = line.value
         line.cursor_position = self._end_of(key) if key else len(line.value)
         self._swap(line, self.query_one(".seen"))
         self.screen.set_focus(line)
@@ -119,10 +122,13 @@ class OverrideLine(Horizontal):
 
     def _close(self, kept: bool) -> None:
         if self.is_open:
+            line = self.query_one(Prompt)
+            if kept:
+                self._tell(line.value)  # what was typed last has not been told yet
             self.is_open = False
-            self._swap(self.query_one(".seen"), self.query_one(Prompt))
-            if self.query_one(Prompt).has_focus:
-                self.screen.set_focus(None)  # the next key is none of the line's
+            self._swap(self.query_one(".seen"), line)
+            if self.screen.focused is line:  # the next key is none of the line's
+                self.screen.set_focus(self.screen.query_one(FormList))
             self.post_message(self.Closed(kept))
 
     def _swap(self, shown: Widget, hidden: Widget) -> None:
@@ -131,19 +137,22 @@ class OverrideLine(Horizontal):
     @on(Input.Changed)
     def _changed(self, event: Input.Changed) -> None:
         event.stop()
-        if not self.is_open:
+        if self.is_open:
+            self._tell(event.value)
+
+    def _tell(self, text: str) -> None:
+        """Say which overrides stand there, once."""
+        if text == self._told:
             return
+        self._told = text
+        # A line shows a line end as a blank: what nobody has changed stays as it is.
+        known = {plain(one): one for one in self._overrides}
         try:
-            overrides, problem = draft.read_line(event.value), ""
+            overrides, problem = tuple(known.get(o, o) for o in draft.read_line(text)), ""
         except ConfigError as error:
             overrides, problem = (), f"{error.message}. {error.hint}"
         self.query_one(Prompt).set_class(bool(problem), "wrong")
         self.post_message(self.Typed(overrides, problem))
-
-    @on(Input.Submitted)
-    def _submitted(self, event: Input.Submitted) -> None:
-        event.stop()  # it comes behind all that was typed
-        self._close(kept=True)
 
     @on(events.DescendantBlur)
     def _blurred(self, event: events.DescendantBlur) -> None:

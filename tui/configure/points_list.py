@@ -12,7 +12,7 @@ from textual.message import Message
 
 from engine.facts.text import plain
 from engine.facts.words import count
-from tui.configure.draft_state import Struck
+from tui.configure.draft_state import Struck, is_struck
 from tui.configure.part_list import PartList
 from tui.configure.rows import Row
 from tui.look import Look
@@ -71,7 +71,10 @@ class PointsList(PartList):
     @property
     def left_out(self) -> tuple[int, ...]:
         """The numbers of the points that are struck out."""
-        return tuple(one.number for one in self.points if one.differing in self._struck)
+        return tuple(one.number for one in self.points if self._is_out(one))
+
+    def _is_out(self, point: Point) -> bool:
+        return point.is_out or is_struck(self._struck, point.differing)
 
     @property
     def wrong(self) -> tuple[int, ...]:
@@ -90,7 +93,7 @@ class PointsList(PartList):
         if self.cursor >= len(self.points):
             return None
         point = self.points[self.cursor]
-        out = "left out" if point.differing in self._struck else ""
+        out = "left out" if self._is_out(point) else ""
         told = "  ".join(point.differing)
         problem = self.problems.get(point.number, "")
         return Row("node", f"point {point.number}", value=told, help=out, problem=problem)
@@ -118,7 +121,7 @@ class PointsList(PartList):
             told = self.why or "no sweep: give a value a list, as 0.1,0.01 or range(1,6)"
             return text.append(f" {plain(told)}", self.style_of("bad" if self.why else "muted"))
         point = self.points[number]
-        is_out, problem = point.differing in self._struck, self.problems.get(point.number)
+        is_out, problem = self._is_out(point), self.problems.get(point.number)
         good, wait = ("+", ".") if self._look.ascii else ("✓", "·")
         sign = "x" if is_out else wait if problem is None else "!" if problem else good
         look = "muted" if is_out or problem is None else "bad" if problem else "good"

@@ -59,6 +59,9 @@ async def check(
     config_dirs: Sequence[Path] = (),
     *,
     sweep: bool = False,
+    trusted: Sequence[str] | None = None,
+    leave_out: Sequence[int] = (),
+    at_once: int = 1,
     command: Sequence[str] = COMMAND,
 ) -> Report:
     """The report on a draft. The process ends with the task that waits for it.
@@ -67,11 +70,23 @@ async def check(
     ----------
     sweep
         Whether every combination of its values is trained.
+    trusted
+        Of a draft that began as the config of a run the packages whose classes it may name; None
+        for any.
+    leave_out
+        Points of the sweep that are not trained.
+    at_once
+        How many are at the same time.
     command
         What is run; flags and overrides follow.
     """
     folders = [word for folder in config_dirs for word in ("--config-dir", str(folder))]
-    words = [*command, *(["--multirun"] if sweep else []), *folders, *overrides]
+    flags = ["--multirun"] if sweep else []
+    if trusted is not None:
+        flags += ["--untrusted", *(word for name in trusted for word in ("--trust", name))]
+    flags += ["--leave-out", ",".join(map(str, leave_out))] if leave_out else []
+    flags += ["--at-once", str(at_once)] if at_once > 1 else []
+    words = [*command, *flags, *folders, *overrides]
     try:
         process = await asyncio.create_subprocess_exec(
             *words,

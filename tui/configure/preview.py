@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from rich.cells import cell_len
 from rich.text import Text
 
+from engine.config import draft
 from engine.facts.text import plain
-from tui.configure.feed import Composed
 from tui.configure.key_tree import tree_of
+from tui.configure.messages import Composed
 from tui.configure.part_list import PartList
 from tui.widgets.painted import fit
+
+if TYPE_CHECKING:
+    from engine.config.form import Form
 
 SIGNS = {"same": " ", "changed": "~", "new": "+", "gone": "-"}
 
@@ -40,10 +44,12 @@ def lines_of(composed: Composed) -> list[Line]:
     return [*three, *_tree(composed)]
 
 
-def n_changed(composed: Composed) -> int:
-    """How many keys are not as by default."""
-    keys = composed.values.keys() | composed.default.keys()
-    return sum(change_of(composed, key) != "same" for key in keys)
+def told_changed(composed: Composed, form: Form | None, overrides: Sequence[str]) -> str:
+    """How many groups and values the draft sets, be it at some points of a sweep only."""
+    groups = (group.name for group in (form.groups if form else ()))
+    keys = {*composed.values, *composed.default, *groups}
+    number = len(keys & set(map(draft.key_of, overrides)))
+    return f"{number} changed" if number else ""
 
 
 def change_of(composed: Composed, key: str) -> str:

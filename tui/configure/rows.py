@@ -12,7 +12,6 @@ from tui.configure.key_tree import tree_of
 if TYPE_CHECKING:
     from engine.config.form import Entry, Form, Group
 
-TYPED = "typed"
 NOTHING = "-"
 """Stands for no option."""
 
@@ -71,8 +70,20 @@ def rows_of(
     groups = [row for row in (group_row(one, form, overrides) for one in order) if wanted(row)]
     values = [row for row in (value_row(one, overrides) for one in form.entries) if wanted(row)]
     is_flat = bool(words) or changed_only
+    if words:
+        groups.sort(key=lambda row: rank(row, searched))
+        values.sort(key=lambda row: rank(row, searched))
     titled = [*_titled("Groups", groups)]
     return [*titled, *_titled("Values", values if is_flat else list(_tree(values)))]
+
+
+def rank(row: Row, searched: str) -> int:
+    """How well a line fits a search: 0 by the last part of its key, 1 by its key, 2 by more."""
+    words, key = searched.casefold().split(), row.key.casefold()
+    if not row.can_change:
+        return 3
+    last = key.replace("/", ".").rpartition(".")[2]
+    return 0 if all(w in last for w in words) else 1 if all(w in key for w in words) else 2
 
 
 def _titled(title: str, rows: Sequence[Row]) -> Iterator[Row]:
@@ -97,7 +108,7 @@ def group_row(group: Group, form: Form, overrides: Sequence[str]) -> Row:
         value=value or NOTHING,
         default=group.default or NOTHING,
         expected=", ".join(one.name for one in group.options),
-        origin=TYPED if typed else "",
+        origin=draft.TYPED if typed else "",
         help=option.help if option else "",
         problem=broken or problem_about(group.name, form.problems),
         choices=tuple(one.name for one in group.options),
@@ -111,7 +122,7 @@ def value_row(entry: Entry, overrides: Sequence[str]) -> Row:
     value = entry.text
     if typed is not None:
         value = typed.partition("=")[2] if "=" in typed else "(taken out)"
-    elif entry.origin == TYPED:  # taken back since
+    elif entry.origin == draft.TYPED:  # taken back since
         value = entry.default if entry.default is not None else NOTHING
     return Row(
         kind="value",
@@ -120,7 +131,7 @@ def value_row(entry: Entry, overrides: Sequence[str]) -> Row:
         value=value,
         default=NOTHING if entry.default is None else entry.default,
         expected=entry.expected,
-        origin=TYPED if typed is not None else entry.origin.replace(TYPED, ""),
+        origin=draft.TYPED if typed is not None else entry.origin.replace(draft.TYPED, ""),
         help=entry.help,
         problem=entry.problem,
         choices=entry.choices,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from textwrap import wrap
 from typing import ClassVar
 
 from rich.cells import cell_len
@@ -26,6 +27,12 @@ _LOOKS = """
 _NAMES = {"told--muted", "told--key", "told--bad", "told--sign", "told--value"}
 
 
+MOST_WRAPPED = 4
+"""Lines that one problem may take,"""
+_NOTE_CELLS = 9
+"""and the cells at the end of a line for how many more there are."""
+
+
 class ProblemLines(Painted):
     """All that is wrong, a line each; a click goes to the field."""
 
@@ -47,12 +54,24 @@ class ProblemLines(Painted):
 
     def show(self, problems: Sequence[str], most: int, at: int = -1) -> None:
         """Show as many problems as there is room for; `at` is the one last gone to."""
-        n = min(len(problems), most)
         self._problems, self._most, self._at = tuple(problems), most, at
-        self.display = n > 0
+        self.display = bool(problems)
+        self._fit_height()
+        self.repaint()
+
+    def _fit_height(self) -> None:
+        """A line for each, and for the one last gone to as many as it needs."""
+        n = min(len(self._problems), self._most)
+        if 0 <= self._at < len(self._problems):
+            n += len(self._whole(self.size.width or self.app.size.width)) - 1
         if self.styles.height is None or self.styles.height.value != n:
             self.styles.height = n
-        self.repaint()
+
+    def _whole(self, width: int) -> list[str]:
+        """The problem last gone to, broken where the line ends."""
+        text, room = plain(self._problems[self._at]), max(20, width - 4 - _NOTE_CELLS)
+        lines = wrap(text, room, break_on_hyphens=False)
+        return [*lines[: MOST_WRAPPED - 1], " ".join(lines[MOST_WRAPPED - 1 :])][: len(lines)]
 
     @property
     def _first(self) -> int:
@@ -62,23 +81,33 @@ class ProblemLines(Painted):
 
     def paint(self, width: int, height: int) -> list[Strip]:
         """The lines."""
-        shown = self._problems[self._first : self._first + height]
+        shown = self._problems[self._first : self._first + self._most]
         more = len(self._problems) - len(shown)
         lines = []
         for n, problem in enumerate(shown, start=self._first):
             last = n == self._first + len(shown) - 1
             note = f" +{more} more " if more and last else " ! next " if n == self._first else ""
             sign = "> " if n == self._at else "! "
-            room = width - len(sign) - 1 - len(note)
-            parts = [(f" {sign}", self.style_of("told--bad"))]
-            parts.append((fit(plain(problem), room), self.style_of("told--bad")))
-            lines.append(strip_of(*parts, (note, self.style_of("told--muted"))))
+            room, bad = width - len(sign) - 1 - len(note), self.style_of("told--bad")
+            texts = self._whole(width) if n == self._at else [plain(problem)]
+            for text in texts:
+                parts = [(f" {sign}", bad), (fit(text, room), bad)]
+                lines.append(strip_of(*parts, (note, self.style_of("told--muted"))))
+                sign, note = " " * len(sign), " " * len(note)
         return lines
+
+    def on_resize(self) -> None:
+        """Take the lines that the width asks for."""
+        self._fit_height()
+        super().on_resize()
 
     def on_click(self, event: events.Click) -> None:
         """Go to the field of a problem."""
-        if self._first + event.y < len(self._problems):
-            self.post_message(self.Clicked(self._first + event.y))
+        y, here = event.y, self._at - self._first
+        if 0 <= here < y:  # the lines of the one that is told in full are one problem
+            y = max(here, y - len(self._whole(self.size.width)) + 1)
+        if self._first + y < len(self._problems):
+            self.post_message(self.Clicked(self._first + y))
 
 
 class FieldLines(Painted):

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 from rich.cells import cell_len
 
-from engine.facts.state import OVER
 from engine.facts.text import plain
 from engine.facts.words import count
 from engine.launch.jobs import Job
@@ -117,8 +116,7 @@ def _cpu(job: Job) -> str:
 def progress_of(job: Job) -> tuple[int, int | None]:
     """How much is done, in epochs of a run or runs of a sweep, and of how many."""
     if job.handle.kind == "sweep":
-        over = sum(run.state in OVER for run in job.runs)
-        return over, job.handle.points
+        return job.counts.get("finished", 0), job.handle.points
     run = job.runs[0] if job.runs else None
     return (run.epochs_done, run.epochs) if run else (0, None)
 

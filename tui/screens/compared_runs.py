@@ -42,6 +42,8 @@ class ComparedRuns(Page):
     ----------
     paths
         The runs, in the order in which they are listed.
+    tab
+        The part to open; None for the one that was open last.
     """
 
     DEFAULT_CSS = """
@@ -58,8 +60,9 @@ class ComparedRuns(Page):
         (0, "-narrow"), (100, "-wide"), (140, "-roomy"), (170, "-large"),
     ]  # fmt: skip
 
-    def __init__(self, paths: Sequence[str]) -> None:
+    def __init__(self, paths: Sequence[str], tab: int | None = None) -> None:
         super().__init__()
+        self._first_tab = tab
         self._paths = list(dict.fromkeys(paths))
         self._runs: list[RunSummary] = []
         self._n_gone = 0
@@ -83,10 +86,12 @@ class ComparedRuns(Page):
         yield KeyLine()
 
     async def on_mount(self) -> None:
-        """Open the part that was open last."""
+        """Open the part that is asked for, or was open last."""
         self._parts = list(self.query("TabLine, #panes, #message, RunLegend"))
         self.app.theme_changed_signal.subscribe(self, lambda _: self.recolour())
-        self.tab = min(max(int(self.thesis.remembered.number("compare.tab")), 0), len(TABS) - 1)
+        last = int(self.thesis.remembered.number("compare.tab"))
+        tab = last if self._first_tab is None else self._first_tab
+        self.tab = min(max(tab, 0), len(TABS) - 1)
         await self._open(self.tab)
 
     @property

@@ -16,14 +16,14 @@ from engine.facts.text import plain
 from engine.facts.words import count
 from tui.configure.check_list import CheckList
 from tui.configure.estimate import time_of
-from tui.configure.feed import PointsChecked, PointsMade
 from tui.configure.form_list import FormList
 from tui.configure.form_pane import FormPane
 from tui.configure.jumping import Jumping
+from tui.configure.messages import PointsChecked, PointsMade
 from tui.configure.override_line import OverrideLine
 from tui.configure.part_list import PartList
 from tui.configure.points_list import PointsList
-from tui.configure.preview import Preview, n_changed
+from tui.configure.preview import Preview, told_changed
 from tui.configure.told_lines import CommandLine, FieldLines, ProblemLines
 from tui.widgets.key_line import KeyLine
 from tui.widgets.listing import Listing
@@ -224,7 +224,7 @@ class ConfigurePage(Jumping):
         if self.doing or not self.is_composed:
             return self.doing or "composing …"
         points = self.query_one(PointsList)
-        changed = f"{n_changed(self.composed)} changed" if n_changed(self.composed) else ""
+        changed = told_changed(self.composed, self.form, self.draft.overrides)
         problems = count(len(self.problems()), "problem")
         checked = "checked" if self.report and self.report.ok and not problems else ""
         seconds = self.report.epoch_s if self.report else None

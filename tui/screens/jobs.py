@@ -131,7 +131,9 @@ class JobsPage(Page):
         if job.handle.kind != "sweep":
             self.thesis.open_run(str(job.handle.directory))
         elif job.runs:
-            self.thesis.compare([run.path for run in job.runs])
+            from tui.screens.compared_runs import CURVES  # it has much to load
+
+            self.thesis.compare([run.path for run in job.runs], CURVES)
         else:
             self.notify("no run of this sweep has begun", timeout=3)
 

@@ -254,15 +254,15 @@ class ShownRuns(Page):
         root, n_runs = str(app.root), len(app.runs)
         view = self.view if result is None else self._result_view
         typed = self.filter_bar.is_open
-        told = notice(root, result, view, app.problem, is_listed=app.listed, n_runs=n_runs)
+        known = (app.listed, n_runs, not app.settings.read_only)
+        told = notice(root, result, view, app.problem, *known)
         if told is not None:
             text = Text.assemble((told.title, "bold"), f"\n\n{told.text}" if told.text else "")
             self._write("#notice", text)
         self._show_table(told is None)
         shown, styles = result or Arranged(), self._styles()
         before = Text(LAST, styles["held"]) if typed and self._is_last else place(root)
-        line = head(before, shown, view, app.look, styles, self.size.width)
-        self._write("#head", line)
+        self._write("#head", head(before, shown, view, app.look, styles, self.size.width))
         if typed and not self._is_last and result is not None and result.rows:
             self.filter_bar.tell(f"{len(result.shown):,} of {result.n_listed:,}", "")
         self.tell_row()

@@ -43,7 +43,8 @@ class StartingAgain(Page):
             return
         details = "It goes on in its own directory, on this machine, where it was saved last."
         if await self.app.push_screen_wait(ConfirmDialog(f"go on with {run.name}?", details)):
-            await self._start(lambda: starts.resume(run))
+            trusted = self.thesis.settings.trusted
+            await self._start(lambda: starts.resume(run, trusted))
 
     @work(exclusive=True, group="dialog")
     async def action_train_again(self) -> None:

@@ -11,6 +11,7 @@ from rich.text import Text
 
 from engine.facts.text import plain
 from engine.facts.words import count
+from engine.library.find import NO_FOLDER
 from engine.tables.cells import show
 from engine.tables.groups import comparable, spread
 from engine.tables.keys import BROKEN
@@ -88,17 +89,27 @@ def info(row: Row | None, view: View, n_marked: int, styles: Styles) -> Text:
 
 
 def notice(
-    root: str, arranged: Arranged | None, view: View, problem: str, *, is_listed: bool, n_runs: int
+    root: str,
+    arranged: Arranged | None,
+    view: View,
+    problem: str,
+    is_listed: bool,
+    n_runs: int,
+    can_start: bool = True,
 ) -> Notice | None:
     """What to say instead of an empty table; None where there are rows."""
     if not is_listed:
         return Notice("reading the runs", plain(root))
     if problem:
         title, _, hint = problem.partition(". ")
-        return Notice(plain(title), f"{plain(hint)}\n\nthis screen looks again by itself".strip())
+        told = [plain(hint), "this screen looks again by itself"]
+        if can_start and problem.startswith(NO_FOLDER):
+            told.insert(1, f"or begin here: {_FIRST}, which makes the folder")
+        return Notice(plain(title), "\n\n".join(filter(None, told)))
     if not n_runs:
+        first = f"{_FIRST}\n\n" if can_start else ""
         text = (
-            f"{plain(root)}\n\na run appears here as soon as one is started:\n\n"
+            f"{plain(root)}\n\n{first}a run appears here as soon as one is started:\n\n"
             "thesis-train phase1.trainer.epochs=20\n\n"
             "runs of another folder: thesis-tui --root FOLDER"
         )
@@ -113,6 +124,7 @@ def notice(
     return Notice("nothing to show", f"{count(arranged.n_left_out, 'run')} hidden or archived: U")
 
 
+_FIRST = "N configures your first training"
 _ESC = "esc clears the filter"
 
 

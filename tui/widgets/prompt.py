@@ -44,6 +44,11 @@ class Prompt(Input):
         self._keys = dict(keys or {})
 
     async def _on_key(self, event: events.Key) -> None:
+        if self.screen.focused is not self:  # pressed before this line was left, and read behind
+            event.stop()
+            event.prevent_default()
+            self.app.post_message(events.Key(event.key, event.character))
+            return
         own, action = self._keys.get(event.key), _ACTIONS.get(event.key)
         if own is None and action is None:
             await super()._on_key(event)

@@ -45,6 +45,7 @@ class SearchLine(Horizontal):
         """A sign, the line, and how many were found."""
         yield Static("/", classes="sign")
         keys: dict[str, Callable[[], object]] = {
+            "enter": self._take,
             "escape": self.action_end,
             "down": partial(self.action_next, 1),
             "up": partial(self.action_next, -1),
@@ -75,16 +76,18 @@ class SearchLine(Horizontal):
         note = self.query_one(".note", Static)
         note.update(Content(await listing.search_note()))
 
-    @on(Input.Submitted)
-    def _close(self, event: Input.Submitted) -> None:
-        event.stop()
+    def _take(self) -> None:
+        """Go back to the list, with all that was typed looked for."""
+        text = self.query_one(Input).value
+        if self.listing is not None and self.listing.searched != text:
+            self.listing.search(text)
         self.leave()
 
     def leave(self) -> None:
         """Go back to the list; the search stays."""
         self.display = False
         if self.listing is not None:
-            self.listing.focus()
+            self.screen.set_focus(self.listing)  # at once: the next keys are meant for it
 
     def action_end(self) -> None:
         """Go back to the list, and look for nothing."""
