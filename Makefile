@@ -8,7 +8,7 @@ PYTHON ?= python3
 PIP_INSTALL := PIP_CONSTRAINT=constraints.txt $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help train test lint format bench bench-app pictures test-long torture clean
+.PHONY: help train test lint format bench bench-app pictures pool test-long torture clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -37,6 +37,9 @@ bench-app: $(VENV)/installed-dev ## measure the app in a terminal: seconds, byte
 
 pictures: $(VENV)/installed-dev ## draw the docs' pictures of the app
 	$(BIN)/python -m tests.pictures
+
+pool: ## start an HTCondor pool of this machine alone, to try things on
+	@hpc/pool up
 
 torture: $(VENV)/installed-dev ## kill a training 200 times, and give the readers 10,000 damaged run directories
 	$(BIN)/python -m pytest -m slow -v -n 2 tests/engine/test_torture.py tests/engine/test_fuzz.py $(ARGS)

@@ -10,6 +10,7 @@ GROUPS = {
     "Training": {
         "train": ("engine.cli.train", "main", "train a model; the same as thesis-train"),
         "launch": ("engine.cli.launch", "main", "train in the background"),
+        "submit": ("engine.cli.submit", "main", "train on a cluster with HTCondor"),
         "jobs": ("engine.cli.jobs", "main", "list, stop and kill what was launched"),
         "check": ("engine.cli.check", "main", "whether a training will work, and what it takes"),
         "resume": ("engine.cli.resume", "main", "go on with a run where it was saved last"),
@@ -44,7 +45,7 @@ OTHER_NAMES = {
     "ls": "runs", "list": "runs", "status": "runs", "ps": "runs", "top": "runs --watch",
     "rm": "remove", "delete": "remove", "compare": "diff", "log": "show --log 20",
     "tail": "follow", "watch": "runs --watch", "curves": "plot", "start": "launch",
-    "submit": "launch", "queue": "jobs", "sweep": "launch --multirun",
+    "queue": "jobs", "sweep": "launch --multirun",
     "dry-run": "check", "preflight": "check", "validate": "check", "estimate": "check",
     "help": "--help", "version": "--version", "completion": "--shell-completion install=bash",
 }  # fmt: skip

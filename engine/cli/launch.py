@@ -102,7 +102,7 @@ def _beginning(args: argparse.Namespace) -> JobSpec:
     parent = select_one(args.parent, args.root) if args.parent else None
     if parent is not None:
         overrides = _changed(composer, parent, overrides, args.trust)
-    sweep = _look_ahead(composer, overrides, args.multirun)
+    sweep = look_ahead(composer, overrides, args.multirun)
     if not sweep and (args.at_once != 1 or leave_out):
         raise ConfigError("--at-once and --leave-out are for a sweep: add --multirun")
     out, points = left_out(composer, overrides, leave_out) if sweep else ((), None)
@@ -138,7 +138,7 @@ def _changed(
     return [one for one in after if one not in dropped]
 
 
-def _look_ahead(composer: Composer, overrides: Sequence[str], multirun: bool) -> bool:
+def look_ahead(composer: Composer, overrides: Sequence[str], multirun: bool) -> bool:
     """Whether it is a sweep; raises with all problems at once. An experiment is one by itself."""
     from engine.config.points import asks_for_sweep
     from engine.config.problems import find_problems

@@ -30,6 +30,13 @@ class Placement:
     job: JobHandle | None = None
     """The job that the command is; None for one that somebody typed."""
 
+    @property
+    def starts_again(self) -> bool:
+        """Whether its run goes on by itself where the directory holds one already."""
+        from engine.launch.job import HTCONDOR
+
+        return self.job is not None and self.job.target == HTCONDOR
+
     def check(self, cfg: Any) -> None:
         """Raise a `ConfigError` if no job may train with a config.
 
@@ -117,8 +124,11 @@ def run_launched(words: Sequence[str], debug: bool) -> int:
         _train(job, failures, debug)
 
     code = guarded(work, failures, debug)
+    from engine.launch.condor_node import starts_again
+
     for job in jobs:
-        _complete(job, code, _why(failures))
+        if not starts_again(job, code):
+            _complete(job, code, _why(failures))
     return code
 
 
@@ -132,6 +142,8 @@ def own_job(words: Sequence[str]) -> JobHandle:
     ConfigError, FactsError
         If there is no such record, or it cannot be read.
     """
+    from engine.launch.condor_node import taken_over
+    from engine.launch.job import HTCONDOR
     from engine.launch.record import read_job
 
     if len(words) != 1:
@@ -139,6 +151,8 @@ def own_job(words: Sequence[str]) -> JobHandle:
     job = read_job(Path(os.path.abspath(words[0])))
     if job is None or job.kind is None or job.id is None:
         raise ConfigError(f"{words[0]}: no record of a job", "engine launch writes one.")
+    if job.target == HTCONDOR:
+        return taken_over(job)
     if job.pid != os.getpid() or job.process() != "alive" or job.state != "running":
         raise LaunchError(
             f"{job.name} was started as process {job.pid} on {job.host}, and not by this one",

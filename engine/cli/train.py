@@ -194,6 +194,7 @@ def _train(cfg: Any, placement: Placement) -> None:
     make_paths_absolute(cfg)
     with _environment(HYDRA_JOB_ID, job_number):
         by_itself = OmegaConf.select(cfg, "run.resume") == "auto" and placement.job is None
+        by_itself = by_itself or placement.starts_again
         if not cfg.logging.save_artifacts:
             draw_seed(cfg)
             loop(cfg)

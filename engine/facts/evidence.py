@@ -214,6 +214,8 @@ def _is_rewritten(run_dir: RunDir, attempt: Attempt | None, seen: LastSeen) -> b
 def _recorded_job(launch: dict[str, Any], age: float, silent_s: float | None) -> JobReport | None:
     """The launch record as a report, unless the run gave a sign of life after it was written."""
     state = text_in(launch, "state")
+    if state == "submitting":
+        state = "queued"  # as far as is known
     if state not in ("queued", "held", "removed", "ended"):
         return None
     if silent_s is not None and silent_s < age:

@@ -80,6 +80,11 @@ class RunDir:
         return self.path / "launch.json"
 
     @functools.cached_property
+    def job_log(self) -> Path:
+        """What HTCondor tells of the run's job."""
+        return self.path / "job.log"
+
+    @functools.cached_property
     def attempts(self) -> Path:
         """The folder with one record per start of this run."""
         return self.path / "attempts"

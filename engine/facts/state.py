@@ -97,6 +97,9 @@ def judge(evidence: Evidence) -> RunState:
     """The state that the evidence speaks for; a pure function."""
     ended = _ended(evidence.seen) if evidence.seen.moment in ENDS else None
     if ended and not evidence.reopened:
+        job = evidence.job
+        if ended.state == "stopped" and job and job.state in ("queued", "held"):
+            return _waiting(evidence, job)  # it was sent away, has saved, and will go on
         return ended
     told = _open_state(evidence)
     if ended and told.state in ("lost", "failed"):

@@ -12,10 +12,12 @@ from engine.errors import FactsError, LaunchError
 from engine.facts.attempts import Attempt, names_one_process, newest_attempt, process_of
 from engine.facts.copies import began_here
 from engine.facts.files import replace_file
+from engine.facts.launched import launch_record
 from engine.facts.run_dir import RunDir
 from engine.facts.sweep_dir import SweepDir
 from engine.facts.words import first_line
-from engine.launch.job import JobHandle
+from engine.launch.condor_jobs import remove
+from engine.launch.job import HTCONDOR, JobHandle
 from engine.launch.record import read_job
 from engine.launch.usage import is_of_job, members
 
@@ -53,6 +55,8 @@ def ask_job_to_stop(job: JobHandle) -> None:
 def kill_job(job: JobHandle, grace_s: float = 10.0) -> str:
     """End a job on this host with all its processes, and give the name of the signal that did.
 
+    A job on a cluster is removed by HTCondor instead.
+
     SIGTERM goes to its first process, on which every run saves and ends; SIGKILL to whatever lives
     on for `grace_s`.
 
@@ -61,6 +65,8 @@ def kill_job(job: JobHandle, grace_s: float = 10.0) -> str:
     LaunchError
         If none of its processes lives here, they are somebody else's, or the directory is a copy.
     """
+    if job.target == HTCONDOR:
+        return remove(job)
     where = job.process()
     if not began_here(job.attempt, job.directory) or not members(job):
         raise LaunchError(f"{job.name}: {_why_not(job.attempt, where, job.directory)}")
@@ -87,6 +93,8 @@ def kill(run_dir: RunDir, grace_s: float = 10.0) -> str:
     LaunchError
         If no process of this run lives here, it is somebody else's, or the directory is a copy.
     """
+    if launch_record(run_dir).get("target") == HTCONDOR and (job := read_job(run_dir.launch)):
+        return remove(job)
     attempt, is_certain = _process_to_end(run_dir)
     if attempt is None or attempt.pid is None:
         raise LaunchError(f"{run_dir.run_id}: no process is known", "It has not been started.")

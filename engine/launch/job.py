@@ -16,6 +16,8 @@ KINDS: tuple[Kind, ...] = ("run", "sweep", "resume")
 
 LOCAL = "local"
 """The target that is this machine."""
+HTCONDOR = "htcondor"
+"""The target that is a cluster with HTCondor."""
 
 ID_VARIABLE = "THESIS_LAUNCH_ID"
 """Environment variable that has the id of a job in all processes of it."""
@@ -70,10 +72,11 @@ class JobSpec:
             **{**entries, **known, "config_dirs": paths, "directory": Path(entries["directory"])}
         )
 
-    def check(self) -> None:
-        """Raise a `LaunchError` where no launcher could do what is asked."""
-        if self.target != LOCAL:
-            raise LaunchError(f"target={self.target}: jobs are started on this machine only")
+    def check(self, target: str = LOCAL) -> None:
+        """Raise a `LaunchError` where the launcher for `target` could not do what is asked."""
+        if self.target != target:
+            where = "jobs are started on this machine only" if target == LOCAL else "not HTCondor"
+            raise LaunchError(f"target={self.target}: {where}")
         if self.sweep and self.resume:
             raise LaunchError("a sweep cannot be gone on with; its runs can, each by itself")
         if self.at_once < 1:
@@ -100,7 +103,8 @@ class JobHandle:
     kind: Kind | None = None
     target: str | None = None
     state: str | None = None
-    """`queued`, `held`, `running`, `removed` or `ended`, as the launcher or the job knew last."""
+    """`queued`, `held`, `running`, `removed` or `ended`, as the launcher or the job knew last;
+    `submitting` while it is not known whether a cluster has it."""
     submitted: str | None = None
     """UTC, ISO 8601."""
     command: str | None = None
@@ -130,6 +134,10 @@ class JobHandle:
     reason: str | None = None
     """Why it ended as it did."""
     ended: str | None = None
+    job_id: str | None = None
+    """What the cluster calls it: `12.0`."""
+    schedd: str | None = None
+    """Name of the scheduler that has it."""
 
     @property
     def directory(self) -> Path:

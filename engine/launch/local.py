@@ -52,7 +52,7 @@ def submit(spec: JobSpec, timeout_s: float = ANSWER_S) -> JobHandle:
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             start_new_session=True,
-            env=_environment(),
+            env=environment() | {ID_VARIABLE: uuid.uuid4().hex},
         )
     except OSError as error:
         raise LaunchError(f"{sys.executable} cannot be started: {error}") from error
@@ -68,14 +68,14 @@ def message(spec: JobSpec) -> bytes:
     return b"%d\n%s" % (len(body), body)
 
 
-def _environment() -> dict[str, str]:
-    """The environment with an id for the job; a package that is not installed is found there."""
+def environment() -> dict[str, str]:
+    """What a process of ours gets: a package that is not installed is found by its place."""
     folder = Path(engine.__file__).resolve().parents[1]
     paths = list(filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep)))
     if folder.name not in ("site-packages", "dist-packages"):
         paths = list(dict.fromkeys([str(folder), *paths]))
     more = {"PYTHONPATH": os.pathsep.join(paths), "PYTHONUNBUFFERED": "1"}
-    return os.environ | more | {ID_VARIABLE: uuid.uuid4().hex}
+    return os.environ | more
 
 
 def _send(process: subprocess.Popen[bytes], data: bytes) -> None:

@@ -103,7 +103,7 @@ def write_record(path: Path, entries: dict[str, Any]) -> JobHandle:
     return _handle(path, entries)
 
 
-def amend_record(path: Path, job_id: str | None, **changes: Any) -> None:
+def amend_record(path: Path, job_id: str | None, /, **changes: Any) -> None:
     """Change some entries of the record of a job; those that this version does not know stay.
 
     Nothing is written where that is gone, or is by now the record of a newer start.

@@ -174,6 +174,7 @@ def _signature(found: Found) -> bytes:
 def _is_settled(judged: Record, found: Found, now: float) -> bool:
     """Whether nothing but new evidence can change what is said about a run."""
     ended = judged["state"].get("state") in ENDED and not judged["problems"]
+    ended = ended and judged["job_over"]
     return ended and found.events is not None and _is_old(found, now)
 
 

@@ -185,6 +185,15 @@ def imported(path: Path) -> set[str]:
     return names
 
 
+HTCONDOR = {"htcondor2", "classad2"}
+"""The modules of the package `htcondor`."""
+
+
+def test_only_the_helper_process_imports_the_bindings_of_htcondor() -> None:
+    users = [path.name for path in sources("engine", "tui") if imported(path) & HTCONDOR]
+    assert users == ["condor_helper.py"]
+
+
 def test_every_package_that_is_imported_is_declared() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     declared = {
@@ -194,6 +203,7 @@ def test_every_package_that_is_imported_is_declared() -> None:
         {"hydra_core": "hydra", "pyyaml": "yaml", "pillow": "PIL"}.get(name, name)
         for name in declared
     }
+    declared |= HTCONDOR if "htcondor" in declared else set()
     used = set().union(*map(imported, sources("engine", "tui")))
     assert used - sys.stdlib_module_names - {"engine", "tui"} <= declared
 

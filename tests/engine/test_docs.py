@@ -10,7 +10,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -189,6 +189,7 @@ def test_documented_command_runs(
     if command.words[:1] == ("jobs",):
         put_job(own_folder)
     monkeypatch.setattr("engine.launch.local.submit", launched)
+    monkeypatch.setattr("engine.launch.condor_jobs.submit", submitted)
     write_files(command.document, own_folder)
     monkeypatch.setattr(sys, "path", list(sys.path))
     for setting in command.settings:
@@ -206,6 +207,11 @@ def test_documented_command_runs(
 def launched(spec: JobSpec) -> JobHandle:
     """What a launch gives, without one: what it would start is tried elsewhere."""
     return JobHandle(record_path(spec.directory, sweep=spec.sweep), kind=spec.kind, pid=1)
+
+
+def submitted(spec: JobSpec, *_: object) -> JobHandle:
+    """The same of a job that is sent to a cluster."""
+    return replace(launched(spec), job_id="1.0", schedd="here")
 
 
 def put_job(folder: Path) -> None:

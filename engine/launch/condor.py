@@ -1,0 +1,264 @@
+"""HTCondor's scheduler, asked through a helper process that is ended when it does not answer.
+
+"It could not be asked" is an error, `CouldNotAsk`; an empty answer is one that it gave.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import select
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from types import TracebackType
+from typing import IO, Any, Literal
+
+from engine.errors import LaunchError
+from engine.facts.text import plain
+from engine.launch.local import environment
+
+Action = Literal["hold", "release", "remove", "vacate"]
+
+DEADLINES_S = {"ping": 25, "query": 25, "act": 25, "edit": 25, "history": 60, "submit": 60}
+"""How long the scheduler may take for each call; the bindings themselves wait for ever."""
+
+MOST_HISTORY = 100
+
+_MISSING = "HTCondor's Python bindings are not here"
+_INSTALL = "pip install htcondor"
+_SET_UP = "Jobs are sent from a machine that is set up for HTCondor; launcher.schedd names another."
+_SENTENCES = {
+    "locate": "HTCondor's scheduler cannot be found",
+    "submit": "HTCondor did not take the job",
+    "query": "HTCondor's queue cannot be read",
+    "history": "HTCondor's history cannot be read",
+    "act": "HTCondor did not do it",
+    "edit": "HTCondor did not change the job",
+    "ping": "HTCondor's scheduler does not answer",
+    "request": "HTCondor does not understand this",
+}
+"""The phase in which a request failed to what is told."""
+
+_REFUSALS = ("request", "submit", "act", "edit")
+"""Phases in which a failure is an answer."""
+
+
+class CouldNotAsk(LaunchError):
+    """Nobody answered: what is asked for may be so, or not."""
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What the scheduler said."""
+
+    schedd: str
+    """Its name."""
+    value: Any
+
+
+class Condor:
+    """A scheduler; each call starts the helper process where there is none.
+
+    Calls from several threads take turns. As a context manager it ends the helper.
+
+    Parameters
+    ----------
+    schedd
+        Its name; None for the one that this machine is set up for.
+    deadlines_s
+        Call to how long it may take, instead of `DEADLINES_S`.
+    """
+
+    def __init__(
+        self, schedd: str | None = None, deadlines_s: Mapping[str, float] | None = None
+    ) -> None:
+        self.schedd = schedd
+        self.asked = 0
+        """How many requests were sent."""
+        self._deadlines_s = {**DEADLINES_S, **(deadlines_s or {})}
+        self._lock = threading.Lock()
+        self._process: subprocess.Popen[bytes] | None = None
+        self._said: IO[bytes] | None = None
+
+    def __enter__(self) -> Condor:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """End the helper process; another call starts a new one."""
+        with self._lock:
+            self._end()
+
+    def ping(self) -> str:
+        """The name of the scheduler, if it answers.
+
+        Raises
+        ------
+        CouldNotAsk
+            If it does not; so do all calls.
+        """
+        return self._ask("ping").schedd
+
+    def submit(self, description: Mapping[str, str]) -> Answer:
+        """Submit one job; its cluster.
+
+        After `CouldNotAsk` the job may be in the queue: look for its id before another try.
+
+        Raises
+        ------
+        LaunchError
+            If the scheduler refuses it.
+        """
+        return self._ask("submit", description=dict(description))
+
+    def query(self, constraint: str, attributes: Sequence[str]) -> list[dict[str, Any]]:
+        """These attributes of the jobs in the queue that fulfil a ClassAd expression.
+
+        Each has `ServerTime`, the scheduler's clock, besides; what is not known is left out.
+        """
+        return self._ads("query", constraint, attributes)
+
+    def history(
+        self, constraint: str, attributes: Sequence[str], most: int = MOST_HISTORY
+    ) -> list[dict[str, Any]]:
+        """The same of jobs that have left the queue, the newest first; it costs the scheduler."""
+        return self._ads("history", constraint, attributes, most=most)
+
+    def act(self, action: Action, constraint: str, reason: str) -> int:
+        """Do something to jobs; to how many it was done: a job that is not there is no error."""
+        return int(self._ask("act", action=action, constraint=constraint, reason=reason).value)
+
+    def edit(self, constraint: str, attribute: str, expression: str) -> None:
+        """Set an attribute of jobs to a ClassAd expression: a text has its own quotes."""
+        entries = {"attribute": attribute, "expression": expression}
+        self._ask("edit", constraint=constraint, **entries)
+
+    def _ads(self, call: str, constraint: str, attributes: Sequence[str], **more: Any) -> list[Any]:
+        asked = {"constraint": constraint, "attributes": list(attributes)}
+        return list(self._ask(call, **asked, **more).value)
+
+    def _ask(self, call: str, **entries: Any) -> Answer:
+        """Send a request and wait for its answer, for as long as it may take."""
+        with self._lock:
+            self.asked += 1
+            deadline_s = self._deadlines_s[call]
+            request = {"call": call, "schedd": self.schedd, "deadline_s": deadline_s, **entries}
+            try:
+                told = self._exchange(request, deadline_s)
+            except BaseException:  # an interrupt, too, would leave an answer in the pipe
+                self._end()
+                raise
+            self._forget_what_it_said()
+        return _read(told)
+
+    def _exchange(self, request: dict[str, Any], deadline_s: float) -> dict[str, Any]:
+        process = self._started()
+        if process.stdin is None or process.stdout is None:
+            return {}
+        until = time.monotonic() + deadline_s
+        try:
+            process.stdin.write(json.dumps(request).encode() + b"\n")
+            process.stdin.flush()
+            line = _line(process.stdout, until)
+        except BrokenPipeError:
+            line = b""
+        except TimeoutError:
+            raise CouldNotAsk(
+                f"HTCondor's scheduler did not answer within {deadline_s:g} s",
+                "It is stuck or overloaded; jobs that run go on.",
+            ) from None
+        if not line:
+            raise CouldNotAsk("the process that talks to HTCondor has ended", self._last_words())
+        told = json.loads(line)
+        return told if isinstance(told, dict) else {}
+
+    def _started(self) -> subprocess.Popen[bytes]:
+        """The helper; a new one where there is none that lives."""
+        if self._process is not None and self._process.poll() is None:
+            return self._process
+        self._end()
+        self._said = tempfile.TemporaryFile()  # noqa: SIM115 - as long as the helper lives
+        try:
+            self._process = subprocess.Popen(
+                [sys.executable, "-P", "-m", "engine.launch.condor_helper"],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=self._said,
+                start_new_session=True,  # Ctrl-C is for who asks
+                env=environment(),
+            )
+        except OSError as error:
+            raise CouldNotAsk(f"{sys.executable} cannot be started: {error}") from error
+        return self._process
+
+    def _end(self) -> None:
+        process, self._process = self._process, None
+        if process is not None:
+            process.kill()
+            for pipe in (process.stdin, process.stdout):
+                with contextlib.suppress(OSError):
+                    pipe.close() if pipe else None
+            process.wait()
+        if self._said is not None:
+            self._said.close()
+            self._said = None
+
+    def _last_words(self) -> str:
+        """The last line that the helper wrote on standard error."""
+        if self._said is None:
+            return ""
+        self._said.seek(0)
+        lines = plain(self._said.read().decode("utf-8", "replace"), keep_lines=True).split("\n")
+        return next((line.strip() for line in reversed(lines) if line.strip()), "")
+
+    def _forget_what_it_said(self) -> None:
+        """Both processes have one place in the file, so that the next words are its first."""
+        if self._said is not None:
+            self._said.seek(0)
+            self._said.truncate()
+
+
+def _line(pipe: IO[bytes], until: float) -> bytes:
+    """The next line; nothing if the other side has ended.
+
+    Raises
+    ------
+    TimeoutError
+        If it does not come in time.
+    """
+    parts = b""
+    while not parts.endswith(b"\n"):
+        ready, _, _ = select.select([pipe], [], [], max(0.0, until - time.monotonic()))
+        if not ready:
+            raise TimeoutError
+        part = os.read(pipe.fileno(), 1 << 16)
+        if not part:
+            return b""
+        parts += part
+    return parts
+
+
+def _read(told: Mapping[str, Any]) -> Answer:
+    """The answer, or what came of it as an error."""
+    if "answer" in told:
+        return Answer(str(told["answer"]["schedd"]), told["answer"]["value"])
+    phase, said = str(told.get("phase")), plain(told.get("error") or "")
+    if phase == "bindings":
+        raise CouldNotAsk(f"{_MISSING}: {said}", f"{_INSTALL} brings them.")
+    sentence = _SENTENCES.get(phase, "HTCondor cannot be asked")
+    kind = LaunchError if phase in _REFUSALS else CouldNotAsk
+    hint = _SET_UP if phase == "locate" else ""
+    raise kind(f"{sentence}: {said}" if said else sentence, hint)

@@ -1,0 +1,165 @@
+"""The process that talks to HTCondor: `python -m engine.launch.condor_helper`.
+
+HTCondor's bindings keep the interpreter to themselves while they wait, and some of their calls
+wait for ever; so they are used here alone, where `engine.launch.condor` can end them. It reads one
+request a line, a JSON object, and answers each with one line. Whoever asks has standard error, on
+which the bindings write as they like.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import signal
+import sys
+from collections.abc import Callable, Iterable
+from typing import Any
+
+SPARE_S = 5
+"""How long after its deadline a request that nobody has ended ends this process."""
+
+_ACTIONS = {"hold": "Hold", "release": "Release", "remove": "Remove", "vacate": "Vacate"}
+
+
+class _Failure(Exception):
+    """A request that came to nothing, with the phase in which it did."""
+
+    def __init__(self, phase: str, text: str) -> None:
+        super().__init__(text)
+        self.phase = phase
+
+
+def main() -> int:
+    """Answer until nobody asks any more."""
+    answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    os.dup2(2, 1)  # what the bindings print is no answer
+    signal.signal(signal.SIGALRM, signal.SIG_DFL)
+    for line in sys.stdin:
+        request = json.loads(line)
+        # Whoever asked may have been killed, and the call never come back.
+        signal.alarm(math.ceil(request["deadline_s"]) + SPARE_S)
+        print(json.dumps(answer(request)), file=answers, flush=True)
+        signal.alarm(0)
+    return 0
+
+
+def answer(request: dict[str, Any]) -> dict[str, Any]:
+    """The answer to a request, or in which phase it failed and what HTCondor said."""
+    try:
+        return {"answer": _carry_out(request)}
+    except _Failure as failure:
+        return {"phase": failure.phase, "error": str(failure)}
+
+
+def _carry_out(request: dict[str, Any]) -> Any:
+    try:
+        import classad2
+        import htcondor2
+    except ImportError as error:
+        raise _Failure("bindings", str(error)) from error
+    constraint = request.get("constraint")
+    if constraint is not None:
+        try:
+            classad2.ExprTree(constraint)  # a schedd refuses a wrong one without a word
+        except classad2.ClassAdException as error:
+            raise _Failure("request", f"{constraint}: {error}") from error
+    place = _in_phase("locate", lambda: _locate(htcondor2, request.get("schedd")))
+    # A scheduler that was started again has another address, which an old object never learns.
+    schedd = _in_phase("locate", lambda: htcondor2.Schedd(place))
+    call = _CALLS[request["call"]]
+    if request["call"] in _CHANGING:
+        _in_phase("ping", lambda: _ping(htcondor2, schedd, request))
+    answered = _in_phase(request["call"], lambda: call(htcondor2, schedd, request))
+    return {"schedd": place.get("Name"), "value": answered}
+
+
+def _in_phase(phase: str, call: Callable[[], Any]) -> Any:
+    """What a call gives; the text of an exception is all that the bindings tell."""
+    import htcondor2
+
+    try:
+        return call()
+    except (htcondor2.HTCondorException, ValueError, TypeError) as error:
+        raise _Failure(phase, str(error)) from error
+
+
+def _locate(htcondor2: Any, name: str | None) -> Any:
+    """Where the scheduler is; an unknown name is never taken for this machine's own."""
+    name = name or htcondor2.param.get("SCHEDD_HOST")
+    words = (name,) if name else ()
+    place = htcondor2.Collector().locate(htcondor2.DaemonType.Schedd, *words)
+    if place is None:
+        raise _Failure("locate", f"no scheduler is named {name}" if name else "no scheduler")
+    return place
+
+
+def _ping(htcondor2: Any, schedd: Any, request: dict[str, Any]) -> bool:
+    schedd.query("false", ["ClusterId"], limit=1)
+    return True
+
+
+def _submit(htcondor2: Any, schedd: Any, request: dict[str, Any]) -> int:
+    """Submit one job; its cluster."""
+    result = schedd.submit(htcondor2.Submit(request["description"]))
+    if result.num_procs() != 1:
+        raise _Failure("submit", f"{result.num_procs()} jobs were made in {result.cluster()}")
+    return int(result.cluster())
+
+
+def _query(htcondor2: Any, schedd: Any, request: dict[str, Any]) -> list[dict[str, Any]]:
+    wanted = request["attributes"]
+    ads = schedd.query(request["constraint"], [*wanted, "ServerTime"])
+    return _tidy(ads, [*wanted, "ServerTime"])
+
+
+def _history(htcondor2: Any, schedd: Any, request: dict[str, Any]) -> list[dict[str, Any]]:
+    ads = schedd.history(request["constraint"], request["attributes"], match=request["most"])
+    return _tidy(ads, request["attributes"])
+
+
+def _act(htcondor2: Any, schedd: Any, request: dict[str, Any]) -> int:
+    """To how many jobs it was done."""
+    action = getattr(htcondor2.JobAction, _ACTIONS[request["action"]])
+    # A reason that is no pair is thrown away.
+    counts = dict(schedd.act(action, request["constraint"], (request["reason"], 0)))
+    denied, wrong = counts.get("TotalPermissionDenied", 0), counts.get("TotalError", 0)
+    if denied or wrong:
+        why = "permission denied" if denied else "errors"
+        raise _Failure("act", f"{why} for {denied or wrong} of the jobs")
+    return int(counts.get("TotalSuccess", 0))
+
+
+def _edit(htcondor2: Any, schedd: Any, request: dict[str, Any]) -> bool:
+    schedd.edit(request["constraint"], request["attribute"], request["expression"])
+    return True
+
+
+def _tidy(ads: Iterable[Any], wanted: list[str]) -> list[dict[str, Any]]:
+    """Job ads as JSON; an expression that is not evaluated is text, what is not known left out."""
+    plain = (str, int, float, bool)
+    return [
+        {name: value if isinstance(value, plain) else str(value) for name, value in ad.items()
+         if name in wanted and not _is_unknown(value)}
+        for ad in ads
+    ]  # fmt: skip
+
+
+def _is_unknown(value: Any) -> bool:
+    return str(value) in ("Undefined", "Error") and not isinstance(value, str)
+
+
+_CHANGING = ("submit", "act", "edit")
+"""Calls before which the scheduler has to answer, so that a failure is its "no"."""
+
+_CALLS: dict[str, Callable[[Any, Any, dict[str, Any]], Any]] = {
+    "ping": _ping,
+    "submit": _submit,
+    "query": _query,
+    "history": _history,
+    "act": _act,
+    "edit": _edit,
+}
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,202 @@
+"""A run on HTCondor: submitted once, whoever is killed, and found again.
+
+The record is written first. What is in doubt after a submission is looked up by the id that the
+record and the job have in common before anything is sent again.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import engine
+from engine.errors import ConfigError, LaunchError
+from engine.facts.condor_log import LogReader
+from engine.facts.files import as_facts_error
+from engine.facts.records import read_record
+from engine.facts.run_dir import RunDir
+from engine.facts.values import seconds_of
+from engine.launch.condor import Condor, CouldNotAsk
+from engine.launch.condor_submit import (
+    ID_ATTRIBUTE,
+    Submission,
+    description,
+    job_environment,
+)
+from engine.launch.job import HTCONDOR, JobHandle, JobSpec
+from engine.launch.local import environment
+from engine.launch.record import amend_record, new_entries, now, read_job, write_record
+from engine.launch.resources import Resources
+
+IN_DOUBT_S = 300.0
+"""How long a submission that nobody confirmed may still arrive at the scheduler."""
+
+NO_PROCESS = dict.fromkeys(("host", "pid", "pid_started", "pid_namespace", "boot_id"))
+"""Entries of a record that the job fills in on its node."""
+
+
+def submit(spec: JobSpec, resources: Resources, condor: Condor) -> JobHandle:
+    """Submit a run; gives what its record says.
+
+    Raises
+    ------
+    ConfigError
+        If it cannot be described to HTCondor, or its directory cannot be made.
+    CouldNotAsk
+        If the scheduler did not answer: nothing was submitted then, or the record says
+        `submitting` and `submit_again` finds out.
+    LaunchError
+        If the scheduler refuses it; nothing is left behind then.
+    """
+    spec.check(HTCONDOR)
+    if spec.kind != "run":
+        raise LaunchError(f"a {spec.kind} cannot be submitted to HTCondor: single runs can")
+    script = train_script()
+    description(_submission(spec.directory / "launch.json", "id", script, resources))
+    schedd = condor.ping()
+    run_dir = RunDir.claim(spec.directory)
+    try:
+        with as_facts_error(run_dir.job_log):
+            run_dir.job_log.touch()  # a log that cannot be written is missed by nobody
+        more = {"state": "submitting", "schedd": schedd, "resources": asdict(resources)}
+        handle = write_record(run_dir.launch, new_entries(spec, **NO_PROCESS, **more))
+    except BaseException:
+        _discard(run_dir)
+        raise
+    try:
+        return _send(handle, script, resources, condor)
+    except CouldNotAsk:
+        raise
+    except LaunchError:
+        found = find(handle, condor)  # a connection may be lost after the job was taken
+        if found is None:
+            _discard(run_dir)
+            raise
+        return _confirm(handle, found)
+
+
+def submit_again(handle: JobHandle, condor: Condor) -> JobHandle:
+    """Look for a job whose submission is in doubt; submit it if it is certain not to be there.
+
+    Raises
+    ------
+    ConfigError
+        If its submission is not in doubt.
+    CouldNotAsk
+        If the scheduler did not answer.
+    LaunchError
+        If the submission may still arrive.
+    """
+    entries = read_record(handle.path) or {}
+    if handle.target != HTCONDOR or handle.state != "submitting":
+        raise ConfigError(f"{handle.name} is no job whose submission is in doubt")
+    found = find(handle, condor)
+    if found is not None:
+        return _confirm(handle, found)
+    begun, asked = seconds_of(handle.submitted), seconds_of(now())
+    if begun is None or asked is None or asked - begun < IN_DOUBT_S:
+        raise LaunchError(
+            f"{handle.name}: HTCondor does not have it yet, and may still get it",
+            f"Try again {IN_DOUBT_S / 60:g} minutes after {handle.submitted}.",
+        )
+    resources = Resources.from_entries(_mapping(entries.get("resources")))
+    amend_record(handle.path, handle.id, submitted=now())
+    return _send(handle, train_script(), resources, condor)
+
+
+def find(handle: JobHandle, condor: Condor) -> str | None:
+    """The number that HTCondor gave a job; None if it answers that it has, and had, none such.
+
+    Raises
+    ------
+    CouldNotAsk
+        If it does not answer.
+    """
+    reader = LogReader(RunDir(handle.directory).job_log)
+    reader.read()
+    logged = [job for job in reader.jobs.values() if job.run_id == handle.id]
+    if logged:
+        return logged[-1].id
+    own, wanted = _own(handle), ("ClusterId", "ProcId")
+    ads = condor.query(own, wanted) or condor.history(own, wanted, most=1)
+    return f"{ads[0]['ClusterId']}.{ads[0]['ProcId']}" if ads else None
+
+
+def remove(handle: JobHandle) -> str:
+    """Have HTCondor end a job, which gets SIGTERM and saves if it runs; gives who ended it.
+
+    Raises
+    ------
+    CouldNotAsk
+        If the scheduler did not answer.
+    LaunchError
+        If it has no such job, or does not let it go.
+    """
+    with Condor(handle.schedd) as condor:
+        if not condor.act("remove", _own(handle), "ended with engine"):
+            raise LaunchError(f"{handle.name}: HTCondor does not have the job any more")
+    return "HTCondor"
+
+
+def _own(handle: JobHandle) -> str:
+    return f'{ID_ATTRIBUTE} =?= "{handle.id}"'
+
+
+def train_script() -> Path:
+    """The script that a node starts.
+
+    Raises
+    ------
+    LaunchError
+        If it is not there, or cannot be executed.
+    """
+    package = Path(engine.__file__).resolve().parent
+    inside = package / "hpc" / "stoomboot" / "train.sh"
+    path = inside if inside.exists() else package.parent / "hpc" / "stoomboot" / "train.sh"
+    if not os.access(path, os.X_OK):
+        raise LaunchError(f"{path} cannot be executed", f"chmod +x {path} lets HTCondor start it.")
+    return path
+
+
+def _send(handle: JobHandle, script: Path, resources: Resources, condor: Condor) -> JobHandle:
+    described = description(_submission(handle.path, handle.id or "", script, resources))
+    try:
+        answer = condor.submit(described)
+    except CouldNotAsk as error:
+        raise CouldNotAsk(
+            f"{handle.name}: whether HTCondor has the job is not known: {error.message}",
+            f"engine submit --again {handle.name} looks for it, and never submits it twice.",
+        ) from error
+    return _confirm(handle, f"{answer.value}.0")
+
+
+def _submission(record: Path, job_id: str, script: Path, resources: Resources) -> Submission:
+    variables = job_environment(environment(), Path(sys.executable), job_id, resources.cpus)
+    return Submission(record, job_id, script, resources, variables)
+
+
+def _confirm(handle: JobHandle, job_id: str) -> JobHandle:
+    """Say in the record that HTCondor has the job, which may have said more by itself."""
+    told = read_job(handle.path) or handle
+    state = "queued" if told.state == "submitting" else told.state
+    amend_record(handle.path, handle.id, state=state, job_id=job_id)
+    return read_job(handle.path) or handle
+
+
+def _discard(run_dir: RunDir) -> None:
+    """Remove a directory that was just made for a job that there will not be."""
+    for path in (run_dir.job_log, run_dir.launch):
+        with contextlib.suppress(OSError):
+            path.unlink()
+    for folder in (run_dir.facts, run_dir.path):
+        with contextlib.suppress(OSError):
+            folder.rmdir()
+
+
+def _mapping(value: Any) -> Mapping[str, Any]:
+    return value if isinstance(value, dict) else {}

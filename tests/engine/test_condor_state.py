@@ -1,0 +1,144 @@
+"""The state of a run whose job is on a cluster: its facts first, then the log of the job."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from engine.facts import RunDir, append_jsonl_event, build_event_payload
+from engine.launch.job import HTCONDOR, JobSpec
+from engine.launch.record import amend_record, new_entries, write_record
+from engine.library.index import Index, summarise
+from tests.engine.test_condor_log import (
+    DISCONNECTED,
+    EXECUTE,
+    HELD,
+    KILLED,
+    RELEASED,
+    SUBMIT,
+    TERMINATED,
+)
+
+EVICTED = """\
+004 (012.000.000) 2026-11-27 21:03:57 Job was evicted.
+\t(0) CPU times
+...
+"""
+REMOVED = """\
+009 (012.000.000) 2026-11-27 21:04:00 Job was aborted.
+\tvia condor_rm (by user daemon)
+...
+"""
+
+
+@pytest.fixture
+def run_dir() -> RunDir:
+    """A run that was submitted."""
+    run_dir = RunDir.claim(Path("outputs/runs/run").absolute())
+    spec = JobSpec((), run_dir.path, target=HTCONDOR)
+    nobody = dict.fromkeys(("host", "pid", "pid_started", "pid_namespace", "boot_id"))
+    write_record(run_dir.launch, new_entries(spec, **nobody, id="abc", state="queued"))
+    return run_dir
+
+
+def tell(run_dir: RunDir, moment: str, **more: object) -> None:
+    append_jsonl_event(run_dir.path, build_event_payload(moment, run_dir.path, **more))
+
+
+def state_of(run_dir: RunDir) -> tuple[str | None, str | None]:
+    (run,) = Index("outputs").refresh()
+    alone = summarise(run_dir.path)
+    assert (run.state, run.sentence) == (alone.state, alone.sentence)
+    return alone.state, alone.sentence
+
+
+@pytest.mark.parametrize(
+    ("log", "state", "sentence"),
+    [
+        ("", "queued", "queued"),
+        (SUBMIT, "queued", "queued"),
+        (SUBMIT + EXECUTE, "running", "no event yet; its job is running on wn-1"),
+        (
+            SUBMIT + EXECUTE + HELD,
+            "held",
+            "held: Error from slot1_1@wn-1: memory usage exceeded request_memory",
+        ),
+        (SUBMIT + HELD + RELEASED, "queued", "queued"),
+        (SUBMIT + EXECUTE + EVICTED, "queued", "queued: evicted from its node"),
+        (SUBMIT + REMOVED, "stopped", "its job was removed: via condor_rm (by user daemon)"),
+        (SUBMIT + EXECUTE + TERMINATED, "failed", "its job ended with exit code 3"),
+        (SUBMIT + EXECUTE + KILLED, "lost", "its job was ended by signal 9 (SIGKILL)"),
+    ],
+)
+def test_the_log_tells_of_a_job_whose_training_says_nothing(
+    run_dir: RunDir, log: str, state: str, sentence: str
+) -> None:
+    run_dir.job_log.write_text(log)
+    assert state_of(run_dir) == (state, sentence)
+
+
+@pytest.mark.parametrize(
+    ("log", "state"),
+    [
+        (SUBMIT + EXECUTE, "stopped"),
+        (SUBMIT + EXECUTE + EVICTED, "queued"),
+        (SUBMIT + EXECUTE + EVICTED + HELD, "held"),
+        (SUBMIT + EXECUTE + EVICTED + REMOVED, "stopped"),
+        (SUBMIT + EXECUTE + TERMINATED, "stopped"),
+    ],
+)
+def test_a_run_that_has_saved_goes_on_while_its_job_waits(
+    run_dir: RunDir, log: str, state: str
+) -> None:
+    tell(run_dir, "on_start")
+    tell(run_dir, "on_train_end", stopped=True)
+    run_dir.job_log.write_text(log)
+    assert state_of(run_dir)[0] == state
+
+
+@pytest.mark.parametrize(
+    "log", ["", SUBMIT + EXECUTE, SUBMIT + EXECUTE + EVICTED, SUBMIT + REMOVED]
+)
+def test_a_run_that_has_finished_stays_so_whatever_its_job_does(run_dir: RunDir, log: str) -> None:
+    tell(run_dir, "on_start")
+    tell(run_dir, "on_train_end")
+    run_dir.job_log.write_text(log)
+    assert state_of(run_dir)[0] == "finished"
+
+
+def test_a_log_that_comes_late_is_seen(run_dir: RunDir) -> None:
+    tell(run_dir, "on_start")
+    tell(run_dir, "on_train_end", stopped=True)
+    run_dir.job_log.write_text(SUBMIT + EXECUTE)
+    index = Index("outputs")
+    later = run_dir.events.stat().st_mtime + 3600
+    (run,) = index.refresh(now=later)
+    assert run.state == "stopped"
+    with open(run_dir.job_log, "a") as file:  # which changes no folder
+        file.write(EVICTED)
+    (run,) = index.refresh(now=later + 1)
+    assert run.state == "queued"
+
+
+def test_a_log_of_another_launch_tells_nothing(run_dir: RunDir) -> None:
+    run_dir.job_log.write_text((SUBMIT + REMOVED).replace("run abc", "run other"))
+    assert state_of(run_dir)[0] == "queued"
+    amend_record(
+        run_dir.launch, "abc", target="local", state="ended", exit_code=1, reason="no good"
+    )
+    run_dir.job_log.write_text(SUBMIT + EXECUTE)
+    assert state_of(run_dir)[0] == "failed"
+
+
+def test_a_log_that_is_a_link_is_a_problem_and_not_read(run_dir: RunDir) -> None:
+    Path("log").write_text(SUBMIT + REMOVED)
+    run_dir.job_log.symlink_to(Path("log").absolute())
+    summary = summarise(run_dir.path)
+    assert summary.state == "queued"
+    assert "job.log: it is a link" in (summary.problem or "")
+
+
+def test_a_job_whose_node_is_cut_off_is_running_still(run_dir: RunDir) -> None:
+    run_dir.job_log.write_text(SUBMIT + EXECUTE + DISCONNECTED)
+    assert state_of(run_dir)[0] == "running"
