@@ -72,6 +72,15 @@ def _plain(cfg: DictConfig) -> dict[Any, Any]:
     return dict(found)
 
 
+def chosen_options(path: Path) -> dict[str, str]:
+    """Group to option in a `.hydra/hydra.yaml`; nothing where it cannot be read."""
+    try:
+        found = yaml.safe_load(read_small(path))["hydra"]["runtime"]["choices"]
+        return {str(group): str(one) for group, one in found.items() if one is not None}
+    except (OSError, ValueError, RecursionError, YAMLError, KeyError, TypeError, AttributeError):
+        return {}
+
+
 def read_small(path: Path) -> str:
     """The text of an ordinary file; nothing that waits, or has no end, is read."""
     with open(os.open(path, os.O_RDONLY | os.O_NONBLOCK)) as file:

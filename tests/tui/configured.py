@@ -29,6 +29,8 @@ def make_past_run(root: Path) -> Path:
     config.env.output_root = "/elsewhere/outputs"
     (path / ".hydra" / "config.yaml").write_text(OmegaConf.to_yaml(config))
     (path / ".hydra" / "overrides.yaml").write_text(OmegaConf.to_yaml(TYPED))
+    chosen = {"hydra": {"runtime": {"choices": {"phase1/latent_space": "vq", "data": "h5"}}}}
+    (path / ".hydra" / "hydra.yaml").write_text(OmegaConf.to_yaml(chosen))
     return path
 
 

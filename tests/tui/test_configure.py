@@ -254,6 +254,7 @@ def test_a_past_run_is_opened_as_a_draft_beside_its_own_config(app_at: AppAt, ro
             seen = text_of(pilot.app)
             assert re.search(r"trainer\.lr +0\.001 +0\.01 +0\.1\n", seen + "\n")
             assert "codebook_size" in text_of(pilot.app)
+            assert re.search(r"/latent_space +none +vq +vq\n", seen + "\n")
 
     run(test())
 

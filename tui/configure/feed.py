@@ -55,6 +55,7 @@ class ComposeFeed(Feed):
         self._run = ""
         self._places: deque[tuple[Future[Path], tuple[str, ...], bool]] = deque()
         self._parent: tuple[str, dict[str, str]] = ("", {})
+        self._chosen: tuple[str, dict[str, str]] = ("", {})
         self._default: tuple[object, dict[str, str]] = (None, {})
         self._broken: object = None
 
@@ -129,7 +130,9 @@ class ComposeFeed(Feed):
         self._broken = files if form.config is None else None
         default = self._default_of(maker)
         parent = self._parent_of(wanted.parent)
-        self._post(FormMade(wanted, form, Composed(texts_of(form), default, parent), dropped))
+        options = self._options_beside(form, wanted.parent)
+        composed = Composed(texts_of(form), default, parent, options)
+        self._post(FormMade(wanted, form, composed, dropped))
         return not self._is_old(wanted) and self._tell_points(
             wanted, overrides, form.problems, maker
         )
@@ -209,6 +212,17 @@ class ComposeFeed(Feed):
         except (ConfigError, *COMPOSE_ERRORS):
             return {}
 
+    def _options_beside(self, form: Form, path: str) -> dict[str, tuple[str, str, str]]:
+        """The options of the default, of the parent and of a form, where the parent tells them."""
+        if path != self._chosen[0]:
+            self._chosen = path, _options_of(Path(path)) if path else {}
+        known = self._chosen[1]
+        return {
+            one.name: (one.default or "-", known[one.name], one.chosen or "-")
+            for one in form.groups
+            if one.name in known
+        }
+
     def _cloned(self, path: str, maker: FormMaker) -> Cloned:
         from engine.config.clone import draft_of
 
@@ -232,6 +246,13 @@ def _answer(maker: FormMaker, asked: Future[Path], overrides: tuple[str, ...], s
         asked.set_exception(error)
     except COMPOSE_ERRORS as error:
         asked.set_exception(ConfigError(" ".join(str(error).split("\n\n")[0].split())))
+
+
+def _options_of(run: Path) -> dict[str, str]:
+    """The option that a run has of each group; none where its files do not tell."""
+    from engine.config.saved import chosen_options
+
+    return chosen_options(run / ".hydra" / "hydra.yaml")
 
 
 def texts_of(form: Form) -> dict[str, str]:

@@ -34,6 +34,8 @@ class Composed:
     default: Mapping[str, str] = field(default_factory=dict)
     parent: Mapping[str, str] = field(default_factory=dict)
     """Empty without a parent."""
+    options: Mapping[str, tuple[str, str, str]] = field(default_factory=dict)
+    """Of each group the option by default, of the parent, and now; empty without a parent."""
 
 
 class FormMade(Message):

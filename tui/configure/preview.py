@@ -62,7 +62,10 @@ def change_of(composed: Composed, key: str) -> str:
 
 
 def _three_ways(composed: Composed) -> Iterator[Line]:
-    """The keys that differ between any two; those that say where things are aside."""
+    """Groups and keys that differ between any two; those that say where things are aside."""
+    for group, options in composed.options.items():
+        if len(set(options)) > 1:
+            yield Line("differing", group, key=group, texts=options)
     default, parent, values = composed.default, composed.parent, composed.values
     for key in dict.fromkeys([*values, *parent, *default]):
         if key not in parent and default.get(key) == values.get(key):
