@@ -17,13 +17,14 @@ from engine.launch.job import JobSpec
 from tests.tui.configured import configuring, override, settled
 from tests.tui.conftest import AppAt, run, text_of, wait_for
 from tui.configure import preflight, starting
+from tui.configure.check_list import lines_of, pieces_of
 from tui.configure.draft_state import is_struck, turned
 from tui.configure.drafts import Drafts
 from tui.configure.estimate import total_words
 from tui.configure.feed import ComposeFeed
 from tui.configure.form_list import FormList
 from tui.configure.launch_dialog import LaunchDialog
-from tui.configure.preflight import Report, check, report_of
+from tui.configure.preflight import Problem, Report, check, report_of
 from tui.screens.run import RunPage
 
 GOOD = {
@@ -445,3 +446,15 @@ def test_the_time_of_a_sweep_is_that_of_all_its_points() -> None:
     assert total_words(60, 10, 6) == "about 60 min (6 points of 10 min)"
     assert total_words(None, 10, 6) == ""
     assert total_words(60, "x", 6) == ""
+
+
+@pytest.mark.parametrize("width", [20, 80, 200])
+def test_what_a_check_says_is_told_in_full_at_any_width(width: int) -> None:
+    said = "an equal config already ran: " + " ".join(f"run_20261127-19{n}_ae" for n in range(20))
+    problem = Problem("data.path", "data.path: no such file as /a/folder/of/mine/p.h5, line 3")
+    lines = lines_of([problem], Report(warnings=(said,)), "")
+    pieces = pieces_of(lines, width)
+    for line in lines:
+        told = [one.text for one in pieces if one.line is line]
+        assert "".join(told).replace(" ", "") == line.text.replace(" ", "")
+        assert all(len(text) <= max(20, width - 5) for text in told)

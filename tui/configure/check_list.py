@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import ClassVar
+from textwrap import wrap
+from typing import ClassVar, NamedTuple
 
 from rich.text import Text
 from textual.binding import Binding, BindingType
-from textual.events import Click
+from textual.events import Click, Resize
 from textual.message import Message
 
 from engine.facts.text import plain
@@ -27,6 +28,32 @@ class Line:
     text: str
     name: str = ""
     key: str = ""
+
+
+class Piece(NamedTuple):
+    """As much of a line as has room beside what it is about."""
+
+    line: Line
+    text: str
+    is_first: bool
+
+
+_NAMES = 24
+"""Width of what a number is about."""
+
+
+def pieces_of(lines: Sequence[Line], width: int) -> list[Piece]:
+    """The lines, broken where the screen ends."""
+    found = []
+    for line in lines:
+        room = max(20, width - (_NAMES + 2 if _has_name(line) else 5))
+        texts = wrap(plain(line.text), room, break_on_hyphens=False) or [""]
+        found += [Piece(line, text, n == 0) for n, text in enumerate(texts)]
+    return found
+
+
+def _has_name(line: Line) -> bool:
+    return line.look != "bad" and line.name not in ("", "ok", "warning")
 
 
 def lines_of(problems: Sequence[Problem], report: Report | None, doing: str) -> list[Line]:
@@ -100,13 +127,14 @@ class CheckList(PartList):
         super().__init__(id=id)
         self._look = look
         self._lines: list[Line] = []
+        self._pieces: list[Piece] = []
 
     @property
     def told(self) -> Row | None:
         """The whole text of the line."""
-        if self.cursor >= len(self._lines):
+        if self.cursor >= len(self._pieces):
             return None
-        one = self._lines[self.cursor]
+        one = self._pieces[self.cursor].line
         where = "enter goes to its field" if one.key else ""
         name = {"!": "problem", "?": "not checked", "ok": "checked"}.get(one.name, one.name.strip())
         text = plain(one.text)
@@ -117,24 +145,32 @@ class CheckList(PartList):
     def show_report(self, problems: Sequence[Problem], report: Report | None, doing: str) -> None:
         """Show what was found, and what is being done."""
         self._lines = lines_of(problems, report, doing)
-        self.show_lines(len(self._lines))
+        self._break()
+
+    def on_resize(self, event: Resize) -> None:
+        """Break the lines anew."""
+        self._break()
+        super().on_resize(event)
+
+    def _break(self) -> None:
+        self._pieces = pieces_of(self._lines, self.size.width or self.app.size.width)
+        self.show_lines(len(self._pieces))
 
     def line(self, number: int) -> Text:
         """One of the lines."""
-        one, text = self._lines[number], Text(no_wrap=True, end="")
-        if one.look == "bad":
-            return text.append(f" {one.name} {plain(one.text)}", self.style_of("bad"))
-        if one.name in ("", "ok", "warning"):
-            ok = "ok" if self._look.ascii else "✓"
-            sign = {"ok": ok, "warning": "!"}.get(one.name, " ")
-            return text.append(f" {sign} {plain(one.text)}", self.style_of(one.look))
-        text.append(f"   {plain(one.name)}".ljust(24), self.style_of("muted"))
-        return text.append(plain(one.text), self.style_of(one.look))
+        (one, told, is_first), text = self._pieces[number], Text(no_wrap=True, end="")
+        if _has_name(one):
+            name = f"   {plain(one.name)}" if is_first else ""
+            text.append(name.ljust(_NAMES), self.style_of("muted"))
+            return text.append(told, self.style_of(one.look))
+        ok = "ok" if self._look.ascii else "✓"
+        sign = {"ok": ok, "warning": "!"}.get(one.name, one.name or " ") if is_first else ""
+        return text.append(f" {sign.ljust(1)} {told}", self.style_of(one.look))
 
     def action_jump(self) -> None:
         """Go to the field of the problem."""
-        if self.cursor < len(self._lines) and self._lines[self.cursor].key:
-            self.post_message(self.Jumped(self._lines[self.cursor].key))
+        if self.cursor < len(self._pieces) and self._pieces[self.cursor].line.key:
+            self.post_message(self.Jumped(self._pieces[self.cursor].line.key))
 
     def on_click(self, event: Click) -> None:
         """Go to a line; with a second click to its field."""
