@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import shlex
 import shutil
 import signal
 import subprocess
@@ -221,7 +222,7 @@ ls -A disk/runs
 
 def test_a_full_disk_is_told_and_leaves_no_record(own_folder: Path) -> None:
     (own_folder / "disk").mkdir()
-    script = FULL_DISK.format(python=sys.executable)
+    script = FULL_DISK.format(python=shlex.quote(sys.executable))
     command = ["unshare", "--map-root-user", "--mount", "sh", "-c", script]
     answer = subprocess.run(command, capture_output=True, text=True)
     if "mount" in answer.stderr or "unshare" in answer.stderr:
