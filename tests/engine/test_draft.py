@@ -75,3 +75,12 @@ def test_a_key_has_one_override_and_keeps_its_place() -> None:
 )
 def test_the_key_of_an_override(override: str, key: str) -> None:
     assert draft.key_of(override) == key
+
+
+@pytest.mark.parametrize(
+    "text", ["true", "False", "NULL", "Nan", "inf", "none", "on", "yes", "e5", "x1e5", "_", "h5"]
+)
+def test_a_word_is_written_so_that_it_stays_a_text(text: str) -> None:
+    override = draft.parsed(draft.spelled("key", draft.text_of(text)))
+    assert override is not None
+    assert override.value() == text
