@@ -93,7 +93,7 @@ from pathlib import Path
 from tui.app import Settings, ThesisApp
 
 async def look(root):
-    app = ThesisApp(Settings(Path(root), cache=Path("cache"), state=Path("state")))
+    app = ThesisApp(Settings(Path(root), read_only=True, cache=Path("cache"), state=Path("state")))
     async with app.run_test(size=(120, 40)) as pilot:
         async def settled(page):
             while type(app.screen).__name__ != page or not app.is_settled:
@@ -131,6 +131,9 @@ CONFIGURE = """
 import asyncio, sys
 from pathlib import Path
 from tui.app import Settings, ThesisApp
+from tui.configure import opening
+
+opening.WARM_S = 600
 
 async def configure(root):
     app = ThesisApp(Settings(Path(root), cache=Path("cache"), state=Path("state")))

@@ -20,6 +20,7 @@ from tests.tui.configured import (
 )
 from tests.tui.conftest import AppAt, check_snapshot, run, text_of, wait_for
 from tui.app import ThesisApp
+from tui.configure import opening
 from tui.configure.draft_state import Draft
 from tui.configure.form_list import FormList
 from tui.configure.launch_dialog import LaunchDialog
@@ -255,6 +256,24 @@ def test_a_past_run_is_opened_as_a_draft_beside_its_own_config(app_at: AppAt, ro
             assert re.search(r"trainer\.lr +0\.001 +0\.01 +0\.1\n", seen + "\n")
             assert "codebook_size" in text_of(pilot.app)
             assert re.search(r"/latent_space +none +vq +vq\n", seen + "\n")
+
+    run(test())
+
+
+def test_what_composes_is_loaded_before_anybody_asks_for_it(
+    app_at: AppAt, root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(opening, "WARM_S", 0.01)
+
+    async def test() -> None:
+        async with app_at(root) as pilot:
+            app: Any = pilot.app
+            await wait_for(pilot, lambda: app._composing and app._composing._maker)
+            feed = app._composing
+            await pilot.press("N")
+            await wait_for(pilot, lambda: isinstance(app.screen, ConfigurePage))
+            await settled(pilot, app.screen)
+            assert app._composing is feed
 
     run(test())
 

@@ -17,6 +17,11 @@ if TYPE_CHECKING:
     from tui.feeds import Post
 
 
+WARM_S = 3.0
+"""From the start of the app until Hydra and the configs are loaded, which takes half a second that
+nobody waits for then."""
+
+
 class Opening(App[int]):
     """An app that can show the draft of a training."""
 
@@ -27,6 +32,15 @@ class Opening(App[int]):
         self._composing: ComposeFeed | None = None
         self._asked: tuple[str, Screen[object]] | None = None
         """A run whose draft is wanted, and the screen on which it was asked for."""
+
+    def on_mount(self) -> None:
+        """Load soon what the form needs, if it may be wanted."""
+        if not self.settings.read_only:
+            self.set_timer(WARM_S, self._warm)
+
+    def _warm(self) -> None:
+        if self._composing is None:
+            self.composing(self.post_message)
 
     @property
     def is_opening(self) -> bool:
