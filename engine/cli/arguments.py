@@ -77,6 +77,13 @@ def check_grace(seconds: float) -> None:
         raise ConfigError(f"--grace {seconds:g}: must be a number of seconds, at least 0")
 
 
+def check_overrides(words: Sequence[str]) -> None:
+    """Raise a `ConfigError` if one of the words is no override but an option that nobody knows."""
+    flags = [word for word in words if word.startswith("-")]
+    if flags:
+        raise ConfigError(f"{flags[0]}: a value is set by key=value, without dashes")
+
+
 def add_config_dir_option(parser: argparse.ArgumentParser) -> None:
     """Let somebody name a folder with config groups."""
     text = "a further folder with config groups of your own"

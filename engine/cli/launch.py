@@ -8,7 +8,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from engine.cli.arguments import POINTS_OUT, add_config_dir_option, config_folders, point_numbers
+from engine.cli.arguments import (
+    POINTS_OUT,
+    add_config_dir_option,
+    check_overrides,
+    config_folders,
+    point_numbers,
+)
 from engine.cli.output import Command, add_json_option, print_json, say
 from engine.cli.select import add_root_option, select_one
 from engine.errors import ConfigError
@@ -58,9 +64,7 @@ def _add_arguments(parser: argparse.ArgumentParser) -> None:
 def _work(args: argparse.Namespace) -> int:
     from engine.launch.local import submit
 
-    flags = [word for word in args.overrides if word.startswith("-")]
-    if flags:
-        raise ConfigError(f"{flags[0]}: a value is set by key=value, without dashes")
+    check_overrides(args.overrides)
     spec = _resumption(args) if args.resume else _beginning(args)
     _tell(submit(spec), args.json)
     return 0

@@ -8,7 +8,7 @@ import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from engine.cli.arguments import add_config_dir_option, config_folders
+from engine.cli.arguments import add_config_dir_option, check_overrides, config_folders
 from engine.cli.output import Command, add_json_option, print_json, remark, say
 from engine.cli.select import add_root_option, select_one
 from engine.errors import ConfigError
@@ -57,9 +57,7 @@ def _add_arguments(parser: argparse.ArgumentParser) -> None:
 def _work(args: argparse.Namespace) -> int:
     from engine.launch.condor import Condor
 
-    flags = [word for word in args.overrides if word.startswith("-")]
-    if flags:
-        raise ConfigError(f"{flags[0]}: a value is set by key=value, without dashes")
+    check_overrides(args.overrides)
     if args.again:
         job = _in_doubt(args)
         with Condor(job.schedd) as condor:
