@@ -13,7 +13,9 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
-from engine.facts.evidence import JobReport
+from engine.facts.holds import hold_words
+from engine.facts.job_report import JobReport
+from engine.facts.run_dir import RunDir
 from engine.facts.tail import Tail
 from engine.facts.words import first_line
 
@@ -88,7 +90,11 @@ class LoggedJob:
         """The same for the state of a run; None where there is no state."""
         if self.state is None:
             return None
-        reason = "its node cannot be reached" if self.disconnected is not None else self.reason
+        reason = self.reason
+        if self.disconnected is not None:
+            reason = "its node cannot be reached"
+        elif self.state == "held":
+            reason = hold_words(self.hold_code, self.hold_subcode, reason) or None
         return JobReport(self.state, reason, self.host, self.exit_code, self.signal)
 
 
@@ -147,6 +153,14 @@ class LogReader:
         if len(self.jobs) > MOST_JOBS:
             del self.jobs[next(iter(self.jobs))]
         return True
+
+
+def log_changed(run_dir: RunDir) -> float | None:
+    """When the log of a run's job changed last, in Unix seconds; None where there is none."""
+    try:
+        return os.lstat(run_dir.job_log).st_mtime
+    except OSError:
+        return None
 
 
 def event_of(lines: Iterable[bytes]) -> Event | None:

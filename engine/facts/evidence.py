@@ -17,6 +17,7 @@ from engine.facts import machine
 from engine.facts.attempts import Attempt, Process, heartbeat_age_s, process_of, read_attempts
 from engine.facts.copies import copied_from, is_rewritten, is_younger, last_event_at
 from engine.facts.files import as_facts_error
+from engine.facts.job_report import JobReport
 from engine.facts.launched import is_later, is_this_process, launch_record, starting_process
 from engine.facts.records import integer_in, read_record, text_in
 from engine.facts.run_dir import RunDir
@@ -57,21 +58,6 @@ class LastSeen:
     def is_younger(self) -> bool:
         """Whether the file of the events was written long after the last of them."""
         return is_younger(self.written, self.at)
-
-
-@dataclass(frozen=True)
-class JobReport:
-    """What a launcher says about the job of a run; no report means "could not ask"."""
-
-    state: str
-    """`queued`, `held`, `running`, `removed` or `ended`."""
-    reason: str | None = None
-    """Why it waits, is held, was removed or has ended, in the scheduler's words."""
-    host: str | None = None
-    """Where it runs."""
-    exit_code: int | None = None
-    signal: int | None = None
-    """The signal that ended it."""
 
 
 @dataclass(frozen=True)

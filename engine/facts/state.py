@@ -17,10 +17,10 @@ from engine.facts.evidence import (
     JUST_NOW_S,
     SILENT_S,
     Evidence,
-    JobReport,
     LastSeen,
     gather,
 )
+from engine.facts.job_report import JobReport
 from engine.facts.run_dir import RunDir
 from engine.facts.words import count, first_line, in_words, signal_name, signal_of
 

@@ -12,9 +12,10 @@ from typing import Any
 from engine.errors import FactsError
 from engine.facts.alike import Reader
 from engine.facts.attempts import Attempt, newest_attempt
-from engine.facts.condor_log import LogReader
+from engine.facts.condor_log import LogReader, log_changed
 from engine.facts.copies import last_event_at
-from engine.facts.evidence import ENDS, Evidence, JobReport, LastSeen
+from engine.facts.evidence import ENDS, Evidence, LastSeen
+from engine.facts.job_report import OVER, JobReport, agreed
 from engine.facts.labels import read_labels
 from engine.facts.launched import launch_record
 from engine.facts.records import read_record, text_in
@@ -99,11 +100,13 @@ def judge(
     """`record` with the state of the run, and what else may change while its events do not."""
     problems, state = list(record["problems"]), {}
     run_dir = RunDir(Path(found.path))
-    logged = _logged_job(run_dir, record, problems)
+    logged, changed = _logged_job(run_dir, record, problems)
     try:
         if record["readable"]:
             seen = _last_seen(record, found)
-            told = _ended(record, seen, found) or run_state(run_dir, seen, job or logged, now)
+            told = _ended(record, seen, found) or run_state(
+                run_dir, seen, agreed(logged, changed, job), now
+            )
             state = {"state": told.state, "sentence": told.sentence, "cause": told.cause}
     except FactsError as error:
         problems.append(error.message)
@@ -111,7 +114,7 @@ def judge(
     around = record["around"] | {"size_bytes": size_of(found.path)}
     if found.events:
         around["updated"] = last_event_at(found.events.st_mtime, _told(record))
-    told_all = logged is None or logged.state in ("removed", "ended")
+    told_all = logged is None or logged.state in OVER
     return record | {
         "state": state | {"problem": problem},
         "around": around,
@@ -119,17 +122,22 @@ def judge(
     }
 
 
-def _logged_job(run_dir: RunDir, record: Record, problems: list[str]) -> JobReport | None:
-    """What HTCondor's log says of the job of a run; None where another launcher has started it."""
+def _logged_job(
+    run_dir: RunDir, record: Record, problems: list[str]
+) -> tuple[JobReport | None, float | None]:
+    """What HTCondor's log says of the job of a run, and when that changed last.
+
+    Nothing where another launcher has started it.
+    """
     if record["around"].get("launcher") != "htcondor":
-        return None
+        return None, None
     reader = LogReader(run_dir.job_log)
     try:
         reader.read()
     except FactsError as error:
         problems.append(error.message)
     job = reader.newest(text_in(launch_record(run_dir), "id"))
-    return job.report() if job else None
+    return (job.report() if job else None), log_changed(run_dir)
 
 
 def _ended(record: Record, seen: LastSeen, found: Found) -> RunState | None:
