@@ -67,6 +67,8 @@ class Evidence:
     seen: LastSeen = LastSeen()
     job: JobReport | None = None
     """The launcher's word, or the launch record where nothing is newer."""
+    job_told_s: float | None = None
+    """How long ago that was said first, where that is known."""
     attempt: Attempt | None = None
     """The start that owns the run."""
     process: Process | None = None
@@ -140,6 +142,7 @@ def gather(
     evidence = Evidence(
         seen=seen,
         job=job,
+        job_told_s=now - job.told if job and job.told is not None else None,
         events_age_s=now - wrote if wrote is not None and not relaunched else None,
         begun_age_s=now - claimed.st_mtime if claimed else None,
         hidden=_why_hidden(run_dir.events, events),

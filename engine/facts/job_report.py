@@ -18,36 +18,26 @@ class JobReport:
     state: str
     """`queued`, `held`, `running`, `removed` or `ended`."""
     reason: str | None = None
-    """Why it waits, is held, was removed or has ended, in the scheduler's words."""
+    """Why it waits, is held, was removed or has ended, in words."""
     host: str | None = None
     """Where it runs."""
     exit_code: int | None = None
     signal: int | None = None
     """The signal that ended it."""
     told: float | None = None
-    """Unix seconds at which a scheduler said so; None for a log."""
+    """Unix seconds at which that was said, or the log changed that says so; None where unknown."""
 
 
-def agreed(
-    logged: JobReport | None, log_changed: float | None, asked: JobReport | None
-) -> JobReport | None:
+def agreed(logged: JobReport | None, asked: JobReport | None) -> JobReport | None:
     """What counts of the log of a job and of what its scheduler said; a pure function.
 
     The end counts, whoever tells of it: a log can be silent, on a full disk for example, and a
-    scheduler forgets at once. Else it is what was told last.
-
-    Parameters
-    ----------
-    log_changed
-        Unix seconds of the last change of the log.
+    scheduler forgets at once. Else it is what was told last; the log where that is not known.
     """
     if logged is None or asked is None:
         return logged or asked
-    if logged.state in OVER:
-        return logged
-    if asked.state in OVER:
-        return asked
-    is_older = log_changed is not None and asked.told is not None and asked.told > log_changed
-    if not is_older or logged.state == asked.state:
-        return logged
-    return asked
+    if logged.state in OVER or asked.state in OVER:
+        return logged if logged.state in OVER else asked
+    known = logged.told is not None and asked.told is not None
+    is_newer = known and (asked.told or 0.0) > (logged.told or 0.0)
+    return asked if is_newer and asked.state != logged.state else logged

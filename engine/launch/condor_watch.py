@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
-from engine.facts.condor_log import LogReader, log_changed
+from engine.facts.condor_log import LogReader
 from engine.facts.job_report import OVER, JobReport, agreed
 from engine.facts.run_dir import RunDir
 from engine.launch.condor import Condor, CouldNotAsk
@@ -32,10 +32,10 @@ class Watch:
         ask_every_s: float = WATCHED_S,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._job, self._run_dir = job, RunDir(job.directory)
+        self._job = job
         self._clock, self._first = clock, clock() + ask_every_s
         self._queue = Queue(lambda schedd: condor, every_s=ask_every_s, clock=clock)
-        self._log = LogReader(self._run_dir.job_log)
+        self._log = LogReader(RunDir(job.directory).job_log)
 
     def look(self) -> JobReport | None:
         """What is known now; None where nothing is.
@@ -47,8 +47,8 @@ class Watch:
         """
         if not self._is_over() and self._clock() >= self._first:
             self._queue.look([self._job])
-        told, view = self._logged(), self._queue.view
-        known = agreed(told, log_changed(self._run_dir), view.report(self._job))
+        view = self._queue.view
+        known = agreed(self._logged(), view.report(self._job))  # read after the scheduler answered
         if view.is_stale(self._job) and not (known and known.state in OVER):
             (scheduler,) = view.schedulers
             raise CouldNotAsk(f"{scheduler.sentence}: {scheduler.problem}")
@@ -60,5 +60,4 @@ class Watch:
 
     def _logged(self) -> JobReport | None:
         self._log.read()
-        job = self._log.newest(self._job.id)
-        return job.report() if job else None
+        return self._log.report(self._job.id)

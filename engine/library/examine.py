@@ -12,7 +12,7 @@ from typing import Any
 from engine.errors import FactsError
 from engine.facts.alike import Reader
 from engine.facts.attempts import Attempt, newest_attempt
-from engine.facts.condor_log import LogReader, log_changed
+from engine.facts.condor_log import LogReader
 from engine.facts.copies import last_event_at
 from engine.facts.evidence import ENDS, Evidence, LastSeen
 from engine.facts.job_report import OVER, JobReport, agreed
@@ -20,10 +20,11 @@ from engine.facts.labels import read_labels
 from engine.facts.launched import launch_record
 from engine.facts.records import read_record, text_in
 from engine.facts.run_dir import RunDir
-from engine.facts.state import RunState, run_state
 from engine.facts.state import judge as judge_evidence
+from engine.facts.state import run_state
 from engine.facts.tail import READ_BYTES, Tail
 from engine.facts.values import seconds_of, whole
+from engine.facts.verdict import RunState
 from engine.library.find import Found, is_closed, look_at
 from engine.library.fold import Fold
 from engine.library.overrides import read_overrides
@@ -100,13 +101,11 @@ def judge(
     """`record` with the state of the run, and what else may change while its events do not."""
     problems, state = list(record["problems"]), {}
     run_dir = RunDir(Path(found.path))
-    logged, changed = _logged_job(run_dir, record, problems)
+    logged = _logged_job(run_dir, record, problems)
     try:
         if record["readable"]:
             seen = _last_seen(record, found)
-            told = _ended(record, seen, found) or run_state(
-                run_dir, seen, agreed(logged, changed, job), now
-            )
+            told = _ended(record, seen, found) or run_state(run_dir, seen, agreed(logged, job), now)
             state = {"state": told.state, "sentence": told.sentence, "cause": told.cause}
     except FactsError as error:
         problems.append(error.message)
@@ -122,22 +121,16 @@ def judge(
     }
 
 
-def _logged_job(
-    run_dir: RunDir, record: Record, problems: list[str]
-) -> tuple[JobReport | None, float | None]:
-    """What HTCondor's log says of the job of a run, and when that changed last.
-
-    Nothing where another launcher has started it.
-    """
+def _logged_job(run_dir: RunDir, record: Record, problems: list[str]) -> JobReport | None:
+    """What HTCondor's log says of the job of a run; None where another launcher has started it."""
     if record["around"].get("launcher") != "htcondor":
-        return None, None
+        return None
     reader = LogReader(run_dir.job_log)
     try:
         reader.read()
     except FactsError as error:
         problems.append(error.message)
-    job = reader.newest(text_in(launch_record(run_dir), "id"))
-    return (job.report() if job else None), log_changed(run_dir)
+    return reader.report(text_in(launch_record(run_dir), "id"))
 
 
 def _ended(record: Record, seen: LastSeen, found: Found) -> RunState | None:

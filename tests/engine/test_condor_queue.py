@@ -219,20 +219,20 @@ def test_a_submission_in_doubt_is_not_gone() -> None:
 
 
 @pytest.mark.parametrize(
-    ("logged", "changed", "asked", "counts"),
+    ("logged", "asked", "counts"),
     [
-        (None, None, JobReport("running", told=9), "running"),
-        (JobReport("running"), 5, None, "running"),
-        (JobReport("ended"), 5, JobReport("running", told=9), "ended"),
-        (JobReport("running"), 5, JobReport("removed", told=1), "removed"),
-        (JobReport("queued"), 5, JobReport("running", told=9), "running"),
-        (JobReport("running"), 9, JobReport("queued", told=5), "running"),
-        (JobReport("running"), None, JobReport("held", told=5), "running"),
+        (None, JobReport("running", told=9), "running"),
+        (JobReport("running", told=5), None, "running"),
+        (JobReport("ended", told=5), JobReport("running", told=9), "ended"),
+        (JobReport("running", told=5), JobReport("removed", told=1), "removed"),
+        (JobReport("queued", told=5), JobReport("running", told=9), "running"),
+        (JobReport("running", told=9), JobReport("queued", told=5), "running"),
+        (JobReport("running"), JobReport("held", told=5), "running"),
     ],
 )
 def test_the_end_counts_and_else_what_was_told_last(
-    logged: JobReport | None, changed: float | None, asked: JobReport | None, counts: str
+    logged: JobReport | None, asked: JobReport | None, counts: str
 ) -> None:
-    told = agreed(logged, changed, asked)
+    told = agreed(logged, asked)
     assert told is not None
     assert told.state == counts
