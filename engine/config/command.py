@@ -87,9 +87,9 @@ def run_command(
         if not {"--multirun", "-m"}.isdisjoint(argv):
             _check_sweep(argv)
         with _hydra_process(program, argv):
-            args, folders = _parse(argv)
+            args, places = _parse(argv)
             if _only_trains(args):
-                _train(args, folders, task)
+                _train(args, places, task)
             else:
                 decorate(task)()
     except COMPOSE_ERRORS as error:
@@ -105,13 +105,14 @@ def _only_trains(args: Any) -> bool:
 
 def _train(args: Any, folders: Sequence[Path], task: Callable[[DictConfig], None]) -> None:
     """What `hydra.main` does then, in half the time: it composes twice, and reads files anew."""
-    words, wanted = list(args.overrides), {"config_name": PRIMARY, "task_function": task}
+    words = list(args.overrides)
+    wanted: dict[str, Any] = {"config_name": PRIMARY, "task_function": task}
     with search_path(folders):
-        process = GlobalHydra.instance().hydra
+        process: Any = GlobalHydra.instance().hydra
         if args.multirun:
             process.multirun(overrides=[*words, "hydra.mode=MULTIRUN"], **wanted)
             return
-        asked = {"run_mode": RunMode.RUN, "with_log_configuration": True}
+        asked: dict[str, Any] = {"run_mode": RunMode.RUN, "with_log_configuration": True}
         cfg = process.compose_config(PRIMARY, words, **asked, validate_sweep_overrides=False)
         if cfg.hydra.mode == RunMode.MULTIRUN:
             process.multirun(overrides=words, **wanted)
