@@ -5,7 +5,6 @@ It is never stored: whatever is written down about a process is wrong once the p
 
 from __future__ import annotations
 
-import math
 import re
 from dataclasses import dataclass, replace
 from signal import SIGHUP, SIGINT, SIGKILL, SIGTERM, SIGXCPU
@@ -18,9 +17,9 @@ from engine.facts.evidence import (
     SILENT_S,
     Evidence,
     JobReport,
-    LastSeen,
     gather,
 )
+from engine.facts.last_seen import LastSeen
 from engine.facts.run_dir import RunDir
 from engine.facts.words import count, first_line, in_words, signal_name, signal_of
 
@@ -42,10 +41,6 @@ KILLED = "killed"
 RESTARTED = "machine restarted"
 NODE_GONE = "node gone"
 
-UNKNOWN_RHYTHM_S = 600.0
-"""How long a training may say nothing while it is not known how often it does."""
-
-_LONGEST_GAP_S = 86400.0
 _KILLING = (SIGHUP, SIGINT, SIGKILL, SIGTERM, SIGXCPU)
 """Signals that somebody sends; others are a crash."""
 _MEMORY = re.compile(r"\bmemory\b|\boom\b", re.IGNORECASE)
@@ -95,11 +90,14 @@ def run_state(
 
 def judge(evidence: Evidence) -> RunState:
     """The state that the evidence speaks for; a pure function."""
-    ended = _ended(evidence.seen) if evidence.seen.moment in ENDS else None
+    seen = evidence.seen
+    ended = _ended(seen) if seen.moment in ENDS else None
     if ended and not evidence.reopened:
         job = evidence.job
         if ended.state == "stopped" and job and job.state in ("queued", "held"):
             return _waiting(evidence, job)  # it was sent away, has saved, and will go on
+        if ended.state == "stopped" and job and job.state == "running" and seen.starts_again:
+            return _waiting(evidence, replace(job, state="queued"))  # the scheduler is slower
         return ended
     told = _open_state(evidence)
     if ended and told.state in ("lost", "failed"):
@@ -115,9 +113,16 @@ def _ended(seen: LastSeen) -> RunState:
     epochs = count(seen.epochs_done, "epoch")
     if not seen.stopped:
         return RunState("finished", f"finished {epochs}" if epochs else "finished")
+    over = "; its time was over" if seen.starts_again else ""
+    return RunState("stopped", f"stopped{_after_epochs(seen)}{over}")
+
+
+def _after_epochs(seen: LastSeen) -> str:
+    """After how many epochs it was stopped; nothing for none."""
+    epochs = count(seen.epochs_done, "epoch")
     if epochs and seen.epochs:
         epochs = f"{seen.epochs_done} of {count(seen.epochs, 'epoch')}"
-    return RunState("stopped", f"stopped after {epochs}" if epochs else "stopped")
+    return f" after {epochs}" if epochs else ""
 
 
 def _open_state(evidence: Evidence) -> RunState:
@@ -147,6 +152,9 @@ def _is_copy(evidence: Evidence) -> bool:
 
 def _waiting(evidence: Evidence, job: JobReport) -> RunState:
     """A job that has not begun, or not begun again."""
+    if job.state == "queued" and evidence.seen.starts_again and not evidence.reopened:
+        saved = f"saved{_after_epochs(evidence.seen)}"
+        return RunState("queued", f"its time was over; {saved}; waits for its next start")
     again = f" again after attempt {evidence.attempt.number}" if evidence.attempt else ""
     reason = f": {first_line(job.reason)}" if job.reason else ""
     out_of_memory = job.state == "held" and _MEMORY.search(job.reason or "")
@@ -211,8 +219,8 @@ def _last_event(evidence: Evidence) -> str:
         return "no event that can be read"
     if evidence.events_age_s is None:
         return "no event yet"
-    age, usual = evidence.events_age_s, _usual_gap_s(evidence.seen)
-    if age <= _quiet_s(evidence.seen):
+    age, usual = evidence.events_age_s, evidence.seen.rhythm_s
+    if age <= evidence.seen.quiet_s:
         return f"last event {in_words(age)} ago"
     rhythm = f", usually every {in_words(max(1, usual))}" if usual else ""
     return f"no event for {in_words(age)}{rhythm}"
@@ -280,20 +288,6 @@ def _beats_elsewhere(evidence: Evidence, limit_s: float) -> bool:
 
 def _patience_s(evidence: Evidence) -> float:
     """After how long a silence a training that cannot be looked at counts as gone."""
-    if evidence.heartbeat_age_s is not None and not _usual_gap_s(evidence.seen):
+    if evidence.heartbeat_age_s is not None and not evidence.seen.rhythm_s:
         return SILENT_S
-    return max(SILENT_S, _quiet_s(evidence.seen))
-
-
-def _quiet_s(seen: LastSeen) -> float:
-    """After how long without an event a training is unusually quiet."""
-    usual = _usual_gap_s(seen)
-    return 3 * usual + 30 if usual else UNKNOWN_RHYTHM_S
-
-
-def _usual_gap_s(seen: LastSeen) -> float | None:
-    """The usual time between two events, if that makes sense."""
-    gap = seen.usual_gap_s
-    if gap is None or not math.isfinite(gap) or gap <= 0:
-        return None
-    return min(gap, _LONGEST_GAP_S)
+    return max(SILENT_S, evidence.seen.quiet_s)

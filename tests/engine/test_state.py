@@ -20,7 +20,8 @@ from hypothesis import strategies as st
 from engine.errors import FactsError
 from engine.facts import RunDir, machine
 from engine.facts.attempts import Attempt, begin_attempt, newest_attempt
-from engine.facts.evidence import Evidence, JobReport, LastSeen
+from engine.facts.evidence import Evidence, JobReport
+from engine.facts.last_seen import LastSeen
 from engine.facts.state import STATES, RunState, judge, run_state
 from engine.facts.text import plain
 from engine.facts.words import in_words

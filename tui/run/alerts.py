@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from engine.facts.last_seen import UNKNOWN_RHYTHM_S
 from engine.facts.series import Series
 from engine.facts.state import (
     BADLY,
@@ -20,7 +21,6 @@ from engine.facts.state import (
     NODE_GONE,
     OUT_OF_MEMORY,
     RESTARTED,
-    UNKNOWN_RHYTHM_S,
 )
 from engine.facts.text import plain
 from engine.facts.words import in_words
