@@ -23,6 +23,9 @@ from engine.launch.usage import Meter, Usage
 from engine.library.index import Index
 from engine.library.summary import RunSummary
 
+_TOLD = ("running", "queued", "held", "failed", "stopped", "lost")
+"""States of its runs that a sweep tells of besides those that have finished."""
+
 MULTIRUNS = "multiruns"
 """Folder in an output root with the directories of sweeps."""
 
@@ -219,6 +222,8 @@ def _may_be_queued(run: RunSummary, handle: JobHandle) -> bool:
 def sweep_state(handle: JobHandle, runs: Sequence[RunSummary]) -> JobState:
     """The state of a sweep, told from its record, its process and its runs."""
     asked = os.path.lexists(SweepDir(handle.directory).stop)
+    if handle.target == HTCONDOR and (runs or handle.process() != "alive"):
+        return _on_cluster(handle, runs)
     if handle.state == "ended":
         return _ended(handle, runs, asked)
     if handle.state != "running":
@@ -235,6 +240,20 @@ def sweep_state(handle: JobHandle, runs: Sequence[RunSummary]) -> JobState:
         )
         return JobState("lost", f"{progress}; {why}" if progress else why)
     return JobState(None, f"it is on {first_line(handle.host)}, and cannot be asked from here")
+
+
+def _on_cluster(handle: JobHandle, runs: Sequence[RunSummary]) -> JobState:
+    """The state of a sweep whose runs go on whoever submitted them: what matters most in it."""
+    states, progress = {run.state for run in runs}, _progress(handle, runs)
+    missing = max(0, (handle.points or 0) - len(runs))
+    if missing and handle.process() != "alive":
+        progress = f"{progress or 'nothing'}; {count(missing, 'run')} not submitted"
+    elif missing:
+        states.add("running")
+    for state in ("running", "held", "queued", "failed", "lost", "stopped"):
+        if state in states:
+            return JobState(state, progress)
+    return JobState("stopped" if missing or not runs else "finished", progress)
 
 
 def _ended(handle: JobHandle, runs: Sequence[RunSummary], asked: bool) -> JobState:
@@ -255,7 +274,7 @@ def _progress(handle: JobHandle, runs: Sequence[RunSummary]) -> str:
         return ""
     states = Counter(run.state for run in runs)
     of = f" of {count(handle.points, 'run')}" if handle.points else f" of {len(runs)} begun"
-    parts = [f"{states[state]} {state}" for state in ("running", "failed", "stopped", "lost")]
+    parts = [f"{states[state]} {state}" for state in _TOLD]
     told = [part for part in parts if not part.startswith("0 ")]
     return ", ".join([f"{states['finished']}{of} finished", *told])
 
