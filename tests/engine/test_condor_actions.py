@@ -153,7 +153,8 @@ def test_who_removed_a_job_decides_what_became_of_its_run(condor: Condor, typed:
 def test_a_frozen_scheduler_is_told_in_time_and_the_last_states_stay(
     pool: Pool, condor: Condor, typed: Typed, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("engine.cli.jobs_table.ANSWER_S", 0.5)
+    for module in ("jobs_table", "jobs_actions"):
+        monkeypatch.setattr(f"engine.cli.{module}.ANSWER_S", 0.5)
     job = submitted(condor)
     queue = Queue(deadline_s=0.5, every_s=0)
     assert queue.look([job]).jobs[job.id or ""].state == "queued"
@@ -165,6 +166,13 @@ def test_a_frozen_scheduler_is_told_in_time_and_the_last_states_stay(
         assert time.monotonic() - begun < 5
         assert (listed["state"], listed["stale"]) == ("queued", True)
         (said,) = typed.err.splitlines()
+        assert typed("why", "last") == 0
+        assert re.match(
+            r"run: HTCondor could not be asked at \d\d:\d\d: HTCondor's scheduler did not answer "
+            r"within 0\.5 s\n",
+            typed.out,
+        )
+        assert typed("why", "last", "--json") == 0
         assert re.fullmatch(
             r"HTCondor \(.+\) not answering since \d\d:\d\d: last known states", said
         )
