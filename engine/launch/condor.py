@@ -7,8 +7,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
-import select
 import subprocess
 import sys
 import tempfile
@@ -22,17 +20,13 @@ from typing import IO, Any, Literal
 from engine.errors import LaunchError
 from engine.facts.text import plain
 from engine.launch.local import environment
+from engine.launch.pipe import next_line
 
 Action = Literal["hold", "release", "remove", "vacate"]
 
 DEADLINES_S = {
-    "ping": 25,
-    "query": 25,
-    "act": 25,
-    "edit": 25,
-    "match": 25,
-    "history": 60,
-    "submit": 60,
+    **dict.fromkeys(("ping", "query", "clusters", "act", "edit", "match"), 25),
+    **dict.fromkeys(("history", "submit", "submit_each", "submit_cluster"), 60),
 }
 """How long the scheduler may take for each call; the bindings themselves wait for ever."""
 
@@ -44,6 +38,9 @@ _SET_UP = "Jobs are sent from a machine that is set up for HTCondor; launcher.sc
 _SENTENCES = {
     "locate": "HTCondor's scheduler cannot be found",
     "submit": "HTCondor did not take the job",
+    "submit_each": "HTCondor did not take the jobs",
+    "submit_cluster": "HTCondor did not take the jobs",
+    "clusters": "HTCondor's queue cannot be read",
     "query": "HTCondor's queue cannot be read",
     "history": "HTCondor's history cannot be read",
     "act": "HTCondor did not do it",
@@ -54,7 +51,7 @@ _SENTENCES = {
 }
 """The phase in which a request failed to what is told."""
 
-_REFUSALS = ("request", "submit", "act", "edit")
+_REFUSALS = ("request", "submit", "submit_each", "submit_cluster", "act", "edit")
 """Phases in which a failure is an answer."""
 
 
@@ -139,6 +136,31 @@ class Condor:
         """
         return self._ask("submit", description=dict(description))
 
+    def submit_each(self, descriptions: Sequence[Mapping[str, str]]) -> tuple[list[int], str]:
+        """Submit jobs in this order up to the first that is refused: their clusters, and why.
+
+        After `CouldNotAsk` any of them may be in the queue.
+        """
+        told = self._ask("submit_each", descriptions=[dict(one) for one in descriptions]).value
+        return list(told["taken"]), plain(told["refused"] or "")
+
+    def submit_cluster(
+        self, description: Mapping[str, str], items: Sequence[Mapping[str, str]]
+    ) -> int:
+        """Submit one cluster, all of it or nothing; its number. Job N is that of item N.
+
+        Raises
+        ------
+        LaunchError
+            If the scheduler refuses it.
+        """
+        entries = {"description": dict(description), "items": [dict(one) for one in items]}
+        return int(self._ask("submit_cluster", **entries).value)
+
+    def clusters(self, constraint: str) -> list[int]:
+        """Clusters in the queue that fulfil an expression; their jobs may still be to come."""
+        return list(self._ask("clusters", constraint=constraint).value)
+
     def query(
         self, constraint: str, attributes: Sequence[str], *, mine: bool = False
     ) -> list[dict[str, Any]]:
@@ -200,7 +222,7 @@ class Condor:
         try:
             process.stdin.write(json.dumps(request).encode() + b"\n")
             process.stdin.flush()
-            line = _line(process.stdout, until)
+            line = next_line(process.stdout, until)
         except BrokenPipeError:
             line = b""
         except TimeoutError:
@@ -257,26 +279,6 @@ class Condor:
         if self._said is not None:
             self._said.seek(0)
             self._said.truncate()
-
-
-def _line(pipe: IO[bytes], until: float) -> bytes:
-    """The next line; nothing if the other side has ended.
-
-    Raises
-    ------
-    TimeoutError
-        If it does not come in time.
-    """
-    parts = b""
-    while not parts.endswith(b"\n"):
-        ready, _, _ = select.select([pipe], [], [], max(0.0, until - time.monotonic()))
-        if not ready:
-            raise TimeoutError
-        part = os.read(pipe.fileno(), 1 << 16)
-        if not part:
-            return b""
-        parts += part
-    return parts
 
 
 def _read(told: Mapping[str, Any]) -> Answer:

@@ -17,6 +17,7 @@ from engine.facts.state import ENDED, UNDER_WAY
 from engine.facts.sweep_dir import SweepDir
 from engine.facts.values import seconds_of
 from engine.facts.words import count, first_line, signal_name
+from engine.launch.condor_sweep_state import cluster_sweep_state
 from engine.launch.job import HTCONDOR, JobHandle, JobState
 from engine.launch.record import read_job
 from engine.launch.usage import Meter, Usage
@@ -221,9 +222,10 @@ def _may_be_queued(run: RunSummary, handle: JobHandle) -> bool:
 
 def sweep_state(handle: JobHandle, runs: Sequence[RunSummary]) -> JobState:
     """The state of a sweep, told from its record, its process and its runs."""
+    unattended = handle.state in ("submitting", "queued") or handle.process() != "alive"
+    if handle.target == HTCONDOR and unattended:
+        return cluster_sweep_state(handle, runs)  # nobody waits for its runs
     asked = os.path.lexists(SweepDir(handle.directory).stop)
-    if handle.target == HTCONDOR and (runs or handle.process() != "alive"):
-        return _on_cluster(handle, runs)
     if handle.state == "ended":
         return _ended(handle, runs, asked)
     if handle.state != "running":
@@ -240,20 +242,6 @@ def sweep_state(handle: JobHandle, runs: Sequence[RunSummary]) -> JobState:
         )
         return JobState("lost", f"{progress}; {why}" if progress else why)
     return JobState(None, f"it is on {first_line(handle.host)}, and cannot be asked from here")
-
-
-def _on_cluster(handle: JobHandle, runs: Sequence[RunSummary]) -> JobState:
-    """The state of a sweep whose runs go on whoever submitted them: what matters most in it."""
-    states, progress = {run.state for run in runs}, _progress(handle, runs)
-    missing = max(0, (handle.points or 0) - len(runs))
-    if missing and handle.process() != "alive":
-        progress = f"{progress or 'nothing'}; {count(missing, 'run')} not submitted"
-    elif missing:
-        states.add("running")
-    for state in ("running", "held", "queued", "failed", "lost", "stopped"):
-        if state in states:
-            return JobState(state, progress)
-    return JobState("stopped" if missing or not runs else "finished", progress)
 
 
 def _ended(handle: JobHandle, runs: Sequence[RunSummary], asked: bool) -> JobState:
