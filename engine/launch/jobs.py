@@ -186,7 +186,8 @@ def find_jobs(root: str | os.PathLike[str]) -> list[Job]:
 def select_job(jobs: Sequence[Job], word: str) -> Job:
     """The one job that a word means: `last`, a directory, a name or a part of one, an id.
 
-    An id is that of its record, or what HTCondor calls it.
+    An id is that of its record, or what HTCondor calls it. The whole name of a run of a sweep
+    means that run alone.
 
     Raises
     ------
@@ -196,6 +197,10 @@ def select_job(jobs: Sequence[Job], word: str) -> Job:
     if word == "last" and jobs:
         return jobs[0]
     place = os.path.abspath(os.path.expanduser(word))
+    for job in jobs:
+        for run, handle in zip(job.runs, job.handles, strict=True):
+            if handle is not job.handle and word in (handle.name, handle.job_id):
+                return _alone(run, handle)
     rules = (
         lambda job: word == job.name or os.fspath(job.handle.directory) == place,
         lambda job: word == job.handle.job_id,
@@ -210,6 +215,12 @@ def select_job(jobs: Sequence[Job], word: str) -> Job:
             names = ", ".join(job.name for job in found[:8])
             raise ConfigError(f"{word}: {len(found)} jobs have that in their name", names)
     raise ConfigError(f"{word}: there is no such job", "engine jobs --all lists them.")
+
+
+def _alone(run: RunSummary, handle: JobHandle) -> Job:
+    """A run of a sweep as a job of its own."""
+    state = JobState(run.state, first_line(run.sentence or run.problem))
+    return Job(handle, state, (run,), handles=(handle,))
 
 
 def _may_be_queued(run: RunSummary, handle: JobHandle) -> bool:

@@ -152,6 +152,8 @@ def test_an_action_on_a_sweep_is_one_on_all_of_its_runs(condor: Condor, typed: T
     assert typed.out == "run0: held\nrun1: held\n"
     (listed,) = typed.listed()
     assert (listed["state"], set(listed["queue"])) == ("held", {"run0", "run1"})
+    assert typed("release", "run1") == 0
+    assert typed.out == "run1: released\n"
     assert typed("stop", "exp") == 0
     assert all(path.exists() for path in (folder / "stop", Path("outputs/runs/run1/stop")))
     assert typed("kill", "exp", "--yes") == 0
