@@ -28,7 +28,7 @@ written before the job is sent, and job.log, in which HTCondor tells what become
 HTCondor sends the job away from its node, it saves, and goes on from there at its next start.
 
 Words that begin with launcher. say what it asks for: cpus, gpus, gpu_capability, memory, disk,
-category, os, requirements, accounting_group, max_vacate_time, schedd.
+category, time_limit, os, requirements, accounting_group, max_vacate_time, schedd.
 
   engine submit phase1/latent_space=vq phase1.trainer.epochs=40
   engine submit env=stoomboot launcher.category=short launcher.gpus=1 launcher.memory=8GB

@@ -43,6 +43,11 @@ class Pool:
                 return int(entry.name)
         raise AssertionError(f"the pool has no {name}")
 
+    @staticmethod
+    def parent_of(pid: int) -> int:
+        """The process that started another one, such as the starter of a job."""
+        return int(machine.stat_fields(pid)[1])
+
     @contextlib.contextmanager
     def frozen(self, name: str) -> Iterator[None]:
         """A daemon that does not answer, though it is there."""
