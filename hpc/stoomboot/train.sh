@@ -4,7 +4,7 @@
 #   train.sh OVERRIDE...                    from train.sub
 # It becomes the training, as HTCondor's signals go to this process alone.
 set -euo pipefail
-. "$(dirname "$0")/settings.sh"
+[ -n "${PYTHON-}" ] || . "$(dirname "$0")/settings.sh"
 
 # A job of train.sub may be started again: its directory bears the time and the number of the job,
 # so that each start finds the same one, and goes on there.
@@ -20,4 +20,4 @@ if [ "${1-}" != --launch ] && [ -n "${THESIS_JOB_ID-}" ]; then
     ;;
   esac
 fi
-exec "$PYTHON" -P -m engine train "${own[@]}" "$@"
+exec "$PYTHON" -P -m engine train ${own[@]+"${own[@]}"} "$@"
