@@ -108,7 +108,8 @@ def _open_state(evidence: Evidence) -> RunState:
         return job_over(evidence, job)
     gone = here in ("gone", "reused", "rebooted") or bool(evidence.moved_from)
     on_same_host = job and evidence.attempt and job.host == evidence.attempt.host
-    if job and job.state == "running" and not (is_copy or (gone and on_same_host)):
+    cut_off = job and job.reason  # the scheduler cannot reach it, and starts it again elsewhere
+    if job and job.state == "running" and not (is_copy or (gone and on_same_host and not cut_off)):
         return _job_running(evidence, job)
     if is_copy or gone or not _younger(evidence, _patience_s(evidence)):
         return _lost(evidence)
@@ -126,7 +127,8 @@ def _job_running(evidence: Evidence, job: JobReport) -> RunState:
     where = f" on {first_line(job.host)}" if job.host else ""
     if _beats_elsewhere(evidence, _patience_s(evidence)):
         return RunState("running", f"{_last_event(evidence)}{_whereabouts(evidence)}")
-    return RunState("running", f"{_last_event(evidence)}; its job is running{where}")
+    told = first_line(job.reason) if job.reason else f"its job is running{where}"
+    return RunState("running", f"{_last_event(evidence)}; {told}")
 
 
 def _lost(evidence: Evidence) -> RunState:

@@ -15,7 +15,7 @@ CATEGORIES = {"express": 600, "short": 4 * 3600, "medium": 24 * 3600, "long": 96
 
 _SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*([KMGT])(?:i?B)?", re.ASCII | re.IGNORECASE)
 _KIB = {"K": 1, "M": 1024, "G": 1024**2, "T": 1024**3}
-_TIME = re.compile(r"(\d{1,9})\s*(s|min|h|d)?", re.ASCII)
+_TIME = re.compile(r"(\d{1,9})\s*(s|min|h|d)", re.ASCII)
 _SECONDS = {"s": 1, "min": 60, "h": 3600, "d": 86400}
 _WORD = re.compile(r"[\w.@+-]+", re.ASCII)
 
@@ -33,8 +33,8 @@ class Resources:
     disk: str = "2 GB"
     category: str | None = None
     """One of `CATEGORIES`: how long the job may take."""
-    time_limit: int | str | None = None
-    """How long the job may take, where the category does not tell: seconds, or such as `90min`."""
+    time_limit: str | None = None
+    """How long the job may take, where the category does not tell; with its unit."""
     os: str | None = None
     """System of the container, such as `el9`."""
     requirements: str | None = None
@@ -94,18 +94,18 @@ def size_kib(text: str) -> int:
     return int(-(-size // 1))
 
 
-def seconds_in(time: int | str) -> int:
-    """A time, in seconds or with its unit, such as `600`, `90min` or `4h`, in seconds.
+def seconds_in(time: str) -> int:
+    """A time with its unit, such as `90min` or `4h`, in seconds.
 
     Raises
     ------
     ValueError
         If it is none.
     """
-    match = _TIME.fullmatch(str(time).strip())
+    match = _TIME.fullmatch(time.strip())
     if match is None:
         raise ValueError(time)
-    return int(match[1]) * _SECONDS[match[2] or "s"]
+    return int(match[1]) * _SECONDS[match[2]]
 
 
 def problems_of(entries: Mapping[str, Any]) -> list[str]:
@@ -166,10 +166,10 @@ def _category(value: Any) -> str:
 
 def _time(value: Any) -> str:
     try:
-        good = value is None or (type(value) in (int, str) and seconds_in(value) > 0)
+        good = value is None or (isinstance(value, str) and seconds_in(value) > 0)
     except ValueError:
         good = False
-    return "" if good else "a time is needed, in seconds or such as 90min or 4h"
+    return "" if good else "a time with its unit is needed, such as 90min or 4h"
 
 
 def _word(value: Any) -> str:
