@@ -151,6 +151,12 @@ class Task:
         if self.failures:
             raise ToldFailure(reason_of(self.failures[0]), exit_code_of(self.failures))
 
+    def train_on_cluster(self, sweep: Any, points: Sequence[Any]) -> Sequence[Any]:
+        """Train all points of a sweep as jobs on HTCondor; what became of each."""
+        from engine.cli.cluster_sweep import train_on_cluster
+
+        return train_on_cluster(sweep, points)
+
     def _attempt(self, cfg: Any) -> None:
         try:
             _train(cfg, self._placement)

@@ -26,6 +26,7 @@ from engine.config.compose import (
     register_resolvers,
 )
 from engine.config.help import help_text
+from engine.config.launcher import register_launcher
 from engine.config.paths import config_dir
 from engine.config.problems import find_problems, flag_problem
 from engine.config.schema import value_problems
@@ -68,6 +69,7 @@ def run_command(
     argv = _flags_first(experiment_as_group(argv))
     register_resolvers()
     register_sweeper()
+    register_launcher()
     register_loops([*loops, *dotted_loops(argv)])
     unknown = _unknown_flags(argv)
     if unknown:

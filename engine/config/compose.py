@@ -18,6 +18,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError
 
+from engine.config.launcher import register_launcher
 from engine.config.paths import config_dir, sample_dir
 from engine.config.remembering import hydra_for
 from engine.config.sweeper import register_sweeper
@@ -111,6 +112,7 @@ def search_path(config_dirs: Sequence[Path] = ()) -> Iterator[None]:
     """Hydra, set up for our configs and `config_dirs`, for as long as the block runs."""
     register_resolvers()
     register_sweeper()
+    register_launcher()
     before = GlobalHydra.instance().hydra
     try:
         # Hydra has no place but this one to say for which configs it works.

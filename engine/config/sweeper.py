@@ -38,6 +38,9 @@ log = logging.getLogger("engine")
 STOP = "stop"
 """Name of the file in the directory of a sweep that ends it; see `facts.sweep_dir`."""
 
+_NO_PROCESSES = (".BasicLauncher", ".HTCondorLauncher")
+"""Launchers whose runs are no processes that a signal would end."""
+
 Some = TypeVar("Some")
 
 _PLUGIN_MODULE = "hydra_plugins.thesis_ml"
@@ -96,7 +99,7 @@ class PointsSweeper(Sweeper):
             chunks(without(product(overrides), self._leave_out), size)
         )
         _fix_the_time(self.config)
-        if str(self.config.hydra.launcher.get("_target_")).endswith(".BasicLauncher"):
+        if str(self.config.hydra.launcher.get("_target_")).endswith(_NO_PROCESSES):
             return basic.sweep(arguments)
         with _signals_ask(Path(self.config.hydra.sweep.dir) / STOP):
             try:

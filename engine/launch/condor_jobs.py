@@ -40,8 +40,8 @@ NO_PROCESS = dict.fromkeys(("host", "pid", "pid_started", "pid_namespace", "boot
 """Entries of a record that the job fills in on its node."""
 
 
-def submit(spec: JobSpec, resources: Resources, condor: Condor) -> JobHandle:
-    """Submit a run; gives what its record says.
+def submit(spec: JobSpec, resources: Resources, condor: Condor, **entries: Any) -> JobHandle:
+    """Submit a run; gives what its record says, which has further `entries`.
 
     Raises
     ------
@@ -64,7 +64,7 @@ def submit(spec: JobSpec, resources: Resources, condor: Condor) -> JobHandle:
         with as_facts_error(run_dir.job_log):
             run_dir.job_log.touch()  # a log that cannot be written is missed by nobody
         more = {"state": "submitting", "schedd": schedd, "resources": asdict(resources)}
-        handle = write_record(run_dir.launch, new_entries(spec, **NO_PROCESS, **more))
+        handle = write_record(run_dir.launch, new_entries(spec, **NO_PROCESS, **more, **entries))
     except BaseException:
         _discard(run_dir)
         raise

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from engine.facts.condor_log import LogReader
 from engine.facts.evidence import JobReport
 from engine.facts.run_dir import RunDir
-from engine.launch.condor import Condor
+from engine.launch.condor import Condor, CouldNotAsk
 from engine.launch.condor_submit import ID_ATTRIBUTE
 from engine.launch.job import JobHandle
 
@@ -95,3 +95,25 @@ class Watch:
         return JobReport(
             state, reason if state in ("held", "removed") else None, host, code, signal
         )
+
+
+class Watches:
+    """Looks at many jobs again and again; who does not answer is not asked for the next one."""
+
+    def __init__(self, condor: Condor, ask_every_s: float = ASK_EVERY_S) -> None:
+        self._condor, self._every_s = condor, ask_every_s
+        self._known: dict[str | None, Watch] = {}
+
+    def __call__(self, jobs: Sequence[JobHandle]) -> tuple[dict[str, JobReport], str | None]:
+        """What is known of each, by its id, and why the scheduler could not be asked."""
+        found: dict[str, JobReport] = {}
+        silent = None
+        for job in jobs:
+            watch = self._known.setdefault(job.id, Watch(job, self._condor, self._every_s))
+            try:
+                report = watch.look()
+            except CouldNotAsk as error:
+                silent, report = error.message, None
+            if report is not None and job.id is not None:
+                found[job.id] = report
+        return found, silent

@@ -1,0 +1,188 @@
+"""The runs of a sweep as jobs on HTCondor, submitted and waited for: `hydra/launcher=htcondor`."""
+
+from __future__ import annotations
+
+import logging
+import os
+import shlex
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from engine.cli.sweep import ToldFailure
+from engine.errors import ConfigError, Stopped
+from engine.facts.text import plain
+
+if TYPE_CHECKING:
+    from engine.config.launcher import ClusterPoint, ClusterSweep, Trained
+    from engine.launch.hydra_launcher import Batch, End, Point
+    from engine.launch.job import JobHandle
+
+log = logging.getLogger("engine")
+
+POLL_S = 0.5
+_CLEAR_LINE = "\r\x1b[K"
+
+
+class Line:
+    """How a batch stands: one line that is written again and again, or a line for each change."""
+
+    def __init__(self) -> None:
+        self._shown = ""
+
+    def show(self, text: str) -> None:
+        """Show how it stands now."""
+        if text == self._shown:
+            return
+        if sys.stdout.isatty():
+            sys.stdout.write(f"{_CLEAR_LINE}{plain(text)}")
+            sys.stdout.flush()
+        else:
+            log.info("%s", plain(text))
+        self._shown = text
+
+    def tell(self, text: str) -> None:
+        """Print a line that stays."""
+        self.clear()
+        log.info("%s", plain(text))
+
+    def clear(self) -> None:
+        """Let something else be printed."""
+        if self._shown and sys.stdout.isatty():
+            sys.stdout.write(_CLEAR_LINE)
+            sys.stdout.flush()
+            self._shown = ""
+
+
+def train_on_cluster(sweep: ClusterSweep, points: Sequence[ClusterPoint]) -> list[Trained]:
+    """Train all points as jobs, and return when they are over: what became of each.
+
+    Raises
+    ------
+    ConfigError
+        With all that is wrong; nothing is submitted then.
+    CouldNotAsk
+        If the scheduler does not answer, and nothing of this batch is submitted.
+    """
+    from engine.launch.condor import Condor
+    from engine.launch.condor_watch import Watches
+    from engine.launch.hydra_launcher import Batch, begin_sweep
+    from engine.launch.job import HTCONDOR, JobSpec
+    from engine.launch.record import amend_record, now
+
+    wanted = _checked(sweep, points)
+    number = points[-1].number + 1
+    spec = JobSpec(
+        sweep.overrides,
+        sweep.directory,
+        sweep=True,
+        config_dirs=sweep.config_dirs,
+        target=HTCONDOR,
+        points=number,
+    )
+    record, line = begin_sweep(spec), Line()
+    amend_record(record.path, record.id, points=number)
+    for point in points:
+        log.info("\t#%d : %s", point.number, " ".join(_told_of(point)))
+    with Condor(wanted[0].resources.schedd) as condor:
+        batch = Batch(wanted, record, condor, Watches(condor), line.tell)
+        try:
+            _wait(batch, line)
+        except (KeyboardInterrupt, Stopped):
+            line.clear()
+            _say_how_to_return(batch, record)
+            amend_record(record.path, record.id, pid=None)
+            raise
+    ends = [batch.ends[place] for place in range(len(points))]
+    code = max(end.exit_code for end in ends)
+    amend_record(record.path, record.id, state="ended", exit_code=code, ended=now())
+    return [_trained(point, end) for point, end in zip(points, ends, strict=True)]
+
+
+def _checked(sweep: ClusterSweep, points: Sequence[ClusterPoint]) -> list[Point]:
+    """The points as jobs, if nothing is wrong with any of them."""
+    from engine.config.directories import check_it_saves
+    from engine.config.schema import value_problems
+    from engine.launch.hydra_launcher import Point
+    from engine.launch.job import HTCONDOR, JobSpec
+
+    problems: list[str] = []
+    found = []
+    for point in points:
+        check_it_saves(point.config)
+        problems += [f"#{point.number}: {text}" for text in value_problems(point.config)]
+        try:
+            resources = _resources(point.config)
+        except ConfigError as error:
+            problems += [f"#{point.number}: {text}" for text in error.problems or [error.message]]
+            continue
+        spec = JobSpec(
+            point.overrides, point.directory, config_dirs=sweep.config_dirs, target=HTCONDOR
+        )
+        found.append(Point(spec, resources))
+    schedulers = {one.resources.schedd for one in found}
+    if len(schedulers) > 1:
+        problems.append("launcher.schedd: the runs of a sweep go to one scheduler")
+    if problems:
+        raise ConfigError.from_problems(problems)
+    return found
+
+
+def _resources(cfg: Any) -> Any:
+    from engine.launch.resources import Resources
+
+    return Resources()
+
+
+def _told_of(point: ClusterPoint) -> list[str]:
+    """What Hydra tells of a run: its overrides without those of Hydra."""
+    return [word for word in point.overrides if not word.lstrip("+~").startswith("hydra")]
+
+
+def _wait(batch: Batch, line: Line) -> None:
+    """Submit, and return when all is over; a scheduler that does not answer ends nothing."""
+    since: float | None = None
+    while True:
+        batch.step()
+        if batch.is_over:
+            line.clear()
+            return
+        since = (since or time.time()) if batch.silent else None
+        line.show(_standing(batch.counts(), batch.silent, since))
+        time.sleep(POLL_S)
+
+
+def _standing(counts: dict[str, int], silent: str | None, since: float | None) -> str:
+    """How many runs are in which state, in a line."""
+    told = ", ".join(f"{number} {state}" for state, number in counts.items())
+    if silent is None:
+        return told
+    at = time.strftime("%H:%M:%S", time.localtime(since))
+    return f"{told}; no answer since {at}: {silent}"
+
+
+def _say_how_to_return(batch: Batch, sweep: JobHandle) -> None:
+    counts = batch.counts()
+    told = ", ".join(f"{number} {state}" for state, number in counts.items())
+    log.info("the jobs of %s go on without this command: %s", sweep.name, told)
+    log.info("  engine jobs   lists them")
+    words = shlex.split(sweep.command or "")
+    if not any(word.startswith("hydra.sweep.dir=") for word in words):
+        from engine.config.command import directory_override
+
+        place = Path(os.path.relpath(sweep.directory))
+        words.append(directory_override("hydra.sweep.dir", place))
+    log.info("  %s", shlex.join(words))
+    log.info("    waits for them again, and submits only what is not submitted yet")
+
+
+def _trained(point: ClusterPoint, end: End) -> Trained:
+    """What the sweeper gets; the failure was told already."""
+    from engine.config.launcher import Trained
+
+    if end.state == "finished":
+        return Trained(end.directory, end.value)
+    name = (end.directory or point.directory).name
+    return Trained(end.directory, None, ToldFailure(f"{name}: {end.sentence}", end.exit_code))

@@ -1,0 +1,291 @@
+"""What `hydra/launcher=htcondor` does with the runs of a sweep: submits each once, and waits.
+
+It knows no Hydra: `engine.config.launcher` says what the runs are. What came of one is read from
+its facts. Who calls it again for the same sweep finds the jobs that are there.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import time
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from engine.errors import ConfigError, EngineError, FactsError
+from engine.facts.evidence import JobReport
+from engine.facts.run_dir import RunDir
+from engine.facts.state import OUT_OF_MEMORY, OVER
+from engine.facts.sweep_dir import SweepDir
+from engine.facts.words import first_line
+from engine.launch.condor import Condor, CouldNotAsk
+from engine.launch.condor_jobs import NO_PROCESS, submit, submit_again
+from engine.launch.condor_watch import OVER as JOB_OVER
+from engine.launch.job import HTCONDOR, JobHandle, JobSpec
+from engine.launch.record import amend_record, new_entries, read_job, write_record
+from engine.launch.resources import Resources
+from engine.library.index import summarise
+from engine.library.summary import RunSummary
+
+RETRY_S = 30.0
+"""After how long a submission that nobody answered is tried again, and the facts of a run are read
+whose job says nothing."""
+
+GRACE_S = 60.0
+"""How long the facts of a job that ended may take to appear on a network file system."""
+
+Look = Callable[[Sequence[JobHandle]], tuple[Mapping[str, JobReport], str | None]]
+"""Gives what is known of many jobs, by their ids, and why the scheduler could not be asked."""
+
+
+@dataclass(frozen=True)
+class Point:
+    """A run that is to be a job."""
+
+    spec: JobSpec
+    resources: Resources
+
+
+@dataclass(frozen=True)
+class End:
+    """What came of a run."""
+
+    directory: Path | None
+    """None where there is no run."""
+    state: str
+    sentence: str
+    value: float | None = None
+    """Its best validation loss; None where its facts tell of none."""
+    exit_code: int = 1
+
+
+def begin_sweep(spec: JobSpec) -> JobHandle:
+    """The record of a sweep for which this process submits and waits; one that is there goes on.
+
+    Raises
+    ------
+    ConfigError
+        If another process waits for it, or another sweep is there.
+    """
+    place = SweepDir(spec.directory)
+    place.path.mkdir(parents=True, exist_ok=True)
+    known = read_job(place.record)
+    fresh = new_entries(spec)
+    if known is None:
+        return write_record(place.record, fresh)
+    if known.target != HTCONDOR or _words(known.overrides) != _words(spec.overrides):
+        raise ConfigError(
+            f"{place.path} holds another sweep: {known.command or 'its record does not say which'}",
+            "Its own command goes on with it; another one needs another hydra.sweep.dir.",
+        )
+    if known.pid != fresh["pid"] and known.process() == "alive":
+        raise ConfigError(f"process {known.pid} waits for {place.path} already")
+    process = {name: fresh[name] for name in NO_PROCESS}
+    amend_record(place.record, known.id, **process, state="running", exit_code=None, ended=None)
+    return read_job(place.record) or known
+
+
+def _words(overrides: Sequence[str]) -> list[str]:
+    """What a sweep is known by: all but where its files are."""
+    return [word for word in overrides if not word.lstrip("+").startswith("hydra.sweep.")]
+
+
+def known_job(point: Point, sweep: JobHandle) -> JobHandle | None:
+    """The job of a point that was submitted before; None where there is none.
+
+    Raises
+    ------
+    FactsError
+        If a record that may be its own cannot be read.
+    """
+    wanted = point.spec.directory
+    for number in itertools.count(1):
+        path = wanted if number == 1 else wanted.with_name(f"{wanted.name}_{number}")
+        if not path.exists():
+            return None
+        job = read_job(RunDir(path).launch)
+        if job is None or job.sweep_id != sweep.id:
+            continue
+        if job.kind == "resume" or job.overrides == point.spec.overrides:
+            return job
+    return None
+
+
+def value_of(run: RunSummary) -> float | None:
+    """The number that a sweeper judges a run by: the best validation loss, from its facts.
+
+    It is `best_val_loss` at the end of the training; of a loop that does not write it, the lowest
+    `val_loss` of its epochs.
+    """
+    best = run.results.get("best_val_loss")
+    if best is None and "val_loss" in run.numbers:
+        best = run.numbers["val_loss"].best
+    return best
+
+
+class Batch:
+    """Runs that are submitted together: each once, and followed until it is over.
+
+    Parameters
+    ----------
+    sweep
+        The record that they belong to.
+    look
+        What is known of jobs that are under way.
+    tell
+        Gets what happens to single runs, a line each.
+    clock
+        Seconds that only grow.
+    """
+
+    def __init__(
+        self,
+        points: Sequence[Point],
+        sweep: JobHandle,
+        condor: Condor,
+        look: Look,
+        tell: Callable[[str], None],
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._points, self._sweep, self._condor = points, sweep, condor
+        self._look, self._tell, self._clock = look, tell, clock
+        self._try_at, self._read_at = clock(), clock() + RETRY_S
+        self._states: dict[int, str] = {}
+        self._held: dict[int, str] = {}
+        self._over_since: dict[int, float] = {}
+        self.jobs: dict[int, JobHandle] = {}
+        """The jobs that there are, by the place of their points."""
+        self.ends: dict[int, End] = {}
+        """What came of those that are over."""
+        self.silent: str | None = None
+        """Why the scheduler could not be asked, if it could not."""
+
+    @property
+    def is_over(self) -> bool:
+        """Whether there is nothing more to wait for."""
+        return len(self.ends) == len(self._points)
+
+    def counts(self) -> dict[str, int]:
+        """How many runs are in which state; `done` stands for those that have finished."""
+        ended = ("done" if end.state == "finished" else "failed" for end in self.ends.values())
+        waiting = len(self._points) - len(self.jobs.keys() | self.ends.keys())
+        open_ones = (self._states.get(place, "queued") for place in self._open())
+        found = Counter([*ended, *open_ones]) + Counter({"not submitted": waiting})
+        order = ("not submitted", "queued", "held", "running", "done", "failed")
+        return {state: found[state] for state in order if found[state]}
+
+    def step(self) -> None:
+        """Submit what is not submitted yet, and look at what is.
+
+        Raises
+        ------
+        CouldNotAsk
+            If nothing has begun, and the scheduler does not answer.
+        """
+        if self._clock() >= self._try_at:
+            self._try_at = self._clock() + RETRY_S
+            self.silent = None
+            self._submit()
+        open_ones = self._open()
+        asked = [job for job in open_ones.values() if job.target == HTCONDOR]
+        reports, silent = self._look(asked) if asked else ({}, None)
+        self.silent = silent or self.silent
+        read = self._clock() >= self._read_at
+        if read:
+            self._read_at = self._clock() + RETRY_S
+        for place, job in open_ones.items():
+            self._note(place, job, reports.get(job.id or ""), read or job.target != HTCONDOR)
+
+    def _open(self) -> dict[int, JobHandle]:
+        return {place: job for place, job in self.jobs.items() if place not in self.ends}
+
+    def _submit(self) -> None:
+        """Submit what is not there yet; what nobody answers to is left for another time."""
+        for place, point in enumerate(self._points):
+            if place in self.ends or not self._is_to_do(place):
+                continue
+            try:
+                self._begin(place, point)
+            except CouldNotAsk as error:
+                job = known_job(point, self._sweep)  # it may have arrived all the same
+                if job is not None:
+                    self.jobs[place] = job
+                elif not self.jobs and not self.ends:
+                    raise
+                self.silent = error.message
+                return
+            except EngineError as error:
+                if place not in self.jobs:  # else it may still arrive
+                    self.ends[place] = End(None, "failed", error.message, None, error.exit_code)
+                    self._tell(f"{point.spec.directory.name}: {error.message}")
+
+    def _is_to_do(self, place: int) -> bool:
+        return place not in self.jobs or self.jobs[place].state == "submitting"
+
+    def _begin(self, place: int, point: Point) -> None:
+        job = known_job(point, self._sweep)
+        if job is None:
+            own = {"sweep_id": self._sweep.id, "sweep_dir": str(self._sweep.directory)}
+            job = submit(point.spec, point.resources, self._condor, **own)
+        elif job.state == "submitting":
+            self.jobs[place] = job
+            job = submit_again(job, self._condor)
+        self.jobs[place] = job
+        self._tell(f"{job.name}: job {job.job_id} of {job.schedd}")
+
+    def _note(self, place: int, job: JobHandle, report: JobReport | None, read: bool) -> None:
+        """Take in what is known of a job now."""
+        is_over = report is not None and report.state in JOB_OVER
+        if report is not None and not is_over:
+            self._states[place] = report.state
+            self._tell_of_hold(place, job, report)
+        if not (is_over or read or job.target != HTCONDOR):
+            return
+        with contextlib.suppress(FactsError):  # what is damaged just now tells nothing new
+            job = self.jobs[place] = read_job(job.path) or job
+        run = summarise(str(job.directory), report)
+        if self._is_certain(place, job, run, report if is_over else None):
+            self.ends[place] = end = _end(job, run)
+            self._tell(f"{job.name}: {end.sentence}")
+        elif job.target != HTCONDOR:
+            self._states[place] = run.state or "queued"
+
+    def _is_certain(
+        self, place: int, job: JobHandle, run: RunSummary, over: JobReport | None
+    ) -> bool:
+        """Whether a run is over; `over` is the report of a job that is."""
+        if over is not None:
+            since = self._over_since.setdefault(place, self._clock())
+            late = run.state == "lost" and not (over.exit_code or over.signal)
+            is_told = run.state in OVER and not (late and over.state == "ended")
+            return is_told or self._clock() - since >= GRACE_S
+        self._over_since.pop(place, None)
+        # Somebody may have gone on with it here; else HTCondor starts again what was stopped.
+        return run.state in (OVER if job.target != HTCONDOR else ("finished", "failed"))
+
+    def _tell_of_hold(self, place: int, job: JobHandle, report: JobReport) -> None:
+        reason = (
+            (first_line(report.reason) or "no reason is given") if report.state == "held" else ""
+        )
+        if reason and reason != self._held.get(place):
+            cause = summarise(str(job.directory), report).cause
+            self._tell(f"{job.name} is held: {reason}")
+            self._tell(f"  {remedy(job, cause)}")
+        self._held[place] = reason
+
+
+def remedy(job: JobHandle, cause: str | None) -> str:
+    """What to do about a job that is held."""
+    more = f"condor_qedit {job.job_id} RequestMemory MB and " if cause == OUT_OF_MEMORY else ""
+    return f"{more}condor_release {job.job_id} lets it go on; engine kill {job.name} gives it up"
+
+
+def _end(job: JobHandle, run: RunSummary) -> End:
+    state, sentence = run.state or "lost", run.sentence or run.problem or "nothing is known of it"
+    if state == "finished":
+        value = value_of(run)
+        best = "" if value is None else f", best validation loss {value:.6g}"
+        return End(job.directory, state, sentence + best, value, 0)
+    return End(job.directory, state, sentence, None, job.exit_code or 1)
