@@ -44,7 +44,7 @@ _INFO_KINDS = {"all", "config", "defaults", "defaults-tree", "plugins", "searchp
 
 
 def run_command(
-    program: str, argv: Sequence[str], task: Callable[[DictConfig], None], loops: Sequence[str]
+    program: str, argv: Sequence[str], task: Callable[[DictConfig], Any], loops: Sequence[str]
 ) -> None:
     """Run `task` with the config, or each config of a sweep, that the command line asks for.
 

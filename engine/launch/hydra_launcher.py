@@ -27,7 +27,7 @@ from engine.launch.job import HTCONDOR, JobHandle, JobSpec
 from engine.launch.record import amend_record, new_entries, read_job, write_record
 from engine.launch.resources import Resources
 from engine.library.index import summarise
-from engine.library.summary import RunSummary
+from engine.library.summary import RunSummary, best_val_loss
 
 RETRY_S = 30.0
 """After how long a submission that nobody answered is tried again, and the facts of a run are read
@@ -111,18 +111,6 @@ def known_job(point: Point, sweep: JobHandle) -> JobHandle | None:
         if job.kind == "resume" or job.overrides == point.spec.overrides:
             return job
     return None
-
-
-def value_of(run: RunSummary) -> float | None:
-    """The number that a sweeper judges a run by: the best validation loss, from its facts.
-
-    It is `best_val_loss` at the end of the training; of a loop that does not write it, the lowest
-    `val_loss` of its epochs.
-    """
-    best = run.results.get("best_val_loss")
-    if best is None and "val_loss" in run.numbers:
-        best = run.numbers["val_loss"].best
-    return best
 
 
 class Batch:
@@ -245,7 +233,8 @@ class Batch:
             return
         with contextlib.suppress(FactsError):  # what is damaged just now tells nothing new
             job = self.jobs[place] = read_job(job.path) or job
-        run = summarise(str(job.directory), report)
+        # A run that ended by itself has said why in its record, which no scheduler knows.
+        run = summarise(str(job.directory), None if job.state == "ended" else report)
         if self._is_certain(place, job, run, report if is_over else None):
             self.ends[place] = end = _end(job, run)
             self._tell(f"{job.name}: {end.sentence}")
@@ -285,7 +274,7 @@ def remedy(job: JobHandle, cause: str | None) -> str:
 def _end(job: JobHandle, run: RunSummary) -> End:
     state, sentence = run.state or "lost", run.sentence or run.problem or "nothing is known of it"
     if state == "finished":
-        value = value_of(run)
+        value = best_val_loss(run)
         best = "" if value is None else f", best validation loss {value:.6g}"
         return End(job.directory, state, sentence + best, value, 0)
     return End(job.directory, state, sentence, None, job.exit_code or 1)
