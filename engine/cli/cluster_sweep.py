@@ -83,7 +83,7 @@ def train_on_cluster(sweep: ClusterSweep, points: Sequence[ClusterPoint]) -> lis
         points=number,
     )
     record, line = begin_sweep(spec), Line()
-    amend_record(record.path, record.id, points=number)
+    amend_record(record.path, record.id, points=max(number, record.points or 0))
     for point in points:
         log.info("\t#%d : %s", point.number, " ".join(_told_of(point)))
     with Condor(wanted[0].resources.schedd) as condor:

@@ -79,7 +79,7 @@ def forget_loops(names: Iterable[str]) -> None:
 
 
 def dotted_loops(words: Sequence[str]) -> list[str]:
-    """Loops given as `package.module:function`, in a sweep too; a sweeper may write `\\:`."""
+    r"""Loops given as `package.module:function`, in a sweep too; a sweeper may write `\:`."""
     values = [word.removeprefix("loop=") for word in words if word.startswith("loop=")]
     values = [value.replace("\\:", ":") for value in values]
     return [name for value in values for name in value.split(",") if ":" in name]
