@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 import shlex
 import sys
 import time
@@ -68,9 +69,10 @@ def train_on_cluster(sweep: ClusterSweep, points: Sequence[ClusterPoint]) -> lis
     """
     from engine.launch.condor import Condor
     from engine.launch.condor_watch import Watches
-    from engine.launch.hydra_launcher import Batch, begin_sweep
+    from engine.launch.hydra_launcher import Batch
     from engine.launch.job import HTCONDOR, JobSpec
     from engine.launch.record import amend_record, now
+    from engine.launch.sweep_record import begin_sweep
 
     wanted = _checked(sweep, points)
     number = points[-1].number + 1
@@ -96,8 +98,13 @@ def train_on_cluster(sweep: ClusterSweep, points: Sequence[ClusterPoint]) -> lis
             amend_record(record.path, record.id, pid=None)
             raise
     ends = [batch.ends[place] for place in range(len(points))]
-    code = max(end.exit_code for end in ends)
-    amend_record(record.path, record.id, state="ended", exit_code=code, ended=now())
+    failed = [end for end in ends if end.exit_code]
+    end: dict[str, Any] = {"state": "ended", "ended": now(), "exit_code": 0, "reason": None}
+    if record.exit_code and points[0].number:  # one of a batch before
+        end |= {"exit_code": record.exit_code, "reason": record.reason}
+    if failed:
+        end |= {"exit_code": failed[0].exit_code, "reason": failed[0].sentence}
+    amend_record(record.path, record.id, **end)
     return [_trained(point, end) for point, end in zip(points, ends, strict=True)]
 
 
@@ -168,14 +175,24 @@ def _say_how_to_return(batch: Batch, sweep: JobHandle) -> None:
     told = ", ".join(f"{number} {state}" for state, number in counts.items())
     log.info("the jobs of %s go on without this command: %s", sweep.name, told)
     log.info("  engine jobs   lists them")
+    log.info("  %s", way_back(sweep))
+    log.info("    waits for them again, and submits only what is not submitted yet")
+
+
+def way_back(sweep: JobHandle) -> str:
+    """The command that waits for a sweep again, for a shell."""
+    from engine.config.command import directory_override
+
     words = shlex.split(sweep.command or "")
     if not any(word.startswith("hydra.sweep.dir=") for word in words):
-        from engine.config.command import directory_override
-
-        place = Path(os.path.relpath(sweep.directory))
-        words.append(directory_override("hydra.sweep.dir", place))
-    log.info("  %s", shlex.join(words))
-    log.info("    waits for them again, and submits only what is not submitted yet")
+        place = os.path.relpath(sweep.directory)
+        plain_name = re.fullmatch(r"[\w./-]+", place, re.ASCII)
+        words.append(
+            f"hydra.sweep.dir={place}"
+            if plain_name
+            else directory_override("hydra.sweep.dir", Path(place))
+        )
+    return shlex.join(words)
 
 
 def _trained(point: ClusterPoint, end: End) -> Trained:

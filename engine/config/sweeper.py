@@ -120,7 +120,8 @@ class PointsSweeper(Sweeper):
 @contextlib.contextmanager
 def _failures_at_the_end(basic: Any) -> Iterator[None]:
     """Let the batches of a sweep run that follow one with a failure; it is raised at the end."""
-    launch, failed = basic.launcher.launch, []
+    launch = basic.launcher.launch
+    failed: list[JobReturn] = []
 
     def launch_all(batch: Any, initial_job_idx: int) -> list[JobReturn]:
         returns = launch(batch, initial_job_idx=initial_job_idx)

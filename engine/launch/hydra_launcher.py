@@ -7,25 +7,26 @@ its facts. Who calls it again for the same sweep finds the jobs that are there.
 from __future__ import annotations
 
 import contextlib
-import itertools
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from engine.errors import ConfigError, EngineError, FactsError
+from engine.errors import EngineError, FactsError
 from engine.facts.evidence import JobReport
 from engine.facts.run_dir import RunDir
 from engine.facts.state import OUT_OF_MEMORY, OVER
 from engine.facts.sweep_dir import SweepDir
 from engine.facts.words import first_line
 from engine.launch.condor import Condor, CouldNotAsk
-from engine.launch.condor_jobs import NO_PROCESS, submit, submit_again
+from engine.launch.condor_jobs import submit, submit_again
 from engine.launch.condor_watch import OVER as JOB_OVER
+from engine.launch.control import ask_to_stop
 from engine.launch.job import HTCONDOR, JobHandle, JobSpec
-from engine.launch.record import amend_record, new_entries, read_job, write_record
+from engine.launch.record import read_job
 from engine.launch.resources import Resources
+from engine.launch.sweep_record import known_job
 from engine.library.index import summarise
 from engine.library.summary import RunSummary, best_val_loss
 
@@ -61,58 +62,6 @@ class End:
     exit_code: int = 1
 
 
-def begin_sweep(spec: JobSpec) -> JobHandle:
-    """The record of a sweep for which this process submits and waits; one that is there goes on.
-
-    Raises
-    ------
-    ConfigError
-        If another process waits for it, or another sweep is there.
-    """
-    place = SweepDir(spec.directory)
-    place.path.mkdir(parents=True, exist_ok=True)
-    known = read_job(place.record)
-    fresh = new_entries(spec)
-    if known is None:
-        return write_record(place.record, fresh)
-    if known.target != HTCONDOR or _words(known.overrides) != _words(spec.overrides):
-        raise ConfigError(
-            f"{place.path} holds another sweep: {known.command or 'its record does not say which'}",
-            "Its own command goes on with it; another one needs another hydra.sweep.dir.",
-        )
-    if known.pid != fresh["pid"] and known.process() == "alive":
-        raise ConfigError(f"process {known.pid} waits for {place.path} already")
-    process = {name: fresh[name] for name in NO_PROCESS}
-    amend_record(place.record, known.id, **process, state="running", exit_code=None, ended=None)
-    return read_job(place.record) or known
-
-
-def _words(overrides: Sequence[str]) -> list[str]:
-    """What a sweep is known by: all but where its files are."""
-    return [word for word in overrides if not word.lstrip("+").startswith("hydra.sweep.")]
-
-
-def known_job(point: Point, sweep: JobHandle) -> JobHandle | None:
-    """The job of a point that was submitted before; None where there is none.
-
-    Raises
-    ------
-    FactsError
-        If a record that may be its own cannot be read.
-    """
-    wanted = point.spec.directory
-    for number in itertools.count(1):
-        path = wanted if number == 1 else wanted.with_name(f"{wanted.name}_{number}")
-        if not path.exists():
-            return None
-        job = read_job(RunDir(path).launch)
-        if job is None or job.sweep_id != sweep.id:
-            continue
-        if job.kind == "resume" or job.overrides == point.spec.overrides:
-            return job
-    return None
-
-
 class Batch:
     """Runs that are submitted together: each once, and followed until it is over.
 
@@ -140,6 +89,7 @@ class Batch:
         self._points, self._sweep, self._condor = points, sweep, condor
         self._look, self._tell, self._clock = look, tell, clock
         self._try_at, self._read_at = clock(), clock() + RETRY_S
+        self._stopping = False
         self._states: dict[int, str] = {}
         self._held: dict[int, str] = {}
         self._over_since: dict[int, float] = {}
@@ -172,10 +122,12 @@ class Batch:
         CouldNotAsk
             If nothing has begun, and the scheduler does not answer.
         """
-        if self._clock() >= self._try_at:
+        if self._clock() >= self._try_at and not self._stopping:
             self._try_at = self._clock() + RETRY_S
             self.silent = None
             self._submit()
+        if not self._stopping and SweepDir(self._sweep.directory).stop.exists():
+            self._stop()
         open_ones = self._open()
         asked = [job for job in open_ones.values() if job.target == HTCONDOR]
         reports, silent = self._look(asked) if asked else ({}, None)
@@ -189,6 +141,16 @@ class Batch:
     def _open(self) -> dict[int, JobHandle]:
         return {place: job for place, job in self.jobs.items() if place not in self.ends}
 
+    def _stop(self) -> None:
+        """Ask all runs to save and end, as somebody has asked the sweep to; submit no others."""
+        self._stopping = True
+        self._tell("stopping all runs, as asked")
+        for job in self._open().values():
+            ask_to_stop(RunDir(job.directory))
+        for place in range(len(self._points)):
+            if place not in self.jobs and place not in self.ends:
+                self.ends[place] = End(None, "stopped", "not submitted, as the sweep was stopped")
+
     def _submit(self) -> None:
         """Submit what is not there yet; what nobody answers to is left for another time."""
         for place, point in enumerate(self._points):
@@ -197,7 +159,7 @@ class Batch:
             try:
                 self._begin(place, point)
             except CouldNotAsk as error:
-                job = known_job(point, self._sweep)  # it may have arrived all the same
+                job = known_job(point.spec, self._sweep)  # it may have arrived all the same
                 if job is not None:
                     self.jobs[place] = job
                 elif not self.jobs and not self.ends:
@@ -213,7 +175,7 @@ class Batch:
         return place not in self.jobs or self.jobs[place].state == "submitting"
 
     def _begin(self, place: int, point: Point) -> None:
-        job = known_job(point, self._sweep)
+        job = known_job(point.spec, self._sweep)
         if job is None:
             own = {"sweep_id": self._sweep.id, "sweep_dir": str(self._sweep.directory)}
             job = submit(point.spec, point.resources, self._condor, **own)
