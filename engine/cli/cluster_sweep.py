@@ -17,7 +17,7 @@ from engine.errors import ConfigError, Stopped
 from engine.facts.text import plain
 
 if TYPE_CHECKING:
-    from engine.config.launcher import ClusterPoint, ClusterSweep, Trained
+    from engine.config.cluster_launcher import ClusterPoint, ClusterSweep, Trained
     from engine.launch.hydra_launcher import Batch, End, Point
     from engine.launch.job import JobHandle
 
@@ -197,7 +197,7 @@ def way_back(sweep: JobHandle) -> str:
 
 def _trained(point: ClusterPoint, end: End) -> Trained:
     """What the sweeper gets; the failure was told already."""
-    from engine.config.launcher import Trained
+    from engine.config.cluster_launcher import Trained
 
     if end.state == "finished":
         return Trained(end.directory, end.value)

@@ -5,12 +5,11 @@ from __future__ import annotations
 import argparse
 import os
 import time
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from engine.cli.arguments import add_config_dir_option, check_overrides, config_folders
+from engine.cli.job_spec import add_job_options, job_spec
 from engine.cli.output import Command, add_json_option, print_json, remark, say
-from engine.cli.select import add_root_option, select_one
+from engine.cli.select import select_one
 from engine.errors import ConfigError
 from engine.facts.run_dir import RunDir
 
@@ -27,8 +26,8 @@ All mistakes are told first, and nothing is submitted then. Its directory has la
 written before the job is sent, and job.log, in which HTCondor tells what becomes of it. When
 HTCondor sends the job away from its node, it saves, and goes on from there at its next start.
 
-Words that begin with launcher. say what it asks for: cpus, gpus, gpu_capability, memory, disk,
-category, os, requirements, accounting_group, max_vacate_time, schedd.
+The config group launcher, which is launcher=htcondor here, says what the job asks for: cpus, gpus,
+gpu_capability, memory, disk, category, os, requirements, accounting_group, max_vacate_time, schedd.
 
   engine submit phase1/latent_space=vq phase1.trainer.epochs=40
   engine submit env=stoomboot launcher.category=short launcher.gpus=1 launcher.memory=8GB
@@ -38,26 +37,17 @@ category, os, requirements, accounting_group, max_vacate_time, schedd.
 
 
 def _add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "overrides",
-        metavar="OVERRIDE",
-        nargs="*",
-        default=[],
-        help="as for thesis-train; launcher.KEY=VALUE for what the job asks for",
-    )
+    add_job_options(parser)
     text = "return when the job is over; Ctrl-C leaves it alone"
     parser.add_argument("--wait", action="store_true", help=text)
     text = "look for the job of this run, and submit it if HTCondor has none"
     parser.add_argument("--again", metavar="RUN", help=text)
-    add_config_dir_option(parser)
-    add_root_option(parser)
     add_json_option(parser)
 
 
 def _work(args: argparse.Namespace) -> int:
     from engine.launch.condor import Condor
 
-    check_overrides(args.overrides)
     if args.again:
         job = _in_doubt(args)
         with Condor(job.schedd) as condor:
@@ -80,48 +70,22 @@ def _in_doubt(args: argparse.Namespace) -> JobHandle:
 
 
 def _begin(args: argparse.Namespace) -> int:
-    from engine.cli.launch import look_ahead
-    from engine.cli.train import DISPATCH
-    from engine.config.compose import dotted_loops, register_loops
-    from engine.config.composer import Composer
-    from engine.config.directories import wanted_directory
+    from engine.config.launcher import chooses
     from engine.launch.condor import Condor
     from engine.launch.condor_jobs import submit
-    from engine.launch.job import HTCONDOR, JobSpec
+    from engine.launch.job import HTCONDOR
     from engine.launch.resources import Resources
 
-    words = [word for word in args.overrides if not word.startswith("launcher.")]
-    resources = Resources.from_entries(_entries(args.overrides))
-    folders = config_folders(args.config_dir)
-    composer = Composer(folders)
-    register_loops([*DISPATCH, *dotted_loops(words)])
-    if look_ahead(composer, words, False):
-        raise ConfigError("a sweep cannot be submitted to HTCondor: single runs can")
-    directory = wanted_directory(composer, words, sweep=False)
-    spec = JobSpec(tuple(words), directory, config_dirs=tuple(folders), target=HTCONDOR)
+    own = [] if args.resume or chooses(args.overrides) else [f"launcher={HTCONDOR}"]
+    spec = job_spec(args, [*own, *args.overrides])
+    if spec.target != HTCONDOR:
+        raise ConfigError(
+            f"launcher={spec.target}: this is no cluster",
+            "engine launch starts it on this machine.",
+        )
+    resources = Resources.from_entries(spec.resources)
     with Condor(resources.schedd) as condor:
         return _follow(submit(spec, resources, condor), condor, args)
-
-
-def _entries(words: Sequence[str]) -> dict[str, Any]:
-    """What `launcher.KEY=VALUE` sets; the last one counts."""
-    import yaml
-
-    entries: dict[str, Any] = {}
-    for word in words:
-        if not word.startswith("launcher."):
-            continue
-        key, equals, text = word.removeprefix("launcher.").partition("=")
-        if not equals:
-            raise ConfigError(f"{word}: a value is set by key=value")
-        try:
-            entries[key] = yaml.safe_load(text) if key in _NUMBERS else text
-        except yaml.YAMLError as error:
-            raise ConfigError(f"{word}: this is no value") from error
-    return {key: None if value == "null" else value for key, value in entries.items()}
-
-
-_NUMBERS = ("cpus", "gpus", "gpu_capability", "max_vacate_time")
 
 
 def _follow(job: JobHandle, condor: Condor, args: argparse.Namespace) -> int:

@@ -26,7 +26,7 @@ from engine.config.compose import (
     register_resolvers,
 )
 from engine.config.help import help_text
-from engine.config.launcher import register_launcher
+from engine.config.cluster_launcher import register_launcher
 from engine.config.paths import config_dir
 from engine.config.problems import find_problems, flag_problem
 from engine.config.schema import value_problems

@@ -18,7 +18,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError
 
-from engine.config.launcher import register_launcher
+from engine.config.cluster_launcher import register_launcher
 from engine.config.paths import config_dir, sample_dir
 from engine.config.remembering import hydra_for
 from engine.config.sweeper import register_sweeper

@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from engine.config import draft
 from engine.config.compose import COMPOSE_ERRORS
 from engine.config.composer import Composer
+from engine.config.fields import FIELDS
 from engine.config.points import first_point, points, sweep_problem
-from engine.config.schema import FIELDS
 
 _FIELDS = {one.key: one for one in FIELDS}
 

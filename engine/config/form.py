@@ -19,10 +19,11 @@ from engine.config import draft
 from engine.config.comments import key_comments
 from engine.config.compose import COMPOSE_ERRORS, dotted_loops, forget_loops, register_loops
 from engine.config.composer import Base, Composer
+from engine.config.fields import FIELDS, Field
 from engine.config.fitting import is_about, what_composes
 from engine.config.help import group_help
 from engine.config.paths import config_dir
-from engine.config.schema import FIELDS, Field, value_problems
+from engine.config.schema import value_problems
 from engine.config.values import all_resolved, resolved_value, values_of
 from engine.config.yaml_keys import file_keys, where_wrong
 

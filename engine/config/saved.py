@@ -16,8 +16,9 @@ from yaml import YAMLError
 from yaml.events import AliasEvent
 
 from engine.config.compose import register_resolvers
+from engine.config.fields import FIELDS
 from engine.config.references import strange_references
-from engine.config.schema import FIELDS, value_problems
+from engine.config.schema import value_problems
 from engine.errors import ConfigError
 
 CHANGEABLE = (
@@ -26,6 +27,7 @@ CHANGEABLE = (
     "device",
     "logging",
     "run",
+    "launcher",
     "data.path",
 )
 """Keys, and nodes with all keys below them, that may differ when a run goes on."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
@@ -47,6 +47,8 @@ class JobSpec:
     resume: bool = False
     """Whether the run in `directory` is to go on."""
     target: str = LOCAL
+    resources: Mapping[str, Any] = field(default_factory=dict)
+    """What it asks a cluster for, as the config has it."""
     points: int | None = None
     """How many runs the sweep has, where that is known."""
 

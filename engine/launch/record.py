@@ -21,7 +21,7 @@ from engine.facts.files import replace_file
 from engine.facts.records import MAX_RECORD, integer_in, read_record, text_in
 from engine.facts.run_dir import RunDir
 from engine.facts.sweep_dir import SweepDir
-from engine.launch.job import KINDS, JobHandle, JobSpec
+from engine.launch.job import HTCONDOR, KINDS, JobHandle, JobSpec
 
 SCHEMA_VERSION = 1
 
@@ -69,9 +69,12 @@ def new_entries(spec: JobSpec, **more: Any) -> dict[str, Any]:
 
 def command_text(spec: JobSpec) -> str:
     """What somebody would type in a shell for the same."""
-    if spec.resume:
+    if spec.target == HTCONDOR:
+        words = ["engine", "submit"] + (["--resume", spec.directory.name] if spec.resume else [])
+    elif spec.resume:
         return shlex.join(["engine", "resume", os.fspath(spec.directory), *spec.overrides])
-    words = ["thesis-train"]
+    else:
+        words = ["thesis-train"]
     for folder in spec.config_dirs:
         words += ["--config-dir", os.fspath(folder)]
     words += ["--multirun"] if spec.sweep else []

@@ -13,7 +13,7 @@ from engine.errors import FactsError
 from engine.library.flat import flatten
 from engine.library.summary import RunSummary
 from engine.tables.cells import identity
-from engine.tables.groups import PLACES, SEED, kind_of
+from engine.tables.groups import SEED, kind_of, says_where
 
 Flat = dict[str, Any]
 
@@ -98,7 +98,7 @@ def _trained(flat: Flat) -> Flat:
     return {
         key: value
         for key, value in flat.items()
-        if key not in PLACES and key.partition(".")[0] not in _ASIDE
+        if not says_where(key) and key.partition(".")[0] not in _ASIDE
     }
 
 

@@ -14,8 +14,8 @@ from engine.tables.keys import BROKEN, FIELDS, MEASURED, Key
 
 SEED = "phase1.trainer.seed"
 
-PLACES = frozenset({"env.name", "env.output_root", "env.data_root", "data.root"})
-"""Config keys that say where a run was, not what it was; `data.path` says which data."""
+_PLACES = frozenset({"env.name", "env.output_root", "env.data_root", "data.root"})
+_LAUNCHER = "launcher."
 
 GROUP_SIZE = Key("runs", "number", lambda run: 1)
 """The number of runs in a row."""
@@ -25,6 +25,11 @@ _SHOWN_ELSEWHERE = frozenset({"loop", "phase1.trainer.epochs"})
 _LONG_PLACES = frozenset({"data.path"})
 """Too long for a column, and the same in its beginning; the differences of two runs show it."""
 _NOTHING = object()
+
+
+def says_where(path: str) -> bool:
+    """Whether a config key says where a run was, not what it was; `data.path` says which data."""
+    return path in _PLACES or path.startswith(_LAUNCHER)
 
 
 def kind_of(config: Mapping[str, Any]) -> Hashable:
@@ -53,7 +58,7 @@ def differing_keys(runs: Sequence[RunSummary]) -> list[str]:
     return [
         path
         for path in paths
-        if path not in PLACES and _differ([config.get(path, _NOTHING) for config in configs])
+        if not says_where(path) and _differ([config.get(path, _NOTHING) for config in configs])
     ]
 
 

@@ -22,8 +22,8 @@ from omegaconf import OmegaConf
 import engine.cli
 import engine.cli.train
 from engine.config.compose import compose
+from engine.config.fields import FIELDS
 from engine.config.paths import config_dir, sample_dir
-from engine.config.schema import FIELDS
 from engine.facts import RunDir, machine
 from engine.launch.job import JobHandle, JobSpec
 from engine.launch.record import new_entries, record_path, write_record
@@ -56,6 +56,7 @@ CONTEXTS = (
     ("phase1/latent_space=linear",),
     ("phase1/latent_space=vq",),
     ("loop=test_mlp",),
+    ("launcher=htcondor",),
 )
 
 

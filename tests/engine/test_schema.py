@@ -14,7 +14,8 @@ import pytest
 from omegaconf import DictConfig, OmegaConf, open_dict
 
 from engine.config.compose import compose
-from engine.config.schema import FIELDS, Field, value_problems
+from engine.config.fields import FIELDS, Field
+from engine.config.schema import value_problems
 
 ids = [field.key for field in FIELDS]
 of_every_field = pytest.mark.parametrize("field", FIELDS, ids=ids)
@@ -40,7 +41,8 @@ def composed(*overrides: str) -> DictConfig:
 
 def config_with(key: str) -> DictConfig:
     """A fresh config that has `key`."""
-    choices = ["loop=ae", "phase1/latent_space=vq", "phase1/latent_space=linear", "loop=test_mlp"]
+    spaces = ["phase1/latent_space=vq", "phase1/latent_space=linear"]
+    choices = ["loop=ae", *spaces, "loop=test_mlp", "launcher=htcondor"]
     for choice in choices:
         cfg = composed(choice)
         if OmegaConf.select(cfg, key, default=...) is not ...:
@@ -234,3 +236,14 @@ def test_no_user_is_needed_where_both_places_are_given(monkeypatch: pytest.Monke
     for name, value in ROOTS.items():
         monkeypatch.setenv(name, value)
     assert value_problems(compose(["env=stoomboot"])) == []
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [("memory", "lots"), ("disk", "0 GB"), ("os", "el 9"), ("requirements", "(a\nb)"), ("cpu", 2)],
+)
+def test_what_a_cluster_would_not_take_is_told_by_its_key(key: str, value: Any) -> None:
+    cfg = compose(["launcher=htcondor"])
+    OmegaConf.update(cfg, f"launcher.{key}", value, force_add=True)
+    (problem,) = value_problems(cfg)
+    assert problem.startswith(f"launcher.{key}")

@@ -21,6 +21,7 @@ from tests.tui.configured import (
 from tests.tui.conftest import AppAt, check_snapshot, run, text_of, wait_for
 from tui.app import ThesisApp
 from tui.configure import opening
+from tui.configure.check_list import CheckList
 from tui.configure.draft_state import Draft
 from tui.configure.form_list import FormList
 from tui.configure.launch_dialog import LaunchDialog
@@ -335,6 +336,18 @@ def test_steps_can_be_undone_after_the_screen_was_left(app_at: AppAt, root: Path
             assert again.draft.overrides == ("device=cpu",)
             await pilot.press("ctrl+r")
             assert again.draft.overrides == ("device=cuda",)
+
+    run(test())
+
+
+def test_the_key_to_launch_may_be_typed_ahead_of_the_form(app_at: AppAt, root: Path) -> None:
+    async def test() -> None:
+        async with configuring(app_at, root) as (pilot, page):
+            page.set_overrides(["phase1.trainer.lr=x"])
+            assert not page.is_composed
+            await pilot.press("L")
+            await wait_for(pilot, lambda: page.query_one(CheckList).display)
+            assert [problem.key for problem in page.problems()] == ["phase1.trainer.lr"]
 
     run(test())
 

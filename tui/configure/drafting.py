@@ -25,7 +25,6 @@ from tui.page import Page
 if TYPE_CHECKING:
     from engine.config.form import Form
 
-
 _NUMBERS = itertools.count(1)
 """Of the drafts that are composed; no two pages use the same."""
 
@@ -55,6 +54,7 @@ class Drafting(Page):
         self._told_number = self._points_number = -1
         self._before: tuple[str, ...] | None = None
         self._feed: ComposeFeed | None = None
+        self._all_told = asyncio.Event()
 
     # For the classes below.
 
@@ -86,6 +86,10 @@ class Drafting(Page):
     def is_composed(self) -> bool:
         """Whether what is shown is of the present draft."""
         return self._told_number == self._number
+
+    async def until_composed(self) -> None:
+        """Wait until the form and the points are those of the present draft."""
+        await self._all_told.wait()
 
     @property
     def is_idle(self) -> bool:
@@ -134,6 +138,7 @@ class Drafting(Page):
         self.drafts.keep()
         self.thesis.save_soon()
         self._number = next(_NUMBERS)
+        self._all_told.clear()
         self._before = self._before or before
         if self._feed is not None:
             wanted = Wanted(self._number, self.draft.overrides, self._before, self.draft.parent)
@@ -162,6 +167,7 @@ class Drafting(Page):
         if message.number == self._number and self.is_running:
             self._points_number = message.number
             self.show_points(message)
+            self._all_told.set()
 
     @on(PointsChecked)
     def _points_checked(self, message: PointsChecked) -> None:

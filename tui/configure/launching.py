@@ -129,13 +129,14 @@ class Launching(Editing):
         """Check, ask once, and start."""
         if not self.thesis.may_change():
             return
-        if not self.is_composed or self.doing:
-            self.notify("not yet: the draft is still being looked at", timeout=3)
+        if self.doing:
+            self.notify(f"not yet: {self.doing}", timeout=3, markup=False)
             return
         self._launch()
 
     @work(exclusive=True, group="check", description="launch")
     async def _launch(self) -> None:
+        await self.until_composed()  # what was typed may be ahead of the form
         if not self.problems() and not self.points_list.wrong and self.report is None:
             self.show_check()
             await self._checked()

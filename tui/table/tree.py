@@ -9,7 +9,7 @@ from typing import Any
 
 from engine.library.summary import RunSummary
 from engine.tables.cells import as_number, as_text, is_missing, show
-from engine.tables.groups import PLACES, SEED, group, seed_groups
+from engine.tables.groups import SEED, group, says_where, seed_groups
 from engine.tables.keys import Key
 from tui.table.keys import MEAN, mean_of
 
@@ -104,7 +104,7 @@ def _leaves(runs: Sequence[RunSummary], tree: Tree, depth: int, above: str) -> I
 
 def _setting(run: RunSummary) -> str:
     """What the runs of a setting share, whatever their seeds, in a few letters."""
-    keys = sorted(key for key in run.config if key != SEED and key not in PLACES)
+    keys = sorted(key for key in run.config if key != SEED and not says_where(key))
     told = "".join(f"{key}={_told(run.config[key])}\n" for key in keys)
     return hashlib.blake2b(told.encode("utf-8", "replace"), digest_size=8).hexdigest()
 
