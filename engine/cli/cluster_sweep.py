@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from engine.config.cluster_launcher import ClusterPoint, ClusterSweep, Trained
     from engine.launch.hydra_launcher import Batch, End, Point
     from engine.launch.job import JobHandle
+    from engine.launch.resources import Resources
 
 log = logging.getLogger("engine")
 
@@ -119,14 +120,17 @@ def _checked(sweep: ClusterSweep, points: Sequence[ClusterPoint]) -> list[Point]
     found = []
     for point in points:
         check_it_saves(point.config)
-        problems += [f"#{point.number}: {text}" for text in value_problems(point.config)]
-        try:
-            resources = _resources(point.config)
-        except ConfigError as error:
-            problems += [f"#{point.number}: {text}" for text in error.problems or [error.message]]
+        wrong = value_problems(point.config)
+        problems += [f"#{point.number}: {text}" for text in wrong]
+        if wrong:
             continue
+        resources, entries = _resources(point.config)
         spec = JobSpec(
-            point.overrides, point.directory, config_dirs=sweep.config_dirs, target=HTCONDOR
+            point.overrides,
+            point.directory,
+            config_dirs=sweep.config_dirs,
+            target=HTCONDOR,
+            resources=entries,
         )
         found.append(Point(spec, resources))
     schedulers = {one.resources.schedd for one in found}
@@ -137,10 +141,15 @@ def _checked(sweep: ClusterSweep, points: Sequence[ClusterPoint]) -> list[Point]
     return found
 
 
-def _resources(cfg: Any) -> Any:
+def _resources(cfg: Any) -> tuple[Resources, dict[str, Any]]:
+    """What a job asks for, and the same as the config has it."""
+    from omegaconf import OmegaConf
+
     from engine.launch.resources import Resources
 
-    return Resources()
+    entries: Any = OmegaConf.to_container(cfg.launcher, resolve=True)
+    entries.pop("target")
+    return Resources.from_entries(entries), entries
 
 
 def _told_of(point: ClusterPoint) -> list[str]:

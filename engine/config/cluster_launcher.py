@@ -24,6 +24,9 @@ from omegaconf import DictConfig, OmegaConf, open_dict
 
 from engine.errors import ConfigError
 
+HTCONDOR = "htcondor"
+"""Option of the groups `hydra/launcher` and `launcher`, and the target of the latter."""
+
 _PLUGIN_MODULE = "hydra_plugins.thesis_ml_htcondor"
 
 OF_THE_SWEEP = (
@@ -115,18 +118,18 @@ class HTCondorLauncher(Launcher):
         """Train all points, and return when they are over: what became of each, in their order."""
         setup_globals()
         sweep = _sweep_of(self._config)
-        numbered = enumerate(job_overrides, initial_job_idx)
-        composed = [self._compose(sweep, number, list(words)) for number, words in numbered]
+        given = [list(words) for words in job_overrides]
+        numbered = enumerate(given, initial_job_idx)
+        composed = [self._compose(sweep, number, words) for number, words in numbered]
         points = [
-            self._point(sweep, config, list(words))
-            for config, words in zip(composed, job_overrides, strict=True)
+            self._point(sweep, config, words) for config, words in zip(composed, given, strict=True)
         ]
         trained = self._task.train_on_cluster(sweep, points)
         return [_told(*one) for one in zip(composed, points, trained, strict=True)]
 
     def _compose(self, sweep: ClusterSweep, number: int, words: list[str]) -> DictConfig:
         """The whole config of a point, Hydra's own node included."""
-        config = self._context.config_loader.load_sweep_config(self._config, words)
+        config = self._load(words)
         with open_dict(config):
             config.hydra.job.num = number
             config.hydra.job.id = f"{config.hydra.job.name}_{number}"
@@ -136,6 +139,26 @@ class HTCondorLauncher(Launcher):
             if own and texts["subdir"].startswith(_OUR_SUBDIR):
                 # With the time of the sweep: one that is gone on with has an older one than now.
                 config.hydra.sweep.subdir = f"../../runs/run_{own[1]}_job{number}"
+        return config
+
+    def _load(self, words: list[str]) -> DictConfig:
+        """The config that some overrides give, with a cluster to go to.
+
+        Raises
+        ------
+        ConfigError
+            If another place is asked for.
+        """
+        load = self._context.config_loader.load_sweep_config
+        config = load(self._config, words)
+        if _target(config) != HTCONDOR:
+            words.insert(0, f"launcher={HTCONDOR}")
+            config = load(self._config, words)
+        if _target(config) != HTCONDOR:
+            raise ConfigError(
+                f"launcher.target={_target(config)}: hydra/launcher={HTCONDOR} sends to HTCondor",
+                f"Choose launcher={HTCONDOR}, or leave that out.",
+            )
         return config
 
     def _point(self, sweep: ClusterSweep, config: DictConfig, words: list[str]) -> ClusterPoint:
@@ -151,6 +174,10 @@ class HTCondorLauncher(Launcher):
         own = (*kept, "hydra.mode=RUN", f"hydra.job.num={number}", *words)
         place = Path(os.path.abspath(directory))
         return ClusterPoint(number, own, place, without_hydra(config))
+
+
+def _target(config: DictConfig) -> Any:
+    return OmegaConf.select(config, "launcher.target")
 
 
 def without_hydra(config: DictConfig) -> DictConfig:
@@ -213,6 +240,6 @@ def register_launcher() -> None:
     """Make `hydra/launcher=htcondor` known to Hydra."""
     store = ConfigStore.instance()
     node = HTCondorLauncherConf
-    store.store(group="hydra/launcher", name="htcondor", node=node, provider="thesis-ml")
+    store.store(group="hydra/launcher", name=HTCONDOR, node=node, provider="thesis-ml")
     sys.modules[_PLUGIN_MODULE] = sys.modules[__name__]
     Plugins.instance().register(HTCondorLauncher)

@@ -17,6 +17,7 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
 from engine.config import draft
+from engine.config.cluster_launcher import register_launcher
 from engine.config.compose import (
     COMPOSE_ERRORS,
     EXPERIMENT_GROUP,
@@ -26,7 +27,7 @@ from engine.config.compose import (
     register_resolvers,
 )
 from engine.config.help import help_text
-from engine.config.cluster_launcher import register_launcher
+from engine.config.launcher import with_cluster
 from engine.config.paths import config_dir
 from engine.config.problems import find_problems, flag_problem
 from engine.config.schema import value_problems
@@ -66,7 +67,7 @@ def run_command(
     ConfigError
         If the command line asks for something that is not there; names every problem.
     """
-    argv = _flags_first(experiment_as_group(argv))
+    argv = _flags_first(with_cluster(experiment_as_group(argv)))
     register_resolvers()
     register_sweeper()
     register_launcher()

@@ -1,7 +1,7 @@
 """What `hydra/launcher=htcondor` does with the runs of a sweep: submits each once, and waits.
 
-It knows no Hydra: `engine.config.cluster_launcher` says what the runs are. What came of one is read from
-its facts. Who calls it again for the same sweep finds the jobs that are there.
+It knows no Hydra: `engine.config.cluster_launcher` says what the runs are. What came of one is read
+from its facts. Who calls it again for the same sweep finds the jobs that are there.
 """
 
 from __future__ import annotations

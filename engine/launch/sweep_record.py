@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Sequence
+from dataclasses import replace
 
 from engine.errors import ConfigError
 from engine.facts.run_dir import RunDir
 from engine.facts.sweep_dir import SweepDir
 from engine.launch.condor_jobs import NO_PROCESS
-from engine.launch.job import HTCONDOR, JobHandle, JobSpec
-from engine.launch.record import amend_record, new_entries, read_job, write_record
+from engine.launch.job import HTCONDOR, LOCAL, JobHandle, JobSpec
+from engine.launch.record import amend_record, command_text, new_entries, read_job, write_record
 
 
 def begin_sweep(spec: JobSpec) -> JobHandle:
@@ -27,7 +28,7 @@ def begin_sweep(spec: JobSpec) -> JobHandle:
     place = SweepDir(spec.directory)
     place.path.mkdir(parents=True, exist_ok=True)
     known = read_job(place.record)
-    fresh = new_entries(spec)
+    fresh = new_entries(spec, command=command_text(replace(spec, target=LOCAL)))
     if known is None:
         return write_record(place.record, fresh)
     if known.target != HTCONDOR or _words(known.overrides) != _words(spec.overrides):
