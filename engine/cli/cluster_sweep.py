@@ -69,7 +69,7 @@ def train_on_cluster(sweep: ClusterSweep, points: Sequence[ClusterPoint]) -> lis
         If the scheduler does not answer, and nothing of this batch is submitted.
     """
     from engine.launch.condor import Condor
-    from engine.launch.condor_watch import Watches
+    from engine.launch.condor_following import Following
     from engine.launch.hydra_launcher import Batch
     from engine.launch.job import HTCONDOR, JobSpec
     from engine.launch.record import amend_record, now
@@ -90,7 +90,7 @@ def train_on_cluster(sweep: ClusterSweep, points: Sequence[ClusterPoint]) -> lis
     for point in points:
         log.info("\t#%d : %s", point.number, " ".join(_told_of(point)))
     with Condor(wanted[0].resources.schedd) as condor:
-        batch = Batch(wanted, record, condor, Watches(condor), line.tell)
+        batch = Batch(wanted, record, condor, Following(condor), line.tell)
         try:
             _wait(batch, line)
         except (KeyboardInterrupt, Stopped):
@@ -159,30 +159,23 @@ def _told_of(point: ClusterPoint) -> list[str]:
 
 def _wait(batch: Batch, line: Line) -> None:
     """Submit, and return when all is over; a scheduler that does not answer ends nothing."""
-    since: float | None = None
     while True:
         batch.step()
         if batch.is_over:
             line.clear()
             return
-        since = (since or time.time()) if batch.silent else None
-        line.show(_standing(batch.counts(), batch.silent, since))
+        line.show(_standing(batch))
         time.sleep(POLL_S)
 
 
-def _standing(counts: dict[str, int], silent: str | None, since: float | None) -> str:
-    """How many runs are in which state, in a line."""
-    told = ", ".join(f"{number} {state}" for state, number in counts.items())
-    if silent is None:
-        return told
-    at = time.strftime("%H:%M:%S", time.localtime(since))
-    return f"{told}; no answer since {at}: {silent}"
+def _standing(batch: Batch) -> str:
+    """How many runs are in which state, in a line, and that nobody answers."""
+    told = ", ".join(f"{number} {state}" for state, number in batch.counts().items())
+    return f"{told}; {batch.silent}" if batch.silent else told
 
 
 def _say_how_to_return(batch: Batch, sweep: JobHandle) -> None:
-    counts = batch.counts()
-    told = ", ".join(f"{number} {state}" for state, number in counts.items())
-    log.info("the jobs of %s go on without this command: %s", sweep.name, told)
+    log.info("the jobs of %s go on without this command: %s", sweep.name, _standing(batch))
     log.info("  engine jobs   lists them")
     log.info("  %s", way_back(sweep))
     log.info("    waits for them again, and submits only what is not submitted yet")

@@ -12,16 +12,17 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 from engine.errors import EngineError, FactsError
-from engine.facts.evidence import JobReport
+from engine.facts.job_report import OVER as JOB_OVER
+from engine.facts.job_report import JobReport
 from engine.facts.run_dir import RunDir
-from engine.facts.state import OUT_OF_MEMORY, OVER
+from engine.facts.state import OVER
 from engine.facts.sweep_dir import SweepDir
 from engine.facts.words import first_line
 from engine.launch.condor import Condor, CouldNotAsk
 from engine.launch.condor_jobs import submit, submit_again
-from engine.launch.condor_watch import OVER as JOB_OVER
 from engine.launch.control import ask_to_stop
 from engine.launch.job import HTCONDOR, JobHandle, JobSpec
 from engine.launch.record import read_job
@@ -37,8 +38,15 @@ whose job says nothing."""
 GRACE_S = 60.0
 """How long the facts of a job that ended may take to appear on a network file system."""
 
-Look = Callable[[Sequence[JobHandle]], tuple[Mapping[str, JobReport], str | None]]
-"""Gives what is known of many jobs, by their ids, and why the scheduler could not be asked."""
+
+class Follower(Protocol):
+    """Knows what becomes of jobs; see `condor_following.Following`."""
+
+    def look(self, jobs: Sequence[JobHandle]) -> tuple[Mapping[str, JobReport], str | None]:
+        """What is known of each, by its id, and that the scheduler does not answer, if so."""
+
+    def remedy(self, job: JobHandle) -> str:
+        """What to do about a job that is held."""
 
 
 @dataclass(frozen=True)
@@ -69,8 +77,8 @@ class Batch:
     ----------
     sweep
         The record that they belong to.
-    look
-        What is known of jobs that are under way.
+    follower
+        Knows what becomes of them.
     tell
         Gets what happens to single runs, a line each.
     clock
@@ -82,12 +90,12 @@ class Batch:
         points: Sequence[Point],
         sweep: JobHandle,
         condor: Condor,
-        look: Look,
+        follower: Follower,
         tell: Callable[[str], None],
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._points, self._sweep, self._condor = points, sweep, condor
-        self._look, self._tell, self._clock = look, tell, clock
+        self._follower, self._tell, self._clock = follower, tell, clock
         self._try_at, self._read_at = clock(), clock() + RETRY_S
         self._stopping = False
         self._states: dict[int, str] = {}
@@ -130,7 +138,7 @@ class Batch:
             self._stop()
         open_ones = self._open()
         asked = [job for job in open_ones.values() if job.target == HTCONDOR]
-        reports, silent = self._look(asked) if asked else ({}, None)
+        reports, silent = self._follower.look(asked) if asked else ({}, None)
         self.silent = silent or self.silent
         read = self._clock() >= self._read_at
         if read:
@@ -217,20 +225,13 @@ class Batch:
         return run.state in (OVER if job.target != HTCONDOR else ("finished", "failed"))
 
     def _tell_of_hold(self, place: int, job: JobHandle, report: JobReport) -> None:
-        reason = (
-            (first_line(report.reason) or "no reason is given") if report.state == "held" else ""
-        )
-        if reason and reason != self._held.get(place):
-            cause = summarise(str(job.directory), report).cause
+        """Tell of a hold once, and again when its reason is another one."""
+        is_held = report.state == "held"
+        reason = first_line(report.reason) or "no reason is given" if is_held else ""
+        if is_held and reason != self._held.get(place):
             self._tell(f"{job.name} is held: {reason}")
-            self._tell(f"  {remedy(job, cause)}")
+            self._tell(f"  {self._follower.remedy(job)}; engine kill {job.name} gives it up")
         self._held[place] = reason
-
-
-def remedy(job: JobHandle, cause: str | None) -> str:
-    """What to do about a job that is held."""
-    more = f"condor_qedit {job.job_id} RequestMemory MB and " if cause == OUT_OF_MEMORY else ""
-    return f"{more}condor_release {job.job_id} lets it go on; engine kill {job.name} gives it up"
 
 
 def _end(job: JobHandle, run: RunSummary) -> End:
