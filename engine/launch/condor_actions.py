@@ -14,7 +14,7 @@ from engine.errors import FactsError, LaunchError
 from engine.facts.holds import PERSISTENT, hold_remedy
 from engine.facts.job_report import REMOVED_HERE
 from engine.facts.records import read_record
-from engine.launch.condor import Action, Condor
+from engine.launch.condor import Action, Condor, CouldNotAsk
 from engine.launch.condor_ads import WANTED, QueuedJob, one_of, read_ad
 from engine.launch.condor_changes import expressions, new_requirements
 from engine.launch.condor_queue import Connect
@@ -120,7 +120,7 @@ def _act(
                     done.problems[job.name] = refused
             fit = [(job, queued) for job, queued in there if job.name not in done.problems]
             ids = [job.id or "" for job, _ in fit]
-            number = condor.act(action, one_of(ids), reason) if ids else 0
+            number = _ask(condor, action, ids, reason) if ids else 0
             after = _known(condor, ids) if number < len(ids) else None
             for job, queued in fit:
                 if after is not None and not is_done(after.get(job.id or "")):
@@ -130,6 +130,13 @@ def _act(
                 if remark and (told := remark(job, queued)):
                     done.remarks[job.name] = told
     return done
+
+
+def _ask(condor: Condor, action: Action, ids: Sequence[str], reason: str) -> int:
+    try:
+        return condor.act(action, one_of(ids), reason)
+    except CouldNotAsk as error:
+        raise CouldNotAsk(f"whether it was done is not known: {error.message}") from error
 
 
 def _by_scheduler(
