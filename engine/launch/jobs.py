@@ -13,7 +13,7 @@ from pathlib import Path
 
 from engine.errors import ConfigError, FactsError
 from engine.facts.job_report import JobReport
-from engine.facts.state import ENDED, UNDER_WAY
+from engine.facts.state import BADLY, ENDED, UNDER_WAY
 from engine.facts.sweep_dir import SweepDir
 from engine.facts.values import seconds_of
 from engine.facts.words import count, first_line, signal_name
@@ -219,6 +219,8 @@ def _may_be_queued(run: RunSummary, handle: JobHandle) -> bool:
 def sweep_state(handle: JobHandle, runs: Sequence[RunSummary]) -> JobState:
     """The state of a sweep, told from its record, its process and its runs."""
     asked = os.path.lexists(SweepDir(handle.directory).stop)
+    if handle.target == HTCONDOR and any(run.state in UNDER_WAY for run in runs):
+        return JobState("running", _progress(handle, runs))  # whoever waits for them, or nobody
     if handle.state == "ended":
         return _ended(handle, runs, asked)
     if handle.state != "running":
@@ -229,12 +231,25 @@ def sweep_state(handle: JobHandle, runs: Sequence[RunSummary]) -> JobState:
         return JobState("running", f"{progress or 'starting'}{more}")
     if any(run.state == "running" for run in runs):
         return JobState("running", progress)
+    if handle.target == HTCONDOR and runs:
+        return _left(handle, runs)
     if process in ("gone", "reused", "rebooted"):
         why = (
             "this host was restarted" if process == "rebooted" else f"process {handle.pid} is gone"
         )
         return JobState("lost", f"{progress}; {why}" if progress else why)
     return JobState(None, f"it is on {first_line(handle.host)}, and cannot be asked from here")
+
+
+def _left(handle: JobHandle, runs: Sequence[RunSummary]) -> JobState:
+    """A sweep on a cluster for which nobody waits any more, and whose runs are over."""
+    progress, states = _progress(handle, runs), {run.state for run in runs}
+    missing = (handle.points or 0) - len(runs)
+    if missing > 0:
+        return JobState("stopped", f"{progress}; {count(missing, 'run')} not submitted")
+    bad = states.intersection(BADLY)
+    state = "finished" if states == {"finished"} else "failed" if bad else "stopped"
+    return JobState(state, progress)
 
 
 def _ended(handle: JobHandle, runs: Sequence[RunSummary], asked: bool) -> JobState:
@@ -249,13 +264,16 @@ def _ended(handle: JobHandle, runs: Sequence[RunSummary], asked: bool) -> JobSta
     return JobState("finished", progress)
 
 
+_TOLD = ("running", "queued", "held", "failed", "stopped", "lost")
+
+
 def _progress(handle: JobHandle, runs: Sequence[RunSummary]) -> str:
     """How many of its runs have finished, and how the others are; nothing where none has begun."""
     if not runs:
         return ""
     states = Counter(run.state for run in runs)
     of = f" of {count(handle.points, 'run')}" if handle.points else f" of {len(runs)} begun"
-    parts = [f"{states[state]} {state}" for state in ("running", "failed", "stopped", "lost")]
+    parts = [f"{states[state]} {state}" for state in _TOLD]
     told = [part for part in parts if not part.startswith("0 ")]
     return ", ".join([f"{states['finished']}{of} finished", *told])
 
