@@ -18,7 +18,7 @@ from engine.errors import EngineError, FactsError
 from engine.facts.job_report import OVER as JOB_OVER
 from engine.facts.job_report import JobReport
 from engine.facts.run_dir import RunDir
-from engine.facts.state import OVER
+from engine.facts.state import BADLY, OVER
 from engine.facts.sweep_dir import SweepDir
 from engine.facts.words import first_line
 from engine.launch.condor import Condor, CouldNotAsk
@@ -217,8 +217,9 @@ class Batch:
         """Whether a run is over; `over` is the report of a job that is."""
         if over is not None:
             since = self._over_since.setdefault(place, self._clock())
-            late = run.state == "lost" and not (over.exit_code or over.signal)
-            is_told = run.state in OVER and not (late and over.state == "ended")
+            went_well = over.state == "ended" and not (over.exit_code or over.signal)
+            late = run.state in BADLY and went_well
+            is_told = run.state in OVER and not late
             return is_told or self._clock() - since >= GRACE_S
         self._over_since.pop(place, None)
         # Somebody may have gone on with it here; else HTCondor starts again what was stopped.
