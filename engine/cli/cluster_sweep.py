@@ -6,6 +6,7 @@ import logging
 import os
 import re
 import shlex
+import shutil
 import sys
 import time
 from collections.abc import Sequence
@@ -39,7 +40,8 @@ class Line:
         if text == self._shown:
             return
         if sys.stdout.isatty():
-            sys.stdout.write(f"{_CLEAR_LINE}{plain(text)}")
+            fitting = plain(text)[: shutil.get_terminal_size().columns - 1]
+            sys.stdout.write(f"{_CLEAR_LINE}{fitting}")
             sys.stdout.flush()
         else:
             log.info("%s", plain(text))
@@ -71,22 +73,10 @@ def train_on_cluster(sweep: ClusterSweep, points: Sequence[ClusterPoint]) -> lis
     from engine.launch.condor import Condor
     from engine.launch.condor_following import Following
     from engine.launch.hydra_launcher import Batch
-    from engine.launch.job import HTCONDOR, JobSpec
-    from engine.launch.record import amend_record, now
-    from engine.launch.sweep_record import begin_sweep
+    from engine.launch.record import amend_record
 
     wanted = _checked(sweep, points)
-    number = points[-1].number + 1
-    spec = JobSpec(
-        sweep.overrides,
-        sweep.directory,
-        sweep=True,
-        config_dirs=sweep.config_dirs,
-        target=HTCONDOR,
-        points=number,
-    )
-    record, line = begin_sweep(spec), Line()
-    amend_record(record.path, record.id, points=max(number, record.points or 0))
+    record, line = _record(sweep, points[-1].number + 1), Line()
     for point in points:
         log.info("\t#%d : %s", point.number, " ".join(_told_of(point)))
     with Condor(wanted[0].resources.schedd) as condor:
@@ -99,14 +89,39 @@ def train_on_cluster(sweep: ClusterSweep, points: Sequence[ClusterPoint]) -> lis
             amend_record(record.path, record.id, pid=None)
             raise
     ends = [batch.ends[place] for place in range(len(points))]
-    failed = [end for end in ends if end.exit_code]
-    end: dict[str, Any] = {"state": "ended", "ended": now(), "exit_code": 0, "reason": None}
-    if record.exit_code and points[0].number:  # one of a batch before
-        end |= {"exit_code": record.exit_code, "reason": record.reason}
-    if failed:
-        end |= {"exit_code": failed[0].exit_code, "reason": failed[0].sentence}
-    amend_record(record.path, record.id, **end)
+    _complete(record, ends, is_first=points[0].number == 0)
     return [_trained(point, end) for point, end in zip(points, ends, strict=True)]
+
+
+def _record(sweep: ClusterSweep, points: int) -> JobHandle:
+    """The record of the sweep, which has so many points by now."""
+    from engine.launch.job import HTCONDOR, JobSpec
+    from engine.launch.record import amend_record
+    from engine.launch.sweep_record import begin_sweep
+
+    spec = JobSpec(
+        sweep.overrides,
+        sweep.directory,
+        sweep=True,
+        config_dirs=sweep.config_dirs,
+        target=HTCONDOR,
+        points=points,
+    )
+    record = begin_sweep(spec)
+    amend_record(record.path, record.id, points=max(points, record.points or 0))
+    return record
+
+
+def _complete(record: JobHandle, ends: Sequence[End], *, is_first: bool) -> None:
+    """Write into the record how a batch ended: the sweep did so, unless another one follows."""
+    from engine.launch.record import amend_record, now
+
+    code, reason = (0, None) if is_first else (record.exit_code or 0, record.reason)
+    failed = [end for end in ends if end.exit_code]
+    if failed and not code:
+        code, reason = failed[0].exit_code, failed[0].sentence
+    told = {"state": "ended", "ended": now(), "exit_code": code, "reason": reason}
+    amend_record(record.path, record.id, **told)
 
 
 def _checked(sweep: ClusterSweep, points: Sequence[ClusterPoint]) -> list[Point]:
