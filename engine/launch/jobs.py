@@ -13,7 +13,7 @@ from pathlib import Path
 
 from engine.errors import ConfigError, FactsError
 from engine.facts.job_report import JobReport
-from engine.facts.state import BADLY, ENDED, UNDER_WAY
+from engine.facts.state import ENDED, UNDER_WAY
 from engine.facts.sweep_dir import SweepDir
 from engine.facts.values import seconds_of
 from engine.facts.words import count, first_line, signal_name
@@ -22,6 +22,9 @@ from engine.launch.record import read_job
 from engine.launch.usage import Meter, Usage
 from engine.library.index import Index
 from engine.library.summary import RunSummary
+
+_TOLD = ("running", "queued", "held", "failed", "stopped", "lost")
+"""States of its runs that a sweep tells of besides those that have finished."""
 
 MULTIRUNS = "multiruns"
 """Folder in an output root with the directories of sweeps."""
@@ -219,8 +222,8 @@ def _may_be_queued(run: RunSummary, handle: JobHandle) -> bool:
 def sweep_state(handle: JobHandle, runs: Sequence[RunSummary]) -> JobState:
     """The state of a sweep, told from its record, its process and its runs."""
     asked = os.path.lexists(SweepDir(handle.directory).stop)
-    if handle.target == HTCONDOR and any(run.state in UNDER_WAY for run in runs):
-        return JobState("running", _progress(handle, runs))  # whoever waits for them, or nobody
+    if handle.target == HTCONDOR and (runs or handle.process() != "alive"):
+        return _on_cluster(handle, runs)
     if handle.state == "ended":
         return _ended(handle, runs, asked)
     if handle.state != "running":
@@ -231,8 +234,6 @@ def sweep_state(handle: JobHandle, runs: Sequence[RunSummary]) -> JobState:
         return JobState("running", f"{progress or 'starting'}{more}")
     if any(run.state == "running" for run in runs):
         return JobState("running", progress)
-    if handle.target == HTCONDOR and runs:
-        return _left(handle, runs)
     if process in ("gone", "reused", "rebooted"):
         why = (
             "this host was restarted" if process == "rebooted" else f"process {handle.pid} is gone"
@@ -241,15 +242,18 @@ def sweep_state(handle: JobHandle, runs: Sequence[RunSummary]) -> JobState:
     return JobState(None, f"it is on {first_line(handle.host)}, and cannot be asked from here")
 
 
-def _left(handle: JobHandle, runs: Sequence[RunSummary]) -> JobState:
-    """A sweep on a cluster for which nobody waits any more, and whose runs are over."""
-    progress, states = _progress(handle, runs), {run.state for run in runs}
-    missing = (handle.points or 0) - len(runs)
-    if missing > 0:
-        return JobState("stopped", f"{progress}; {count(missing, 'run')} not submitted")
-    bad = states.intersection(BADLY)
-    state = "finished" if states == {"finished"} else "failed" if bad else "stopped"
-    return JobState(state, progress)
+def _on_cluster(handle: JobHandle, runs: Sequence[RunSummary]) -> JobState:
+    """The state of a sweep whose runs go on whoever submitted them: what matters most in it."""
+    states, progress = {run.state for run in runs}, _progress(handle, runs)
+    missing = max(0, (handle.points or 0) - len(runs))
+    if missing and handle.process() != "alive":
+        progress = f"{progress or 'nothing'}; {count(missing, 'run')} not submitted"
+    elif missing:
+        states.add("running")
+    for state in ("running", "held", "queued", "failed", "lost", "stopped"):
+        if state in states:
+            return JobState(state, progress)
+    return JobState("stopped" if missing or not runs else "finished", progress)
 
 
 def _ended(handle: JobHandle, runs: Sequence[RunSummary], asked: bool) -> JobState:
@@ -262,9 +266,6 @@ def _ended(handle: JobHandle, runs: Sequence[RunSummary], asked: bool) -> JobSta
     if asked:
         return JobState("stopped", f"stopped: {progress}")
     return JobState("finished", progress)
-
-
-_TOLD = ("running", "queued", "held", "failed", "stopped", "lost")
 
 
 def _progress(handle: JobHandle, runs: Sequence[RunSummary]) -> str:

@@ -107,9 +107,34 @@ def test_many_jobs_are_one_request_and_each_is_told_of(condor: Condor) -> None:
         "run0": "it is not held, but queued",
         "run1": "HTCondor does not have it any more",
     }
-    (ad,) = condor.query(f'ThesisRunId =?= "{jobs[2].id}"', ["RequestMemory", "Requirements"])
+    wanted = ["RequestMemory", "Requirements"]
+    (ad,) = condor.query(f'ThesisRunId =?= "{jobs[0].id}"', wanted)
+    assert ad["RequestMemory"] == 10, "nothing is changed in what is not released"
+    (ad,) = condor.query(f'ThesisRunId =?= "{jobs[2].id}"', wanted)
     assert ad["RequestMemory"] == 20
     assert ad["Requirements"].startswith("(Memory > 1) && (TARGET.Arch ==")
+
+
+def test_an_action_on_a_sweep_is_one_on_all_of_its_runs(condor: Condor, typed: Typed) -> None:
+    sweep = {"kind": "sweep", "id": "5eed5eed", "target": "htcondor", "state": "running"}
+    folder = Path("outputs/multiruns/exp").absolute()
+    folder.mkdir(parents=True)
+    (folder / "sweep.json").write_text(json.dumps(sweep | {"points": 2, "submitted": now()}))
+    for number in range(2):
+        job = submitted(condor, name=f"run{number}")
+        amend_record(job.path, job.id, sweep_id="5eed5eed", sweep_dir=str(folder))
+    (listed,) = typed.listed()
+    assert (listed["name"], listed["state"]) == ("exp", "queued")
+    assert listed["sentence"] == "0 of 2 runs finished, 2 queued"
+    assert typed("hold", "exp") == 0
+    assert typed.out == "run0: held\nrun1: held\n"
+    (listed,) = typed.listed()
+    assert (listed["state"], set(listed["queue"])) == ("held", {"run0", "run1"})
+    assert typed("stop", "exp") == 0
+    assert all(path.exists() for path in (folder / "stop", Path("outputs/runs/run1/stop")))
+    assert typed("kill", "exp", "--yes") == 0
+    assert typed.out == "exp: ended by HTCondor\n"
+    wait_until(lambda: typed.listed()[0]["state"] == "stopped")
 
 
 def test_who_removed_a_job_decides_what_became_of_its_run(condor: Condor, typed: Typed) -> None:
@@ -128,7 +153,8 @@ def test_who_removed_a_job_decides_what_became_of_its_run(condor: Condor, typed:
 def test_a_frozen_scheduler_is_told_in_time_and_the_last_states_stay(
     pool: Pool, condor: Condor, typed: Typed, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("engine.cli.jobs_table.ANSWER_S", 0.5)
+    for module in ("jobs_table", "jobs_actions"):
+        monkeypatch.setattr(f"engine.cli.{module}.ANSWER_S", 0.5)
     job = submitted(condor)
     queue = Queue(deadline_s=0.5, every_s=0)
     assert queue.look([job]).jobs[job.id or ""].state == "queued"
@@ -140,6 +166,13 @@ def test_a_frozen_scheduler_is_told_in_time_and_the_last_states_stay(
         assert time.monotonic() - begun < 5
         assert (listed["state"], listed["stale"]) == ("queued", True)
         (said,) = typed.err.splitlines()
+        assert typed("why", "last") == 0
+        assert re.match(
+            r"run: HTCondor could not be asked at \d\d:\d\d: HTCondor's scheduler did not answer "
+            r"within 0\.5 s\n",
+            typed.out,
+        )
+        assert typed("why", "last", "--json") == 0
         assert re.fullmatch(
             r"HTCondor \(.+\) not answering since \d\d:\d\d: last known states", said
         )
