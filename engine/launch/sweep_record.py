@@ -31,6 +31,11 @@ def begin_sweep(spec: JobSpec) -> JobHandle:
     fresh = new_entries(spec, command=command_text(replace(spec, target=LOCAL)))
     if known is None:
         return write_record(place.record, fresh)
+    if known.pid == fresh["pid"] and known.target == LOCAL:
+        raise ConfigError(
+            "hydra/launcher=htcondor: engine launch trains on this machine only",
+            "thesis-train --multirun submits the runs and waits for them.",
+        )
     if known.target != HTCONDOR or _words(known.overrides) != _words(spec.overrides):
         raise ConfigError(
             f"{place.path} holds another sweep: {known.command or 'its record does not say which'}",
