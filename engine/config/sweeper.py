@@ -39,8 +39,8 @@ log = logging.getLogger("engine")
 STOP = "stop"
 """Name of the file in the directory of a sweep that ends it; see `facts.sweep_dir`."""
 
-_NO_PROCESSES = (".BasicLauncher", ".HTCondorLauncher")
-"""Launchers whose runs are no processes that a signal would end."""
+_ON_CLUSTER = ".HTCondorLauncher"
+"""A launcher whose runs are no processes that a signal would end."""
 
 Some = TypeVar("Some")
 
@@ -104,8 +104,11 @@ class PointsSweeper(Sweeper):
             return self._sweep(arguments)
 
     def _sweep(self, arguments: list[str]) -> Any:
-        basic = self._basic
-        if str(self.config.hydra.launcher.get("_target_")).endswith(_NO_PROCESSES):
+        basic, launcher = self._basic, str(self.config.hydra.launcher.get("_target_"))
+        if launcher.endswith(_ON_CLUSTER):
+            # That launcher composes all points itself before it submits the first one.
+            basic.validate_batch_is_legal = lambda batch: None  # type: ignore[method-assign]
+        if launcher.endswith((".BasicLauncher", _ON_CLUSTER)):
             return basic.sweep(arguments)
         with _signals_ask(Path(self.config.hydra.sweep.dir) / STOP):
             try:
