@@ -17,6 +17,7 @@ from engine.launch.condor import Condor
 from engine.launch.condor_jobs import submit
 from engine.launch.condor_queue import Queue
 from engine.launch.job import HTCONDOR, JobHandle, JobSpec
+from engine.launch.jobs import JobFinder
 from engine.launch.record import amend_record, now
 from engine.launch.resources import Resources
 from engine.library.index import summarise
@@ -84,7 +85,7 @@ def test_a_job_that_can_never_run_says_why_and_runs_once_it_asks_for_less(
     (listed,) = typed.listed()
     (queued,) = listed["queue"].values()
     assert (listed["state"], queued["state"], queued["hold_code"]) == ("held", "held", 1)
-    assert queued["reason"].startswith("held with engine: others first (by user ")
+    assert queued["reason"].startswith("others first (by user ")
     assert (queued["job_id"], queued["memory_asked_mib"]) == (job.job_id, 900 << 10)
     assert typed("hold", "last") == 1
     assert typed.out == "run: it is held already\n"
@@ -94,6 +95,23 @@ def test_a_job_that_can_never_run_says_why_and_runs_once_it_asks_for_less(
     wait_until(lambda: state_of(job) == "finished")
 
 
+def test_a_release_without_a_change_of_what_it_was_held_for_is_told(
+    condor: Condor, typed: Typed
+) -> None:
+    own = f'ThesisRunId =?= "{submitted(condor).id}"'
+    condor.act("hold", own, "memory usage exceeded request_memory")
+    for attribute, code in (("HoldReasonCode", "34"), ("HoldReasonSubCode", "102")):
+        condor.edit(own, attribute, code)  # no memory is limited on this pool
+    assert typed("why", "last") == 0
+    assert ": it took more memory than it asked for: memory usage exc" in typed.out
+    assert typed.out.endswith(
+        "engine jobs release run --memory 8GB asks for more and lets it go on\n"
+    )
+    assert typed("release", "last") == 0
+    assert typed.out == "run: released\n"
+    assert typed.err.startswith("run: it was held because it took more memory than it asked for")
+
+
 def test_many_jobs_are_one_request_and_each_is_told_of(condor: Condor) -> None:
     jobs = [submitted(condor, name=f"run{number}") for number in range(3)]
     with Condor() as asked:
@@ -101,18 +119,21 @@ def test_many_jobs_are_one_request_and_each_is_told_of(condor: Condor) -> None:
         assert (len(done.jobs), done.problems, asked.asked) == (3, {}, 2)
     condor.act("release", f'ThesisRunId =?= "{jobs[0].id}"', "meanwhile")
     condor.act("remove", f'ThesisRunId =?= "{jobs[1].id}"', "meanwhile")
-    done = condor_actions.release(jobs, {"memory": "20MB", "requirements": "Memory > 1"})
+    changes = {"memory": "20MB", "cpus": 2, "category": "short", "requirements": "Memory > 1"}
+    done = condor_actions.release(jobs, changes)
     assert done.jobs == [jobs[2]]
     assert done.problems == {
         "run0": "it is not held, but queued",
         "run1": "HTCondor does not have it any more",
     }
-    wanted = ["RequestMemory", "Requirements"]
+    wanted = ["RequestMemory", "Requirements", "Environment"]
     (ad,) = condor.query(f'ThesisRunId =?= "{jobs[0].id}"', wanted)
     assert ad["RequestMemory"] == 10, "nothing is changed in what is not released"
     (ad,) = condor.query(f'ThesisRunId =?= "{jobs[2].id}"', wanted)
     assert ad["RequestMemory"] == 20
     assert ad["Requirements"].startswith("(Memory > 1) && (TARGET.Arch ==")
+    assert "MKL_NUM_THREADS=2 OMP_NUM_THREADS=2" in ad["Environment"]
+    assert ad["Environment"].endswith("THESIS_TIME_LIMIT_S=14400")
 
 
 def test_an_action_on_a_sweep_is_one_on_all_of_its_runs(condor: Condor, typed: Typed) -> None:
@@ -174,10 +195,36 @@ def test_a_frozen_scheduler_is_told_in_time_and_the_last_states_stay(
         )
         assert typed("why", "last", "--json") == 0
         assert re.fullmatch(
-            r"HTCondor \(.+\) not answering since \d\d:\d\d: last known states", said
+            r"HTCondor \(.+\) not answering since \d\d:\d\d: last known states "
+            r"\(HTCondor's scheduler did not answer within 0\.5 s\)",
+            said,
         )
     wait_until(lambda: not queue.look([job]).problems)
     queue.close()
+
+
+@pytest.mark.slow
+def test_each_row_is_right_at_every_moment(pool: Pool, condor: Condor, quick: None) -> None:
+    small = Resources(memory="10MB", disk="1MB")
+    jobs = [submitted(condor, small, f"run{number:02}") for number in range(12)]
+    finder, queue = JobFinder("outputs"), Queue(every_s=0.5, deadline_s=1)
+    seen: dict[str, list[str | None]] = {job.name: [] for job in jobs}
+
+    def look() -> bool:
+        rows = finder.refresh(reports=queue.view.reports(jobs))
+        queue.look([handle for row in rows for handle in row.on_cluster])
+        for row in finder.refresh(reports=queue.view.reports(jobs)):
+            if row.state.state not in seen[row.name][-1:]:
+                seen[row.name].append(row.state.state)
+        return all(states[-1:] == ["finished"] for states in seen.values())
+
+    wait_until(lambda: look() or any("running" in states for states in seen.values()))
+    with pool.frozen("schedd"):
+        wait_until(lambda: look() or queue.view.problems)
+    wait_until(look)
+    queue.close()
+    right = (["queued", "running", "finished"], ["queued", "finished"], ["running", "finished"])
+    assert {name: states for name, states in seen.items() if states not in right} == {}
 
 
 def test_jobs_of_this_machine_start_no_helper(
