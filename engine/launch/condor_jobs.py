@@ -10,7 +10,7 @@ import contextlib
 import os
 import sys
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -64,7 +64,8 @@ def submit(spec: JobSpec, resources: Resources, condor: Condor, **entries: Any) 
         with as_facts_error(run_dir.job_log):
             run_dir.job_log.touch()  # a log that cannot be written is missed by nobody
         more = {"state": "submitting", "schedd": schedd, "resources": asdict(resources)}
-        handle = write_record(run_dir.launch, new_entries(spec, **NO_PROCESS, **more, **entries))
+        own = replace(spec, directory=run_dir.path)  # which may have another name than was wanted
+        handle = write_record(run_dir.launch, new_entries(own, **NO_PROCESS, **more, **entries))
     except BaseException:
         _discard(run_dir)
         raise

@@ -194,6 +194,16 @@ def test_who_comes_back_finds_what_was_submitted_and_submits_the_rest(cluster: C
     assert sweep.values() == [0.5]
 
 
+def test_a_directory_that_is_taken_is_left_alone(cluster: Cluster) -> None:
+    RunDir.claim(Path("outputs/runs/run_x_job0").absolute())
+    for _ in range(2):
+        Sweep(cluster, 1).batch.step()
+    assert cluster.taken == ["run_x_job0_2"]
+    job = read_job(Path("outputs/runs/run_x_job0_2/launch.json").absolute())
+    assert job is not None
+    assert job.original_dir == str(job.directory)
+
+
 def test_a_run_that_was_gone_on_with_counts_as_that_one(cluster: Cluster) -> None:
     Sweep(cluster, 1).batch.step()
     run_dir = RunDir(Path("outputs/runs/run_x_job0"))
