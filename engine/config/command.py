@@ -19,6 +19,7 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
 from engine.config import draft
+from engine.config.cluster_launcher import register_launcher
 from engine.config.compose import (
     COMPOSE_ERRORS,
     EXPERIMENT_GROUP,
@@ -30,6 +31,7 @@ from engine.config.compose import (
 )
 from engine.config.composer import Composer
 from engine.config.help import help_text
+from engine.config.launcher import with_cluster
 from engine.config.paths import config_dir
 from engine.config.problems import find_problems, flag_problem
 from engine.config.schema import value_problems
@@ -47,7 +49,7 @@ _INFO_KINDS = {"all", "config", "defaults", "defaults-tree", "plugins", "searchp
 
 
 def run_command(
-    program: str, argv: Sequence[str], task: Callable[[DictConfig], None], loops: Sequence[str]
+    program: str, argv: Sequence[str], task: Callable[[DictConfig], Any], loops: Sequence[str]
 ) -> None:
     """Run `task` with the config, or each config of a sweep, that the command line asks for.
 
@@ -69,9 +71,10 @@ def run_command(
     ConfigError
         If the command line asks for something that is not there; names every problem.
     """
-    argv = _flags_first(experiment_as_group(argv))
+    argv = _flags_first(with_cluster(experiment_as_group(argv)))
     register_resolvers()
     register_sweeper()
+    register_launcher()
     register_loops([*loops, *dotted_loops(argv)])
     unknown = _unknown_flags(argv)
     if unknown:

@@ -127,8 +127,7 @@ def _job_running(evidence: Evidence, job: JobReport) -> RunState:
     where = f" on {first_line(job.host)}" if job.host else ""
     if _beats_elsewhere(evidence, _patience_s(evidence)):
         return RunState("running", f"{_last_event(evidence)}{_whereabouts(evidence)}")
-    told = first_line(job.reason) if job.reason else f"its job is running{where}"
-    return RunState("running", f"{_last_event(evidence)}; {told}")
+    return RunState("running", f"{_last_event(evidence)}; its job is running{where}")
 
 
 def _lost(evidence: Evidence) -> RunState:

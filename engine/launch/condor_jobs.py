@@ -10,7 +10,7 @@ import contextlib
 import os
 import sys
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -44,8 +44,8 @@ IN_DOUBT_S = 300.0
 """How long a submission that nobody confirmed may still arrive at the scheduler."""
 
 
-def submit(spec: JobSpec, resources: Resources, condor: Condor) -> JobHandle:
-    """Submit a run; gives what its record says.
+def submit(spec: JobSpec, resources: Resources, condor: Condor, **entries: Any) -> JobHandle:
+    """Submit a run; gives what its record says, which has further `entries`.
 
     Raises
     ------
@@ -67,7 +67,8 @@ def submit(spec: JobSpec, resources: Resources, condor: Condor) -> JobHandle:
         with as_facts_error(run_dir.job_log):
             run_dir.job_log.touch()  # a log that cannot be written is missed by nobody
         more = {"state": "submitting", "schedd": schedd, "resources": asdict(resources)}
-        handle = write_record(run_dir.launch, new_entries(spec, **NO_PROCESS, **more))
+        own = replace(spec, directory=run_dir.path)  # which may have another name than was wanted
+        handle = write_record(run_dir.launch, new_entries(own, **NO_PROCESS, **more, **entries))
     except BaseException:
         _discard(run_dir)
         raise
@@ -175,7 +176,8 @@ def send(handle: JobHandle, script: Path, resources: Resources, condor: Condor) 
     LaunchError
         If the scheduler refuses it, or the connection was lost.
     """
-    described = description(_submission(handle.path, handle.id or "", script, resources))
+    job = _submission(handle.path, handle.id or "", script, resources)
+    described = description(replace(job, sweep_id=handle.sweep_id))
     try:
         answer = condor.submit(described)
     except CouldNotAsk as error:

@@ -27,7 +27,6 @@ log = logging.getLogger("engine")
 FigureData = Callable[[set[str]], dict[str, Any]]
 """Given the plot families that are due, gives the arrays that they draw."""
 
-
 _OF_ATTEMPT = {"attempt": "number", "job_id": "job_id"}
 """What `on_start` tells of this start."""
 

@@ -21,6 +21,7 @@ from omegaconf import OmegaConf
 
 import engine.cli
 import engine.cli.train
+from engine.config.cluster_launcher import ClusterPoint, ClusterSweep, Trained
 from engine.config.compose import compose
 from engine.config.fields import FIELDS
 from engine.config.paths import config_dir, sample_dir
@@ -192,6 +193,7 @@ def test_documented_command_runs(
         put_job(own_folder)
     monkeypatch.setattr("engine.launch.local.submit", launched)
     monkeypatch.setattr("engine.launch.condor_jobs.submit", submitted)
+    monkeypatch.setattr("engine.cli.cluster_sweep.train_on_cluster", trained)
     for action in ("hold", "release", "remove", "edit"):
         monkeypatch.setattr(f"engine.launch.condor_actions.{action}", acted)
     write_files(command.document, own_folder)
@@ -221,6 +223,11 @@ def submitted(spec: JobSpec, *_: object) -> JobHandle:
 def acted(jobs: Sequence[JobHandle], *_: object) -> Done:
     """What comes of an action on a cluster that does it."""
     return Done(list(jobs))
+
+
+def trained(sweep: ClusterSweep, points: Sequence[ClusterPoint]) -> list[Trained]:
+    """The same of the runs of a sweep there."""
+    return [Trained(point.directory, 0.5) for point in points]
 
 
 def put_job(folder: Path) -> None:
