@@ -13,7 +13,7 @@ from engine.cli.output import remark
 if TYPE_CHECKING:
     from engine.facts.evidence import JobReport
     from engine.launch.condor import Condor
-    from engine.launch.condor_sweep import Progress
+    from engine.launch.condor_sending import Progress
     from engine.launch.job import JobHandle
 
 POLL_S = 0.5

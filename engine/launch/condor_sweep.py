@@ -18,25 +18,13 @@ from engine.facts.sweep_dir import SweepDir
 from engine.launch.condor import Condor
 from engine.launch.condor_jobs import prepared, train_script
 from engine.launch.condor_sending import Progress, Sending, discard
-from engine.launch.condor_submit import (
-    SWEEP_ATTRIBUTE,
-)
+from engine.launch.condor_submit import SWEEP_ATTRIBUTE
 from engine.launch.job import HTCONDOR, JobHandle, JobSpec
 from engine.launch.lock import locked
-from engine.launch.record import (
-    NO_PROCESS,
-    amend_record,
-    new_entries,
-    write_record,
-)
+from engine.launch.record import NO_PROCESS, amend_record, new_entries, write_record
 from engine.launch.resources import Resources
 from engine.launch.sweep_records import confirm_run
-from engine.launch.sweep_runs import (
-    planned,
-    read_runs,
-    runs_folder,
-    write_runs,
-)
+from engine.launch.sweep_runs import planned, read_runs, runs_folder, write_runs
 
 REMOVED = "ended with engine"
 

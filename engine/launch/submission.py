@@ -10,7 +10,8 @@ from engine.facts.sweep_dir import SweepDir
 from engine.launch import condor_jobs
 from engine.launch.condor import Condor
 from engine.launch.condor_resume import submit_resumed
-from engine.launch.condor_sweep import Progress, finish_sweep, submit_sweep
+from engine.launch.condor_sending import Progress
+from engine.launch.condor_sweep import finish_sweep, submit_sweep
 from engine.launch.job import JobHandle, JobSpec
 from engine.launch.record import read_job
 from engine.launch.resources import Resources
