@@ -40,6 +40,9 @@ from engine.launch.record import (
 )
 from engine.launch.resources import Resources
 
+SCRIPT_VARIABLE = "THESIS_TRAIN_SCRIPT"
+"""Environment variable that names a script to be started on nodes in place of `train.sh`."""
+
 IN_DOUBT_S = 300.0
 """How long a submission that nobody confirmed may still arrive at the scheduler."""
 
@@ -158,9 +161,11 @@ def train_script() -> Path:
     LaunchError
         If it is not there, or cannot be executed.
     """
+    own = os.environ.get(SCRIPT_VARIABLE)
     package = Path(engine.__file__).resolve().parent
     inside = package / "hpc" / "stoomboot" / "train.sh"
     path = inside if inside.exists() else package.parent / "hpc" / "stoomboot" / "train.sh"
+    path = Path(os.path.abspath(own)) if own else path
     if not os.access(path, os.X_OK):
         raise LaunchError(f"{path} cannot be executed", f"chmod +x {path} lets HTCondor start it.")
     return path

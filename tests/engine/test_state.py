@@ -546,7 +546,10 @@ SITUATIONS: dict[str, Situation] = {
         [on_other(20 * MINUTE), events(20 * MINUTE)],
         EPOCH,
         JobReport("running", "its node cannot be reached", "stbc-9"),
-    ).gives("running", "no event for 20 min, usually every 40 s; its node cannot be reached"),
+    ).gives(
+        "running",
+        "no event for 20 min, usually every 40 s; its job is running on stbc-9; its node cannot be reached",
+    ),
     "begun again on another machine": when(
         [attempt(30, pid="gone"), events(30)], EPOCH, JobReport("running", host="stbc-9")
     ).gives("running", "last event 30 s ago; its job is running on stbc-9"),
