@@ -103,7 +103,7 @@ class Recorder:
         if status is not None:
             self._known[job_id] = status
             return _STATES.get(status, {"queued", "running", "held", *_GONE})
-        return _GONE if job_id in self._known else {"queued"}
+        return _GONE if job_id in self._known else _GONE | {"queued"}
 
     def _queue(self) -> dict[str, int] | None:
         """Id to status of all jobs; None if the scheduler does not answer."""
