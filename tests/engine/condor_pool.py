@@ -65,12 +65,12 @@ class Pool:
         finally:
             os.kill(pid, signal.SIGCONT)
 
-    def call(self, program: str, *words: str) -> str:
+    def call(self, program: str, *words: str, timeout: float = 60) -> str:
         """What a program of HTCondor prints."""
         command = [*self._account(), str(self.programs / program), *words]
         environment = os.environ | self.settings
         return subprocess.run(
-            command, env=environment, capture_output=True, text=True, check=True, timeout=60
+            command, env=environment, capture_output=True, text=True, check=True, timeout=timeout
         ).stdout
 
 
