@@ -205,7 +205,9 @@ def test_documented_command_runs(
             monkeypatch.syspath_prepend(str(Path(value).absolute()))
     if "env=stoomboot" in command.words:
         monkeypatch.setenv("USER", "someone")
-        monkeypatch.setenv("THESIS_DATA_ROOT", str(sample_dir()))
+        monkeypatch.setenv("THESIS_DATA_ROOT", str(own_folder))
+        for name in ("4tops_splitted.h5", "tops_20k.h5"):
+            (own_folder / name).symlink_to(sample_dir() / "tops_20k.h5")
         monkeypatch.setenv("THESIS_OUTPUT_ROOT", str(own_folder / "outputs"))
     assert PROGRAMS[command.program](arguments(command, own_folder)) == 0
 
