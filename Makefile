@@ -38,7 +38,7 @@ bench-app: $(VENV)/installed-dev ## measure the app in a terminal: seconds, byte
 pictures: $(VENV)/installed-dev ## draw the docs' pictures of the app
 	$(BIN)/python -m tests.pictures
 
-pool: ## start an HTCondor pool of this machine alone, to try things on
+pool: $(VENV)/installed-dev ## start an HTCondor pool of this machine alone, to try things on
 	@hpc/pool up
 
 torture: $(VENV)/installed-dev ## kill a training 200 times, and give the readers 10,000 damaged run directories

@@ -32,8 +32,8 @@ becomes of it. When HTCondor sends a job away from its node, it saves, and goes 
 next start.
 
 The config group launcher, which is launcher=htcondor here, says what each job asks for: cpus, gpus,
-gpu_capability, memory, disk, category, os, requirements, accounting_group, max_vacate_time,
-max_materialize, schedd.
+gpu_capability, memory, disk, category, time_limit, os, requirements, accounting_group,
+max_vacate_time, max_materialize, schedd.
 
   engine submit phase1/latent_space=vq phase1.trainer.epochs=40
   engine submit env=stoomboot launcher.category=short launcher.gpus=1 launcher.memory=8GB

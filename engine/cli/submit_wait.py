@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from engine.cli.output import remark
 
 if TYPE_CHECKING:
-    from engine.facts.evidence import JobReport
+    from engine.facts.job_report import JobReport
     from engine.launch.condor import Condor
     from engine.launch.condor_sending import Progress
     from engine.launch.job import JobHandle
@@ -53,7 +53,9 @@ def wait(job: JobHandle, condor: Condor) -> int:
 
 
 def _wait_for_run(job: JobHandle, condor: Condor) -> int:
-    from engine.launch.condor_watch import OVER, Watch
+    from engine.facts.job_report import OVER
+    from engine.facts.state import UNDER_WAY
+    from engine.launch.condor_watch import Watch
     from engine.library.index import summarise
 
     watch = Watch(job, condor)
@@ -65,6 +67,9 @@ def _wait_for_run(job: JobHandle, condor: Condor) -> int:
 
     _until(look, lambda: last[0] is not None and last[0].state in OVER)
     summary = summarise(str(job.directory))
+    while summary.state in UNDER_WAY:  # its last words may be on their way
+        time.sleep(POLL_S)
+        summary = summarise(str(job.directory))
     remark(summary.sentence or summary.problem or "")
     return 0 if summary.state == "finished" else 1
 

@@ -139,21 +139,27 @@ class Task:
         self.__dict__ |= state | {"failures": [], "_is_copy": True}
         register_resolvers()  # Hydra composes the config in the other process, too
 
-    def __call__(self, cfg: Any) -> None:
-        """Train with one config."""
+    def __call__(self, cfg: Any) -> float | None:
+        """Train with one config; gives what a sweeper judges it by, see `best_val_loss`."""
         if not self._is_copy:
-            self._attempt(cfg)
-            return
+            return self._attempt(cfg)
         from engine.config.command import run_number
 
         with beside_others(run_number()):
-            self._attempt(cfg)
+            value = self._attempt(cfg)
         if self.failures:
             raise ToldFailure(reason_of(self.failures[0]), exit_code_of(self.failures))
+        return value
 
-    def _attempt(self, cfg: Any) -> None:
+    def train_on_cluster(self, sweep: Any, points: Sequence[Any]) -> Sequence[Any]:
+        """Train all points of a sweep as jobs on HTCondor; what became of each."""
+        from engine.cli.cluster_sweep import train_on_cluster
+
+        return train_on_cluster(sweep, points)
+
+    def _attempt(self, cfg: Any) -> float | None:
         try:
-            _train(cfg, self._placement)
+            return _train(cfg, self._placement)
         except (KeyboardInterrupt, Stopped):
             from engine.config.command import is_sweep
 
@@ -162,15 +168,17 @@ class Task:
             raise
         except Exception as error:  # noqa: BLE001 - whatever a loop raises must not end a sweep
             self.failures.append(report(error, self._debug))
+            return None
 
 
-def _train(cfg: Any, placement: Placement) -> None:
-    """One training: checks first, then a directory of its own, then the loop."""
+def _train(cfg: Any, placement: Placement) -> float | None:
+    """One training: checks first, then a directory of its own, then the loop; its best loss."""
     from omegaconf import OmegaConf
 
     from engine.config.command import (
         check_values,
         has_fixed_directory,
+        is_sweep,
         overrides_of_run,
         run_settings,
         sweep_stop,
@@ -182,7 +190,7 @@ def _train(cfg: Any, placement: Placement) -> None:
     if stop is not None and stop.exists():
         log.info("left out, as %s is there", stop)
         _remove_empty(wanted)
-        return
+        return None
     try:
         check_values(cfg)
         placement.check(cfg)
@@ -197,14 +205,15 @@ def _train(cfg: Any, placement: Placement) -> None:
         by_itself = by_itself or placement.starts_again
         if not cfg.logging.save_artifacts:
             draw_seed(cfg)
-            loop(cfg)
-        elif by_itself and RunDir(wanted).facts.is_dir():
+            told = loop(cfg)
+            return told.get("best_val_loss") if isinstance(told, dict) else None
+        elif by_itself and (run_dir := RunDir(wanted)).facts.is_dir():
             from engine.cli.resume import resume_by_itself
 
             stop = stop or placement.sweep_stop
             is_out = stop is not None and stop.exists()
-            with relayed(stop, RunDir(wanted).stop):
-                resume_by_itself(RunDir(wanted), cfg, left_out if is_out else loop, texts)
+            with relayed(stop, run_dir.stop):
+                resume_by_itself(run_dir, cfg, left_out if is_out else loop, texts)
         else:
             draw_seed(cfg)
             if by_itself and not has_fixed_directory():
@@ -212,6 +221,14 @@ def _train(cfg: Any, placement: Placement) -> None:
             place = placement.claimed(wanted, overrides_of_run())
             with place as run_dir, relayed(stop, run_dir.stop):
                 train_in(run_dir, loop, cfg, new=texts)
+    return _best_of(run_dir) if is_sweep() else None
+
+
+def _best_of(run_dir: RunDir) -> float | None:
+    from engine.library.index import summarise
+    from engine.library.summary import best_val_loss
+
+    return best_val_loss(summarise(run_dir.path))
 
 
 def _remove_empty(wanted: Path) -> None:

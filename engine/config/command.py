@@ -11,12 +11,15 @@ from pathlib import Path
 from typing import Any
 
 import hydra
+from hydra._internal.hydra import Hydra
 from hydra._internal.utils import get_args_parser
+from hydra.core.global_hydra import GlobalHydra
 from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
 from engine.config import draft
+from engine.config.cluster_launcher import register_launcher
 from engine.config.compose import (
     COMPOSE_ERRORS,
     EXPERIMENT_GROUP,
@@ -24,8 +27,11 @@ from engine.config.compose import (
     dotted_loops,
     register_loops,
     register_resolvers,
+    search_path,
 )
+from engine.config.composer import Composer
 from engine.config.help import help_text
+from engine.config.launcher import with_cluster
 from engine.config.paths import config_dir
 from engine.config.problems import find_problems, flag_problem
 from engine.config.schema import value_problems
@@ -43,7 +49,7 @@ _INFO_KINDS = {"all", "config", "defaults", "defaults-tree", "plugins", "searchp
 
 
 def run_command(
-    program: str, argv: Sequence[str], task: Callable[[DictConfig], None], loops: Sequence[str]
+    program: str, argv: Sequence[str], task: Callable[[DictConfig], Any], loops: Sequence[str]
 ) -> None:
     """Run `task` with the config, or each config of a sweep, that the command line asks for.
 
@@ -65,9 +71,10 @@ def run_command(
     ConfigError
         If the command line asks for something that is not there; names every problem.
     """
-    argv = _flags_first(experiment_as_group(argv))
+    argv = _flags_first(with_cluster(experiment_as_group(argv)))
     register_resolvers()
     register_sweeper()
+    register_launcher()
     register_loops([*loops, *dotted_loops(argv)])
     unknown = _unknown_flags(argv)
     if unknown:
@@ -83,9 +90,50 @@ def run_command(
         if not {"--multirun", "-m"}.isdisjoint(argv):
             _check_sweep(argv)
         with _hydra_process(program, argv):
-            decorate(task)()
+            args, places = _parse(argv)
+            if _only_trains(args):
+                _train(args, places, task)
+            else:
+                decorate(task)()
     except COMPOSE_ERRORS as error:
         raise _as_config_error(argv, error) from error
+
+
+def _only_trains(args: Any) -> bool:
+    """Whether a command line names overrides, a folder of configs and `--multirun` at most."""
+    allowed = {"overrides", "config_dir", "multirun", "run"}
+    others = {name: value for name, value in vars(args).items() if name not in allowed}
+    return not any(others.values()) and (args.config_dir is None or os.path.isdir(args.config_dir))
+
+
+def _train(args: Any, folders: Sequence[Path], task: Callable[[DictConfig], None]) -> None:
+    """What `hydra.main` does then, in half the time: it composes twice, and reads files anew."""
+    words = list(args.overrides)
+    wanted: dict[str, Any] = {"config_name": PRIMARY, "task_function": task}
+    with search_path(folders):
+        process: Any = GlobalHydra.instance().hydra
+        if args.multirun:
+            process.multirun(overrides=[*words, "hydra.mode=MULTIRUN"], **wanted)
+            return
+        asked: dict[str, Any] = {"run_mode": RunMode.RUN, "with_log_configuration": True}
+        cfg = process.compose_config(PRIMARY, words, **asked, validate_sweep_overrides=False)
+        if cfg.hydra.mode == RunMode.MULTIRUN:
+            process.multirun(overrides=words, **wanted)
+        elif any(Composer(folders).parse(word).is_sweep_override() for word in words):
+            process.run(overrides=words, **wanted)  # says what is wrong with that
+        else:
+            _Composed(process, cfg).run(overrides=words, **wanted)
+
+
+class _Composed(Hydra):
+    """Hydra with a config that it has composed already."""
+
+    def __init__(self, process: Hydra, cfg: DictConfig) -> None:
+        self.config_loader, self._cfg = process.config_loader, cfg
+
+    def compose_config(self, *args: Any, **kwargs: Any) -> DictConfig:
+        """That config."""
+        return self._cfg
 
 
 def _help(program: str, argv: Sequence[str]) -> str:

@@ -18,6 +18,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError
 
+from engine.config.cluster_launcher import register_launcher
 from engine.config.paths import config_dir, sample_dir
 from engine.config.remembering import hydra_for
 from engine.config.sweeper import register_sweeper
@@ -78,11 +79,9 @@ def forget_loops(names: Iterable[str]) -> None:
 
 
 def dotted_loops(words: Sequence[str]) -> list[str]:
-    """Loops given as `package.module:function`, in a sweep too."""
+    r"""Loops given as `package.module:function`, in a sweep too; a sweeper may write `\:`."""
     values = [word.removeprefix("loop=") for word in words if word.startswith("loop=")]
-    values = [
-        value.replace("\\:", ":") for value in values
-    ]  # as Hydra writes the points of a sweep
+    values = [value.replace("\\:", ":") for value in values]
     return [name for value in values for name in value.split(",") if ":" in name]
 
 
@@ -114,6 +113,7 @@ def search_path(config_dirs: Sequence[Path] = ()) -> Iterator[None]:
     """Hydra, set up for our configs and `config_dirs`, for as long as the block runs."""
     register_resolvers()
     register_sweeper()
+    register_launcher()
     before = GlobalHydra.instance().hydra
     try:
         # Hydra has no place but this one to say for which configs it works.

@@ -85,6 +85,7 @@ FIELDS = (
     Field("launcher.memory", str, words="a size with its unit, such as 4GB"),
     Field("launcher.disk", str, words="a size with its unit, such as 2GB"),
     Field("launcher.category", str, choices=tuple(CATEGORIES), optional=True),
+    Field("launcher.time_limit", str, optional=True, words="a time with its unit, such as 90min"),
     Field("launcher.os", str, optional=True),
     Field("launcher.requirements", str, optional=True, words="a ClassAd expression"),
     Field("launcher.accounting_group", str, optional=True),

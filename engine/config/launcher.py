@@ -8,6 +8,7 @@ from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
+from engine.config.cluster_launcher import HTCONDOR
 from engine.config.composer import Composer
 from engine.config.draft import key_of
 from engine.errors import ConfigError
@@ -80,3 +81,9 @@ def is_of_launcher(override: str) -> bool:
 def chooses(overrides: Sequence[str]) -> bool:
     """Whether a command line names a launcher itself."""
     return any(text.partition("=")[0].lstrip("+~") == GROUP for text in overrides)
+
+
+def with_cluster(argv: Sequence[str]) -> list[str]:
+    """A command line whose runs go to a cluster, with the config of that, unless it names one."""
+    goes = f"hydra/launcher={HTCONDOR}" in argv and not chooses(argv)
+    return [*argv, f"{GROUP}={HTCONDOR}"] if goes else list(argv)

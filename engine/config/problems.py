@@ -54,9 +54,19 @@ def find_problems(
             several = [o for o in parsed if o.is_sweep_override()]
             problems += [f"{o.input_line}: several values; --multirun takes each" for o in several]
         else:
-            problems += filter(None, map(sweep_problem, parsed))
-            parsed = [one for one in parsed if not sweep_problem(one)]
+            told = {id(one): sweep_problem(one) for one in parsed}
+            spaces = _search_spaces(parsed)
+            problems += [told[id(one)] for one in parsed if told[id(one)] and one not in spaces]
+            parsed = [one for one in parsed if not told[id(one)]]
         return problems + _compose_problems(composer, parsed, most_values)
+
+
+def _search_spaces(parsed: Sequence[Override]) -> list[Override]:
+    """Intervals, from which another sweeper than ours takes what values it likes."""
+    chosen = {str(one.value()) for one in parsed if one.key_or_group == "hydra/sweeper"}
+    if chosen <= {"points", "basic"}:
+        return []
+    return [one for one in parsed if one.is_sweep_override() and not one.is_discrete_sweep()]
 
 
 def flag_problem(flag: str) -> str:

@@ -25,6 +25,7 @@ from typing import Any, TypeVar
 from hydra.core.config_store import ConfigStore
 from hydra.core.override_parser.types import Override
 from hydra.core.plugins import Plugins
+from hydra.core.utils import JobReturn, JobStatus
 from hydra.plugins.sweeper import Sweeper
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig
@@ -37,6 +38,9 @@ log = logging.getLogger("engine")
 
 STOP = "stop"
 """Name of the file in the directory of a sweep that ends it; see `facts.sweep_dir`."""
+
+_ON_CLUSTER = ".HTCondorLauncher"
+"""A launcher whose runs are no processes that a signal would end."""
 
 Some = TypeVar("Some")
 
@@ -96,7 +100,15 @@ class PointsSweeper(Sweeper):
             chunks(without(product(overrides), self._leave_out), size)
         )
         _fix_the_time(self.config)
-        if str(self.config.hydra.launcher.get("_target_")).endswith(".BasicLauncher"):
+        with _failures_at_the_end(basic):
+            return self._sweep(arguments)
+
+    def _sweep(self, arguments: list[str]) -> Any:
+        basic, launcher = self._basic, str(self.config.hydra.launcher.get("_target_"))
+        if launcher.endswith(_ON_CLUSTER):
+            # That launcher composes all points itself before it submits the first one.
+            basic.validate_batch_is_legal = lambda batch: None  # type: ignore[method-assign]
+        if launcher.endswith((".BasicLauncher", _ON_CLUSTER)):
             return basic.sweep(arguments)
         with _signals_ask(Path(self.config.hydra.sweep.dir) / STOP):
             try:
@@ -106,6 +118,23 @@ class PointsSweeper(Sweeper):
                     "the process of a run was killed, and those of the other runs were ended",
                     "engine resume goes on with each that had begun; memory may have run out.",
                 ) from error
+
+
+@contextlib.contextmanager
+def _failures_at_the_end(basic: Any) -> Iterator[None]:
+    """Let the batches of a sweep run that follow one with a failure; it is raised at the end."""
+    launch = basic.launcher.launch
+    failed: list[JobReturn] = []
+
+    def launch_all(batch: Any, initial_job_idx: int) -> list[JobReturn]:
+        returns = launch(batch, initial_job_idx=initial_job_idx)
+        failed.extend(one for one in returns if one.status == JobStatus.FAILED)
+        return [one for one in returns if one.status != JobStatus.FAILED]
+
+    basic.launcher.launch = launch_all
+    yield
+    for one in failed:
+        _ = one.return_value  # raises what the run did
 
 
 def _fix_the_time(config: DictConfig) -> None:

@@ -7,8 +7,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
-import select
 import subprocess
 import sys
 import tempfile
@@ -22,11 +20,12 @@ from typing import IO, Any, Literal
 from engine.errors import LaunchError
 from engine.facts.text import plain
 from engine.launch.local import environment
+from engine.launch.pipe import next_line
 
 Action = Literal["hold", "release", "remove", "vacate"]
 
 DEADLINES_S = {
-    **dict.fromkeys(("ping", "query", "clusters", "act", "edit"), 25),
+    **dict.fromkeys(("ping", "query", "clusters", "act", "edit", "match"), 25),
     **dict.fromkeys(("history", "submit", "submit_each", "submit_cluster"), 60),
 }
 """How long the scheduler may take for each call; the bindings themselves wait for ever."""
@@ -46,6 +45,7 @@ _SENTENCES = {
     "history": "HTCondor's history cannot be read",
     "act": "HTCondor did not do it",
     "edit": "HTCondor did not change the job",
+    "match": "HTCondor's slots cannot be read",
     "ping": "HTCondor's scheduler does not answer",
     "request": "HTCondor does not understand this",
 }
@@ -104,9 +104,15 @@ class Condor:
         self.close()
 
     def close(self) -> None:
-        """End the helper process; another call starts a new one."""
-        with self._lock:
+        """End the helper process, whoever waits for it; another call starts a new one."""
+        while not self._lock.acquire(timeout=0.05):
+            process = self._process
+            if process is not None:
+                process.kill()  # so that the call in another thread ends, too
+        try:
             self._end()
+        finally:
+            self._lock.release()
 
     def ping(self) -> str:
         """The name of the scheduler, if it answers.
@@ -155,12 +161,15 @@ class Condor:
         """Clusters in the queue that fulfil an expression; their jobs may still be to come."""
         return list(self._ask("clusters", constraint=constraint).value)
 
-    def query(self, constraint: str, attributes: Sequence[str]) -> list[dict[str, Any]]:
+    def query(
+        self, constraint: str, attributes: Sequence[str], *, mine: bool = False
+    ) -> list[dict[str, Any]]:
         """These attributes of the jobs in the queue that fulfil a ClassAd expression.
 
-        Each has `ServerTime`, the scheduler's clock, besides; what is not known is left out.
+        Each has `ServerTime`, the scheduler's clock, besides; what is not known is left out. With
+        `mine` only jobs of whoever asks.
         """
-        return self._ads("query", constraint, attributes)
+        return self._ads("query", constraint, attributes, mine=mine)
 
     def history(
         self, constraint: str, attributes: Sequence[str], most: int = MOST_HISTORY
@@ -172,10 +181,20 @@ class Condor:
         """Do something to jobs; to how many it was done: a job that is not there is no error."""
         return int(self._ask("act", action=action, constraint=constraint, reason=reason).value)
 
-    def edit(self, constraint: str, attribute: str, expression: str) -> None:
-        """Set an attribute of jobs to a ClassAd expression: a text has its own quotes."""
+    def edit(self, constraint: str, attribute: str, expression: str) -> int:
+        """Set an attribute of jobs to a ClassAd expression, in how many jobs it was done.
+
+        A text has its own quotes.
+        """
         entries = {"attribute": attribute, "expression": expression}
-        self._ask("edit", constraint=constraint, **entries)
+        return int(self._ask("edit", constraint=constraint, **entries).value)
+
+    def match(self, constraint: str) -> dict[str, Any]:
+        """How the one job that fulfils a ClassAd expression fits the slots of the pool.
+
+        See `engine.launch.condor_match`; nothing where there is no such job.
+        """
+        return dict(self._ask("match", constraint=constraint).value)
 
     def _ads(self, call: str, constraint: str, attributes: Sequence[str], **more: Any) -> list[Any]:
         asked = {"constraint": constraint, "attributes": list(attributes)}
@@ -203,7 +222,7 @@ class Condor:
         try:
             process.stdin.write(json.dumps(request).encode() + b"\n")
             process.stdin.flush()
-            line = _line(process.stdout, until)
+            line = next_line(process.stdout, until)
         except BrokenPipeError:
             line = b""
         except TimeoutError:
@@ -260,26 +279,6 @@ class Condor:
         if self._said is not None:
             self._said.seek(0)
             self._said.truncate()
-
-
-def _line(pipe: IO[bytes], until: float) -> bytes:
-    """The next line; nothing if the other side has ended.
-
-    Raises
-    ------
-    TimeoutError
-        If it does not come in time.
-    """
-    parts = b""
-    while not parts.endswith(b"\n"):
-        ready, _, _ = select.select([pipe], [], [], max(0.0, until - time.monotonic()))
-        if not ready:
-            raise TimeoutError
-        part = os.read(pipe.fileno(), 1 << 16)
-        if not part:
-            return b""
-        parts += part
-    return parts
 
 
 def _read(told: Mapping[str, Any]) -> Answer:

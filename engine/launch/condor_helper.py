@@ -136,8 +136,9 @@ def _clusters(htcondor2: Any, schedd: Any, request: dict[str, Any]) -> list[int]
 
 
 def _query(htcondor2: Any, schedd: Any, request: dict[str, Any]) -> list[dict[str, Any]]:
-    wanted = request["attributes"]
-    ads = schedd.query(request["constraint"], [*wanted, "ServerTime"])
+    wanted, options = request["attributes"], htcondor2.QueryOpt
+    mine = options.DefaultMyJobsOnly if request["mine"] else options.Default
+    ads = schedd.query(request["constraint"], [*wanted, "ServerTime"], opts=mine)
     return _tidy(ads, [*wanted, "ServerTime"])
 
 
@@ -158,9 +159,21 @@ def _act(htcondor2: Any, schedd: Any, request: dict[str, Any]) -> int:
     return int(counts.get("TotalSuccess", 0))
 
 
-def _edit(htcondor2: Any, schedd: Any, request: dict[str, Any]) -> bool:
-    schedd.edit(request["constraint"], request["attribute"], request["expression"])
-    return True
+def _edit(htcondor2: Any, schedd: Any, request: dict[str, Any]) -> int:
+    """In how many jobs it was done."""
+    return int(schedd.edit(request["constraint"], request["attribute"], request["expression"]))
+
+
+def _match(htcondor2: Any, schedd: Any, request: dict[str, Any]) -> dict[str, Any]:
+    import classad2
+
+    from engine.launch.condor_match import fits
+
+    ads = schedd.query(request["constraint"], limit=1)
+    if not ads:
+        return {}
+    slots = htcondor2.Collector().query(htcondor2.AdType.Startd, 'SlotType =!= "Dynamic"')
+    return fits(classad2, ads[0], slots)
 
 
 def _tidy(ads: Iterable[Any], wanted: list[str]) -> list[dict[str, Any]]:
@@ -190,6 +203,7 @@ _CALLS: dict[str, Callable[[Any, Any, dict[str, Any]], Any]] = {
     "history": _history,
     "act": _act,
     "edit": _edit,
+    "match": _match,
 }
 
 if __name__ == "__main__":

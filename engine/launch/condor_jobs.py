@@ -10,7 +10,7 @@ import contextlib
 import os
 import sys
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -47,8 +47,8 @@ IN_DOUBT_S = 300.0
 """How long a submission that nobody confirmed may still arrive at the scheduler."""
 
 
-def submit(spec: JobSpec, resources: Resources, condor: Condor) -> JobHandle:
-    """Submit a run; gives what its record says.
+def submit(spec: JobSpec, resources: Resources, condor: Condor, **entries: Any) -> JobHandle:
+    """Submit a run; gives what its record says, which has further `entries`.
 
     Raises
     ------
@@ -70,7 +70,8 @@ def submit(spec: JobSpec, resources: Resources, condor: Condor) -> JobHandle:
         with as_facts_error(run_dir.job_log):
             run_dir.job_log.touch()  # a log that cannot be written is missed by nobody
         more = {"state": "submitting", "schedd": schedd, "resources": asdict(resources)}
-        handle = write_record(run_dir.launch, new_entries(spec, **NO_PROCESS, **more))
+        own = replace(spec, directory=run_dir.path)  # which may have another name than was wanted
+        handle = write_record(run_dir.launch, new_entries(own, **NO_PROCESS, **more, **entries))
     except BaseException:
         _discard(run_dir)
         raise
@@ -133,22 +134,6 @@ def find(handle: JobHandle, condor: Condor) -> str | None:
     return f"{ads[0]['ClusterId']}.{ads[0]['ProcId']}" if ads else None
 
 
-def remove(handle: JobHandle) -> str:
-    """Have HTCondor end a job, which gets SIGTERM and saves if it runs; gives who ended it.
-
-    Raises
-    ------
-    CouldNotAsk
-        If the scheduler did not answer.
-    LaunchError
-        If it has no such job, or does not let it go.
-    """
-    with Condor(handle.schedd) as condor:
-        if not condor.act("remove", _own(handle), "ended with engine"):
-            raise LaunchError(f"{handle.name}: HTCondor does not have the job any more")
-    return "HTCondor"
-
-
 def _own(handle: JobHandle) -> str:
     return f'{ID_ATTRIBUTE} =?= "{handle.id}"'
 
@@ -196,7 +181,8 @@ def send(handle: JobHandle, script: Path, resources: Resources, condor: Condor) 
     LaunchError
         If the scheduler refuses it, or the connection was lost.
     """
-    described = description(_submission(handle.path, handle.id or "", script, resources))
+    job = _submission(handle.path, handle.id or "", script, resources)
+    described = description(replace(job, sweep_id=handle.sweep_id))
     try:
         answer = condor.submit(described)
     except CouldNotAsk as error:
@@ -208,7 +194,7 @@ def send(handle: JobHandle, script: Path, resources: Resources, condor: Condor) 
 
 
 def _submission(record: Path, job_id: str, script: Path, resources: Resources) -> Submission:
-    variables = job_environment(environment(), Path(sys.executable), job_id, resources.cpus)
+    variables = job_environment(environment(), Path(sys.executable), job_id, resources)
     return Submission(record, job_id, script, resources, variables)
 
 

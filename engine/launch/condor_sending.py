@@ -69,7 +69,7 @@ class Sending:
         self.entries = read_record(self.place.record) or {}
         self.folder = runs_folder(self.place.path)
         python = Path(sys.executable)
-        self.variables = job_environment(environment(), python, "", self.resources.cpus)
+        self.variables = job_environment(environment(), python, "", self.resources)
 
     def make(self) -> list[SweepRun]:
         """Make what is not there of directories and records; the runs still to be submitted."""

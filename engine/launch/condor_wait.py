@@ -7,11 +7,11 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 
 from engine.facts.condor_log import LogReader
-from engine.facts.evidence import JobReport
+from engine.facts.job_report import OVER, JobReport
 from engine.facts.run_dir import RunDir
 from engine.launch.condor import Condor
+from engine.launch.condor_queue import GONE_AFTER, WATCHED_S
 from engine.launch.condor_submit import ID_ATTRIBUTE, SWEEP_ATTRIBUTE
-from engine.launch.condor_watch import ASK_EVERY_S, GONE_AFTER, OVER
 from engine.launch.job import JobHandle
 
 
@@ -31,7 +31,7 @@ class SweepWatch:
         sweep: JobHandle,
         runs: Sequence[JobHandle],
         condor: Condor,
-        ask_every_s: float = ASK_EVERY_S,
+        ask_every_s: float = WATCHED_S,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._sweep, self._condor = sweep, condor

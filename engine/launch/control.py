@@ -7,6 +7,7 @@ import signal
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from engine.errors import FactsError, LaunchError
 from engine.facts.attempts import Attempt, names_one_process, newest_attempt, process_of
@@ -16,11 +17,14 @@ from engine.facts.launched import launch_record
 from engine.facts.run_dir import RunDir
 from engine.facts.sweep_dir import SweepDir
 from engine.facts.words import first_line
-from engine.launch.condor_jobs import remove
+from engine.launch.condor_actions import remove
 from engine.launch.condor_sweep import remove_sweep
 from engine.launch.job import HTCONDOR, JobHandle
 from engine.launch.record import read_job
 from engine.launch.usage import is_of_job, members
+
+if TYPE_CHECKING:
+    from engine.launch.jobs import Job
 
 _POLL_S = 0.05
 
@@ -53,6 +57,20 @@ def ask_job_to_stop(job: JobHandle) -> None:
     replace_file(place.stop, lambda handle: None)
 
 
+def stop_all(job: Job) -> None:
+    """Ask a job to stop, and all of its runs that a cluster has: they look in their own place.
+
+    Raises
+    ------
+    FactsError, LaunchError
+        As `ask_job_to_stop`.
+    """
+    ask_job_to_stop(job.handle)
+    for run in job.on_cluster:
+        if run.path != job.handle.path:
+            ask_job_to_stop(run)
+
+
 def kill_job(job: JobHandle, grace_s: float = 10.0) -> str:
     """End a job on this host with all its processes, and give the name of the signal that did.
 
@@ -67,7 +85,7 @@ def kill_job(job: JobHandle, grace_s: float = 10.0) -> str:
         If none of its processes lives here, they are somebody else's, or the directory is a copy.
     """
     if job.target == HTCONDOR:
-        return remove_sweep(job) if job.kind == "sweep" else remove(job)
+        return remove_sweep(job) if job.kind == "sweep" else _removed(job)
     where = job.process()
     if not began_here(job.attempt, job.directory) or not members(job):
         raise LaunchError(f"{job.name}: {_why_not(job.attempt, where, job.directory)}")
@@ -95,7 +113,7 @@ def kill(run_dir: RunDir, grace_s: float = 10.0) -> str:
         If no process of this run lives here, it is somebody else's, or the directory is a copy.
     """
     if launch_record(run_dir).get("target") == HTCONDOR and (job := read_job(run_dir.launch)):
-        return remove(job)
+        return _removed(job)
     attempt, is_certain = _process_to_end(run_dir)
     if attempt is None or attempt.pid is None:
         raise LaunchError(f"{run_dir.run_id}: no process is known", "It has not been started.")
@@ -110,6 +128,13 @@ def kill(run_dir: RunDir, grace_s: float = 10.0) -> str:
         f"{run_dir.run_id}: process {attempt.pid} does not end",
         "It hangs in the system, as one whose disk is gone does.",
     )
+
+
+def _removed(job: JobHandle) -> str:
+    """Have HTCondor end a job, which gets SIGTERM and saves if it runs; gives who ended it."""
+    for problem in remove([job]).problems.values():
+        raise LaunchError(f"{job.name}: {problem}")
+    return "HTCondor"
 
 
 def _process_to_end(run_dir: RunDir) -> tuple[Attempt | None, bool]:

@@ -5,13 +5,15 @@ from __future__ import annotations
 import contextlib
 import os
 import re
+import time
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from engine.errors import ConfigError, FactsError
-from engine.facts.state import UNDER_WAY
+from engine.facts.job_report import JobReport
+from engine.facts.state import ENDED, UNDER_WAY
 from engine.facts.sweep_dir import SweepDir
 from engine.facts.values import seconds_of
 from engine.facts.words import count, first_line, signal_name
@@ -22,8 +24,14 @@ from engine.launch.usage import Meter, Usage
 from engine.library.index import Index
 from engine.library.summary import RunSummary
 
+_TOLD = ("running", "queued", "held", "failed", "stopped", "lost")
+"""States of its runs that a sweep tells of besides those that have finished."""
+
 MULTIRUNS = "multiruns"
 """Folder in an output root with the directories of sweeps."""
+
+LONGEST_S = 8 * 86400.0
+"""How long after its submission a run that seems lost may still be in a queue."""
 
 _ID = re.compile(r"[0-9a-f]{4,32}", re.ASCII)
 
@@ -40,6 +48,8 @@ class Job:
     """What it takes on this machine; None where nothing of it is here."""
     problem: str | None = None
     """What is wrong with its record."""
+    handles: tuple[JobHandle, ...] = ()
+    """What the records of `runs` say, in the same order."""
 
     @property
     def name(self) -> str:
@@ -55,6 +65,12 @@ class Job:
     def under_way(self) -> bool:
         """Whether somebody still works on it, as far as can be told."""
         return self.state.state is None or self.state.state in UNDER_WAY
+
+    @property
+    def on_cluster(self) -> list[JobHandle]:
+        """Those of its runs that HTCondor may have at present."""
+        pairs = zip(self.runs, self.handles, strict=True)
+        return [handle for run, handle in pairs if _may_be_queued(run, handle)]
 
     @property
     def counts(self) -> dict[str, int]:
@@ -77,19 +93,25 @@ class JobFinder:
         self._meter = Meter()
         self._read: dict[str, tuple[tuple[int, int, int], JobHandle, str | None]] = {}
 
-    def refresh(self, runs: Sequence[RunSummary] | None = None) -> list[Job]:
+    def refresh(
+        self,
+        runs: Sequence[RunSummary] | None = None,
+        reports: Mapping[str, JobReport] | None = None,
+    ) -> list[Job]:
         """The jobs as they are, the newest first; one with a damaged record is there, too.
 
         Parameters
         ----------
         runs
             The runs of the root, where the caller knows them just now; else they are looked for.
+        reports
+            What schedulers say, by the paths of the runs; for runs that are looked for.
         """
         if runs is None:
-            runs = self._index.refresh() if os.path.isdir(self.root) else []
+            runs = self._index.refresh(jobs=reports) if os.path.isdir(self.root) else []
         self._meter.look()
         single: list[tuple[RunSummary, JobHandle, str | None]] = []
-        of_sweeps: dict[str, list[RunSummary]] = {}
+        of_sweeps: dict[str, list[tuple[RunSummary, JobHandle]]] = {}
         told: set[str] = set()
         for run in runs:
             found = self._record(f"{run.path}/launch.json")
@@ -97,7 +119,7 @@ class JobFinder:
                 continue
             handle, problem = found
             if handle.sweep_id is not None:
-                of_sweeps.setdefault(handle.sweep_id, []).append(run)
+                of_sweeps.setdefault(handle.sweep_id, []).append((run, handle))
                 if handle.sweep_dir is not None:
                     told.add(handle.sweep_dir)
             if handle.sweep_id is None or handle.kind == "resume":
@@ -141,15 +163,19 @@ class JobFinder:
     def _of_run(self, run: RunSummary, handle: JobHandle, problem: str | None) -> Job:
         state = JobState(run.state, first_line(run.sentence or run.problem))
         usage = self._meter.usage(handle) if run.state in UNDER_WAY else None
-        return Job(handle, state, (run,), usage, problem)
+        return Job(handle, state, (run,), usage, problem, (handle,))
 
-    def _of_sweep(self, folder: str, of_sweeps: dict[str, list[RunSummary]]) -> Job | None:
+    def _of_sweep(
+        self, folder: str, of_sweeps: dict[str, list[tuple[RunSummary, JobHandle]]]
+    ) -> Job | None:
         found = self._record(os.fspath(SweepDir(Path(folder)).record))
         if found is None:
             return None
         handle, problem = found
-        runs = tuple(of_sweeps.get(handle.id or "", ()))
-        return Job(handle, sweep_state(handle, runs), runs, self._meter.usage(handle), problem)
+        begun = of_sweeps.get(handle.id or "", ())
+        runs, handles = tuple(run for run, _ in begun), tuple(one for _, one in begun)
+        usage = self._meter.usage(handle)
+        return Job(handle, sweep_state(handle, runs), runs, usage, problem, handles)
 
 
 def find_jobs(root: str | os.PathLike[str]) -> list[Job]:
@@ -160,6 +186,9 @@ def find_jobs(root: str | os.PathLike[str]) -> list[Job]:
 def select_job(jobs: Sequence[Job], word: str) -> Job:
     """The one job that a word means: `last`, a directory, a name or a part of one, an id.
 
+    An id is that of its record, or what HTCondor calls it. The whole name of a run of a sweep
+    means that run alone.
+
     Raises
     ------
     ConfigError
@@ -168,8 +197,13 @@ def select_job(jobs: Sequence[Job], word: str) -> Job:
     if word == "last" and jobs:
         return jobs[0]
     place = os.path.abspath(os.path.expanduser(word))
+    for job in jobs:
+        for run, handle in zip(job.runs, job.handles, strict=True):
+            if handle is not job.handle and word in (handle.name, handle.job_id):
+                return _alone(run, handle)
     rules = (
         lambda job: word == job.name or os.fspath(job.handle.directory) == place,
+        lambda job: word == job.handle.job_id,
         lambda job: bool(_ID.fullmatch(word)) and (job.handle.id or "").startswith(word),
         lambda job: word in job.name,
     )
@@ -183,9 +217,24 @@ def select_job(jobs: Sequence[Job], word: str) -> Job:
     raise ConfigError(f"{word}: there is no such job", "engine jobs --all lists them.")
 
 
+def _alone(run: RunSummary, handle: JobHandle) -> Job:
+    """A run of a sweep as a job of its own."""
+    state = JobState(run.state, first_line(run.sentence or run.problem))
+    return Job(handle, state, (run,), handles=(handle,))
+
+
+def _may_be_queued(run: RunSummary, handle: JobHandle) -> bool:
+    """Whether a scheduler may know more than the files of a run."""
+    if handle.target != HTCONDOR or run.state in ENDED:
+        return False
+    begun = seconds_of(handle.submitted)
+    return run.state != "lost" or (begun is not None and time.time() - begun < LONGEST_S)
+
+
 def sweep_state(handle: JobHandle, runs: Sequence[RunSummary]) -> JobState:
     """The state of a sweep, told from its record, its process and its runs."""
-    if handle.target == HTCONDOR and handle.state in ("submitting", "queued"):
+    unattended = handle.state in ("submitting", "queued") or handle.process() != "alive"
+    if handle.target == HTCONDOR and unattended:
         return cluster_sweep_state(handle, runs)  # nobody waits for its runs
     asked = os.path.lexists(SweepDir(handle.directory).stop)
     if handle.state == "ended":
@@ -224,7 +273,7 @@ def _progress(handle: JobHandle, runs: Sequence[RunSummary]) -> str:
         return ""
     states = Counter(run.state for run in runs)
     of = f" of {count(handle.points, 'run')}" if handle.points else f" of {len(runs)} begun"
-    parts = [f"{states[state]} {state}" for state in ("running", "failed", "stopped", "lost")]
+    parts = [f"{states[state]} {state}" for state in _TOLD]
     told = [part for part in parts if not part.startswith("0 ")]
     return ", ".join([f"{states['finished']}{of} finished", *told])
 

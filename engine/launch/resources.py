@@ -15,6 +15,8 @@ CATEGORIES = {"express": 600, "short": 4 * 3600, "medium": 24 * 3600, "long": 96
 
 _SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*([KMGT])(?:i?B)?", re.ASCII | re.IGNORECASE)
 _KIB = {"K": 1, "M": 1024, "G": 1024**2, "T": 1024**3}
+_TIME = re.compile(r"(\d{1,9})\s*(s|min|h|d)", re.ASCII)
+_SECONDS = {"s": 1, "min": 60, "h": 3600, "d": 86400}
 _WORD = re.compile(r"[\w.@+-]+", re.ASCII)
 
 
@@ -31,6 +33,8 @@ class Resources:
     disk: str = "2 GB"
     category: str | None = None
     """One of `CATEGORIES`: how long the job may take."""
+    time_limit: str | None = None
+    """How long the job may take, where the category does not tell; with its unit."""
     os: str | None = None
     """System of the container, such as `el9`."""
     requirements: str | None = None
@@ -70,6 +74,8 @@ class Resources:
     @property
     def limit_s(self) -> int | None:
         """Seconds that the job may take; None where that is not known."""
+        if self.time_limit is not None:
+            return seconds_in(self.time_limit)
         return CATEGORIES[self.category] if self.category else None
 
 
@@ -88,6 +94,20 @@ def size_kib(text: str) -> int:
     return int(-(-size // 1))
 
 
+def seconds_in(time: str) -> int:
+    """A time with its unit, such as `90min` or `4h`, in seconds.
+
+    Raises
+    ------
+    ValueError
+        If it is none.
+    """
+    match = _TIME.fullmatch(time.strip())
+    if match is None:
+        raise ValueError(time)
+    return int(match[1]) * _SECONDS[match[2]]
+
+
 def problems_of(entries: Mapping[str, Any]) -> list[str]:
     """All that is wrong with what a config asks for, a sentence each."""
     known = [field.name for field in fields(Resources)]
@@ -103,7 +123,16 @@ def problems_of(entries: Mapping[str, Any]) -> list[str]:
             problems.append(f"launcher.{key}={value!r}: {wrong}")
     if entries.get("gpu_capability") is not None and not entries.get("gpus"):
         problems.append("launcher.gpu_capability: it needs launcher.gpus=1 or more")
-    return problems
+    return problems + _limits_differ(entries.get("category"), entries.get("time_limit"))
+
+
+def _limits_differ(category: Any, time_limit: Any) -> list[str]:
+    """What is wrong with a job that counts on more time than its category gives it."""
+    if time_limit is None or category not in CATEGORIES or _time(time_limit):
+        return []
+    if seconds_in(time_limit) <= CATEGORIES[category]:
+        return []
+    return [f"launcher.time_limit={time_limit}: a job of category {category} gets less time"]
 
 
 def _whole(least: int) -> Callable[[Any], str]:
@@ -135,6 +164,14 @@ def _category(value: Any) -> str:
     return f"the categories are {', '.join(CATEGORIES)}{hint}"
 
 
+def _time(value: Any) -> str:
+    try:
+        good = value is None or (isinstance(value, str) and seconds_in(value) > 0)
+    except ValueError:
+        good = False
+    return "" if good else "a time with its unit is needed, such as 90min or 4h"
+
+
 def _word(value: Any) -> str:
     good = value is None or (isinstance(value, str) and _WORD.fullmatch(value))
     return "" if good else "letters, digits and . _ @ + - only"
@@ -156,6 +193,7 @@ _CHECKS: dict[str, Callable[[Any], str]] = {
     "memory": _size,
     "disk": _size,
     "category": _category,
+    "time_limit": _time,
     "os": _word,
     "requirements": _expression,
     "accounting_group": _word,

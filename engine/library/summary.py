@@ -13,7 +13,7 @@ from engine.facts.values import whole
 from engine.library.best import higher_is_better, last_and_best
 from engine.library.fold import Fold
 
-__all__ = ["Number", "RunSummary", "Unread", "higher_is_better"]
+__all__ = ["Number", "RunSummary", "Unread", "best_val_loss", "higher_is_better"]
 
 COMPONENTS = ("encoder", "decoder", "latent_space")
 
@@ -123,6 +123,16 @@ class RunSummary(Unread):
         summary = cls.__new__(cls)
         summary.path, summary.name, summary._read = path, name, read
         return summary
+
+
+def best_val_loss(run: RunSummary) -> float | None:
+    """The number that a sweeper judges a run by; None where its facts have none.
+
+    It is `best_val_loss`, as the training said at its end; of a loop that does not say it, the
+    lowest `val_loss` of its epochs.
+    """
+    told = run.results.get("best_val_loss")
+    return run.numbers["val_loss"].best if told is None and "val_loss" in run.numbers else told
 
 
 def summary_of(path: str, record: Mapping[str, Any]) -> RunSummary:

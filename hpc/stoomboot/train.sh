@@ -1,6 +1,23 @@
 #!/usr/bin/env bash
-# What HTCondor starts on a node: train.sh --launch RUN_DIR/launch.json
-# PYTHON, the interpreter, and all else that the training needs of the environment come with the
-# job. It becomes the training, as HTCondor's signals go to this process alone.
+# What HTCondor starts on a node, in one of two ways:
+#   train.sh --launch RUN_DIR/launch.json   from engine submit; all else comes with the job
+#   train.sh OVERRIDE...                    from train.sub
+# It becomes the training, as HTCondor's signals go to this process alone.
 set -euo pipefail
-exec "${PYTHON:?names the interpreter that trains}" -P -m engine train "$@"
+[ -n "${PYTHON-}" ] || . "$(dirname "$0")/settings.sh"
+
+# A job of train.sub may be started again: its directory bears the time and the number of the job,
+# so that each start finds the same one, and goes on there.
+own=()
+if [ "${1-}" != --launch ] && [ -n "${THESIS_JOB_ID-}" ]; then
+  stamp=$(date -d "@${THESIS_SUBMITTED:?is set by train.sub}" +%Y%m%d-%H%M%S)
+  name="${stamp}_\${hydra.job.name}_c$THESIS_JOB_ID"
+  own=(run.resume=auto "hydra.run.dir=\${env.output_root}/runs/run_$name")
+  case " $* " in
+  *" -m "* | *" --multirun "*)
+    own=(run.resume=auto "hydra.sweep.dir=\${env.output_root}/multiruns/exp_$name"
+      "hydra.sweep.subdir=../../runs/run_${name}_job\${hydra.job.num}")
+    ;;
+  esac
+fi
+exec "$PYTHON" -P -m engine train ${own[@]+"${own[@]}"} "$@"

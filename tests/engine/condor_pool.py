@@ -43,6 +43,18 @@ class Pool:
                 return int(entry.name)
         raise AssertionError(f"the pool has no {name}")
 
+    def _account(self) -> list[str]:
+        """What root runs HTCondor's programs with, as the pool does, so that they see its files."""
+        if os.getuid():
+            return []
+        user, group = self.settings["CONDOR_IDS"].split(".")
+        return ["unshare", "-U", f"--map-user={user}", f"--map-group={group}"]
+
+    @staticmethod
+    def parent_of(pid: int) -> int:
+        """The process that started another one, such as the starter of a job."""
+        return int(machine.stat_fields(pid)[1])
+
     @contextlib.contextmanager
     def frozen(self, name: str) -> Iterator[None]:
         """A daemon that does not answer, though it is there."""
@@ -53,12 +65,12 @@ class Pool:
         finally:
             os.kill(pid, signal.SIGCONT)
 
-    def call(self, program: str, *words: str) -> str:
+    def call(self, program: str, *words: str, timeout: float = 60) -> str:
         """What a program of HTCondor prints."""
-        command = [str(self.programs / program), *words]
+        command = [*self._account(), str(self.programs / program), *words]
         environment = os.environ | self.settings
         return subprocess.run(
-            command, env=environment, capture_output=True, text=True, check=True, timeout=60
+            command, env=environment, capture_output=True, text=True, check=True, timeout=timeout
         ).stdout
 
 

@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 
 from engine.cli import main
+from engine.config import draft
 from engine.errors import ConfigError, LaunchError
 from engine.facts import RunDir, read_events
 from engine.facts.attempts import read_attempts
@@ -31,6 +32,7 @@ from engine.library.index import summarise
 from tests.conftest import long_form
 from tests.engine.condor_pool import Pool
 from tests.engine.launching import LONG, QUICK_LOOP, TINY, wait_until
+from tests.engine.test_condor_submit import HOSTILE
 
 SMALL = Resources(memory="10MB", disk="1MB")
 NEVER = Resources(memory="10MB", disk="1MB", requirements="false")
@@ -279,6 +281,28 @@ def test_a_job_that_ended_without_a_log_is_known_from_the_history(
     report = watch.look()
     assert report is not None
     assert (report.state, report.exit_code) == ("ended", 0)
+
+
+TELLING_LOOP = """\
+import json
+from pathlib import Path
+from omegaconf import OmegaConf
+from engine.facts import append_jsonl_event, build_event_payload
+
+def train(cfg):
+    Path("values.json").write_text(json.dumps(list(cfg.hostile)))
+    append_jsonl_event(".", build_event_payload("on_train_end", "."))
+"""
+
+
+def test_hostile_values_arrive_in_the_config_of_a_job(condor: Condor, own_folder: Path) -> None:
+    (own_folder / "telling_loop.py").write_text(TELLING_LOOP)
+    words = (f"+hostile={draft.text_of(list(HOSTILE))}", "loop=telling_loop:train")
+    job = submit(spec(*words), SMALL, condor)
+    assert job.overrides == words
+    wait_until(lambda: state_of(job) == "finished")
+    assert json.loads((job.directory / "values.json").read_text()) == list(HOSTILE)
+    assert len(HOSTILE) >= 50
 
 
 def test_all_mistakes_are_told_and_nothing_is_begun(capsys: pytest.CaptureFixture[str]) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import os
 import pty
+import shutil
 import signal
 import subprocess
 import sys
@@ -145,6 +146,26 @@ def test_kill_9_before_any_system_call_leaves_files_that_all_readers_accept(
             break
         check_readable(RunDir(folder / "run"))
     assert at_call > 40
+
+
+def test_a_run_whose_directory_is_removed_says_so_and_does_not_make_it_anew(
+    thesis_train: Callable[..., Outcome],
+    own_folder: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    save = Fit._keep
+
+    def removed(self: Fit, *numbers: dict[str, float]) -> None:
+        shutil.rmtree(own_folder / "run")
+        save(self, *numbers)
+
+    monkeypatch.setattr(Fit, "_keep", removed)
+    assert thesis_train("hydra.run.dir=run").code == 1
+    told = capsys.readouterr().err
+    assert "here/run is gone: it was removed, or moved, while this run trained" in told
+    assert told.count("error: ") == 1
+    assert not (own_folder / "run").exists()
 
 
 def test_a_terminal_shows_a_bar(own_folder: Path) -> None:

@@ -1,0 +1,244 @@
+"""What `hydra/launcher=htcondor` does with the runs of a sweep: submits each once, and waits.
+
+It knows no Hydra: `engine.config.cluster_launcher` says what the runs are. What came of one is read
+from its facts. Who calls it again for the same sweep finds the jobs that are there.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from engine.errors import EngineError, FactsError
+from engine.facts.job_report import OVER as JOB_OVER
+from engine.facts.job_report import JobReport
+from engine.facts.run_dir import RunDir
+from engine.facts.state import BADLY, OVER
+from engine.facts.sweep_dir import SweepDir
+from engine.facts.words import first_line
+from engine.launch.awaited_sweep import known_job
+from engine.launch.condor import Condor, CouldNotAsk
+from engine.launch.condor_jobs import submit, submit_again
+from engine.launch.control import ask_to_stop
+from engine.launch.job import HTCONDOR, JobHandle, JobSpec
+from engine.launch.record import read_job
+from engine.launch.resources import Resources
+from engine.library.index import summarise
+from engine.library.summary import RunSummary, best_val_loss
+
+RETRY_S = 30.0
+"""After how long a submission that nobody answered is tried again, and the facts of a run are read
+whose job says nothing."""
+
+GRACE_S = 60.0
+"""How long the facts of a job that ended may take to appear on a network file system."""
+
+
+class Follower(Protocol):
+    """Knows what becomes of jobs; see `condor_following.Following`."""
+
+    def look(self, jobs: Sequence[JobHandle]) -> tuple[Mapping[str, JobReport], str | None]:
+        """What is known of each, by its id, and that the scheduler does not answer, if so."""
+
+    def remedy(self, job: JobHandle) -> str:
+        """What to do about a job that is held."""
+
+
+@dataclass(frozen=True)
+class Point:
+    """A run that is to be a job."""
+
+    spec: JobSpec
+    resources: Resources
+
+
+@dataclass(frozen=True)
+class End:
+    """What came of a run."""
+
+    directory: Path | None
+    """None where there is no run."""
+    state: str
+    sentence: str
+    value: float | None = None
+    """Its best validation loss; None where its facts tell of none."""
+    exit_code: int = 1
+
+
+class Batch:
+    """Runs that are submitted together: each once, and followed until it is over.
+
+    Parameters
+    ----------
+    sweep
+        The record that they belong to.
+    follower
+        Knows what becomes of them.
+    tell
+        Gets what happens to single runs, a line each.
+    clock
+        Seconds that only grow.
+    """
+
+    def __init__(
+        self,
+        points: Sequence[Point],
+        sweep: JobHandle,
+        condor: Condor,
+        follower: Follower,
+        tell: Callable[[str], None],
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._points, self._sweep, self._condor = points, sweep, condor
+        self._follower, self._tell, self._clock = follower, tell, clock
+        self._try_at, self._read_at = clock(), clock() + RETRY_S
+        self._stopping = False
+        self._states: dict[int, str] = {}
+        self._held: dict[int, str] = {}
+        self._over_since: dict[int, float] = {}
+        self.jobs: dict[int, JobHandle] = {}
+        """The jobs that there are, by the place of their points."""
+        self.ends: dict[int, End] = {}
+        """What came of those that are over."""
+        self.silent: str | None = None
+        """Why the scheduler could not be asked, if it could not."""
+
+    @property
+    def is_over(self) -> bool:
+        """Whether there is nothing more to wait for."""
+        return len(self.ends) == len(self._points)
+
+    def counts(self) -> dict[str, int]:
+        """How many runs are in which state; `done` stands for those that have finished."""
+        ended = ("done" if end.state == "finished" else "failed" for end in self.ends.values())
+        waiting = len(self._points) - len(self.jobs.keys() | self.ends.keys())
+        open_ones = (self._states.get(place, "queued") for place in self._open())
+        found = Counter([*ended, *open_ones]) + Counter({"not submitted": waiting})
+        order = ("not submitted", "queued", "held", "running", "done", "failed")
+        return {state: found[state] for state in order if found[state]}
+
+    def step(self) -> None:
+        """Submit what is not submitted yet, and look at what is.
+
+        Raises
+        ------
+        CouldNotAsk
+            If nothing has begun, and the scheduler does not answer.
+        """
+        if self._clock() >= self._try_at and not self._stopping:
+            self._try_at = self._clock() + RETRY_S
+            self.silent = None
+            self._submit()
+        if not self._stopping and SweepDir(self._sweep.directory).stop.exists():
+            self._stop()
+        open_ones = self._open()
+        asked = [job for job in open_ones.values() if job.target == HTCONDOR]
+        reports, silent = self._follower.look(asked) if asked else ({}, None)
+        self.silent = silent or self.silent
+        read = self._clock() >= self._read_at
+        if read:
+            self._read_at = self._clock() + RETRY_S
+        for place, job in open_ones.items():
+            self._note(place, job, reports.get(job.id or ""), read or job.target != HTCONDOR)
+
+    def _open(self) -> dict[int, JobHandle]:
+        return {place: job for place, job in self.jobs.items() if place not in self.ends}
+
+    def _stop(self) -> None:
+        """Ask all runs to save and end, as somebody has asked the sweep to; submit no others."""
+        self._stopping = True
+        self._tell("stopping all runs, as asked")
+        for job in self._open().values():
+            ask_to_stop(RunDir(job.directory))
+        for place in range(len(self._points)):
+            if place not in self.jobs and place not in self.ends:
+                self.ends[place] = End(None, "stopped", "not submitted, as the sweep was stopped")
+
+    def _submit(self) -> None:
+        """Submit what is not there yet; what nobody answers to is left for another time."""
+        for place, point in enumerate(self._points):
+            if place in self.ends or not self._is_to_do(place):
+                continue
+            try:
+                self._begin(place, point)
+            except CouldNotAsk as error:
+                job = known_job(point.spec, self._sweep)  # it may have arrived all the same
+                if job is not None:
+                    self.jobs[place] = job
+                elif not self.jobs and not self.ends:
+                    raise
+                self.silent = error.message
+                return
+            except EngineError as error:
+                if place not in self.jobs:  # else it may still arrive
+                    self.ends[place] = End(None, "failed", error.message, None, error.exit_code)
+                    self._tell(f"{point.spec.directory.name}: {error.message}")
+
+    def _is_to_do(self, place: int) -> bool:
+        return place not in self.jobs or self.jobs[place].state == "submitting"
+
+    def _begin(self, place: int, point: Point) -> None:
+        job = known_job(point.spec, self._sweep)
+        if job is None:
+            own = {"sweep_id": self._sweep.id, "sweep_dir": str(self._sweep.directory)}
+            job = submit(point.spec, point.resources, self._condor, **own)
+        elif job.state == "submitting":
+            self.jobs[place] = job
+            job = submit_again(job, self._condor)
+        self.jobs[place] = job
+        self._tell(f"{job.name}: job {job.job_id} of {job.schedd}")
+
+    def _note(self, place: int, job: JobHandle, report: JobReport | None, read: bool) -> None:
+        """Take in what is known of a job now."""
+        is_over = report is not None and report.state in JOB_OVER
+        if report is not None and not is_over:
+            self._states[place] = report.state
+            self._tell_of_hold(place, job, report)
+        if not (is_over or read or job.target != HTCONDOR):
+            return
+        with contextlib.suppress(FactsError):  # what is damaged just now tells nothing new
+            job = self.jobs[place] = read_job(job.path) or job
+        # A run that ended by itself has said why in its record, which no scheduler knows.
+        run = summarise(str(job.directory), None if job.state == "ended" else report)
+        if self._is_certain(place, job, run, report if is_over else None):
+            self.ends[place] = end = _end(job, run)
+            self._tell(f"{job.name}: {end.sentence}")
+        elif job.target != HTCONDOR:
+            self._states[place] = run.state or "queued"
+
+    def _is_certain(
+        self, place: int, job: JobHandle, run: RunSummary, over: JobReport | None
+    ) -> bool:
+        """Whether a run is over; `over` is the report of a job that is."""
+        if over is not None:
+            since = self._over_since.setdefault(place, self._clock())
+            went_well = over.state == "ended" and not (over.exit_code or over.signal)
+            late = run.state in BADLY and went_well
+            is_told = run.state in OVER and not late
+            return is_told or self._clock() - since >= GRACE_S
+        self._over_since.pop(place, None)
+        # Somebody may have gone on with it here; else HTCondor starts again what was stopped.
+        return run.state in (OVER if job.target != HTCONDOR else ("finished", "failed"))
+
+    def _tell_of_hold(self, place: int, job: JobHandle, report: JobReport) -> None:
+        """Tell of a hold once, and again when its reason is another one."""
+        is_held = report.state == "held"
+        reason = first_line(report.reason) or "no reason is given" if is_held else ""
+        if is_held and reason != self._held.get(place):
+            self._tell(f"{job.name} is held: {reason}")
+            self._tell(f"  {self._follower.remedy(job)}; engine kill {job.name} gives it up")
+        self._held[place] = reason
+
+
+def _end(job: JobHandle, run: RunSummary) -> End:
+    state, sentence = run.state or "lost", run.sentence or run.problem or "nothing is known of it"
+    if state == "finished":
+        value = best_val_loss(run)
+        best = "" if value is None else f", best validation loss {value:.6g}"
+        return End(job.directory, state, sentence + best, value, 0)
+    return End(job.directory, state, sentence, None, job.exit_code or 1)
