@@ -92,16 +92,20 @@ class Recorder:
             job = read_job(RunDir(path).launch)
             if job is None or job.id is None:
                 continue
-            truth = _end_of(path) or self._truth(job.id, queue)
+            end, truth = _end_of(path), self._truth(path, job.id, queue)
+            # One that saved and ended as its job was sent away goes on.
+            truth = truth | end if "stopped" in end else end or truth
             self._truths.setdefault(path.name, []).append((at, frozenset(truth)))
 
-    def _truth(self, job_id: str, queue: Mapping[str, int] | None) -> set[str]:
+    def _truth(self, path: Path, job_id: str, queue: Mapping[str, int] | None) -> set[str]:
         if queue is None:  # nobody answers: what was so may be so, or have gone on
             known = self._known.get(job_id)
             return {"queued", "running", "held"} | ({_SURE} if known == 2 else set())
         status = queue.get(job_id)
         if status is not None:
             self._known[job_id] = status
+            if status == 2 and not _lives(path):  # it has a node, and begins there or ends
+                return {"queued", "running"}
             return _STATES.get(status, {"queued", "running", "held", *_GONE})
         return _GONE if job_id in self._known else _GONE | {"queued"}
 
@@ -122,6 +126,15 @@ def _end_of(path: Path) -> set[str]:
         last = json.loads(lines[-2]) if len(lines) > 1 else {}
     except (OSError, ValueError):
         return set()
-    return {"on_train_end": {"finished", "stopped"}, "on_exception": {"failed"}}.get(
-        last.get("moment"), set()
-    )
+    if last.get("moment") == "on_train_end":
+        return {"stopped"} if last.get("stopped") else {"finished"}
+    return {"failed"} if last.get("moment") == "on_exception" else set()
+
+
+def _lives(path: Path) -> bool:
+    """Whether the process of its newest start is there."""
+    try:
+        newest = max((path / "attempts").glob("*.json"), key=lambda one: int(one.stem))
+        return Path("/proc", str(json.loads(newest.read_text())["pid"])).exists()
+    except (OSError, ValueError):
+        return False

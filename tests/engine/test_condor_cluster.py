@@ -60,6 +60,7 @@ My.ThesisSweepId = "fedcba"
 submit_event_notes = run $(ThesisRun)
 notification = Never
 on_exit_remove = (ExitCode =!= 85) || (NumJobCompletions >= 50)
+job_lease_duration = 1200
 request_cpus = 1
 request_memory = 4096
 request_disk = 2097152

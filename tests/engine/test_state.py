@@ -548,7 +548,8 @@ SITUATIONS: dict[str, Situation] = {
         JobReport("running", "its node cannot be reached", "stbc-9"),
     ).gives(
         "running",
-        "no event for 20 min, usually every 40 s; its job is running on stbc-9; its node cannot be reached",
+        "no event for 20 min, usually every 40 s; its job is running on stbc-9;"
+        " its node cannot be reached",
     ),
     "begun again on another machine": when(
         [attempt(30, pid="gone"), events(30)], EPOCH, JobReport("running", host="stbc-9")
