@@ -8,7 +8,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from engine.cli.job_spec import add_job_options, job_spec
-from engine.cli.output import Command, add_json_option, print_json, remark, say
+from engine.cli.output import (
+    Command,
+    add_json_option,
+    on_terminal,
+    print_json,
+    remark,
+    say,
+)
 from engine.cli.select import existing_root, select_one
 from engine.errors import ConfigError
 
@@ -98,6 +105,8 @@ def _begin(args: argparse.Namespace) -> int:
     from engine.launch.submission import submit
 
     own = [] if args.resume or chooses(args.overrides) else [f"launcher={HTCONDOR}"]
+    if args.multirun and on_terminal():
+        remark("checking the config of each run")  # of a thousand it takes half a minute
     spec = job_spec(args, [*own, *args.overrides], cluster=HTCONDOR)
     if spec.target != HTCONDOR:
         raise ConfigError(
@@ -107,9 +116,22 @@ def _begin(args: argparse.Namespace) -> int:
     resources = Resources.from_entries(spec.resources)
     _warn(spec, resources)
     with Condor(resources.schedd) as condor:
-        with progress_bar(spec.points) as progress:
-            job = submit(spec, resources, condor, progress)
+        try:
+            with progress_bar(spec.points) as progress:
+                job = submit(spec, resources, condor, progress)
+        except KeyboardInterrupt:
+            _tell_what_is_begun(spec)
+            raise
         return _follow(job, condor, args)
+
+
+def _tell_what_is_begun(spec: JobSpec) -> None:
+    from engine.launch.record import find_record
+
+    job = find_record(spec.directory)
+    if job is not None and job.state == "submitting":
+        again = f"engine submit --again {job.name} finishes it"
+        remark(f"{job.name} is not wholly submitted: {again}")
 
 
 def _warn(spec: JobSpec, resources: Resources) -> None:

@@ -75,18 +75,20 @@ def _wait_for_run(job: JobHandle, condor: Condor) -> int:
 
 
 def _wait_for_sweep(sweep: JobHandle, condor: Condor) -> int:
+    from engine.facts.run_dir import RunDir
     from engine.facts.sweep_dir import SweepDir
     from engine.launch.condor_wait import SweepWatch
     from engine.launch.job import JobHandle
     from engine.launch.jobs import sweep_state
+    from engine.launch.record import read_job
     from engine.launch.sweep_runs import read_runs, runs_folder
     from engine.library.index import summarise
 
     folder = runs_folder(sweep.directory)
-    runs = [
-        JobHandle(folder / run.name / "launch.json", run.id)
-        for run in read_runs(SweepDir(sweep.directory))
+    places = [
+        (RunDir(folder / run.name).launch, run.id) for run in read_runs(SweepDir(sweep.directory))
     ]
+    runs = [read_job(path) or JobHandle(path, run_id) for path, run_id in places]
     watch = SweepWatch(sweep, runs, condor)
     _until(lambda: _counted(watch.look()), lambda: watch.is_over)
     summaries = [summarise(str(run.directory)) for run in runs]

@@ -99,7 +99,7 @@ def unfinished(place: SweepDir) -> dict[str, Any]:
     if os.path.realpath(place.path) != entries.get("original_dir"):
         raise ConfigError(f"{name} was moved or copied from {entries.get('original_dir')}")
     if entries.get("state") != "submitting":
-        raise ConfigError(f"{name}: all its runs were submitted")
+        raise ConfigError(f"{name}: nothing of it is left to submit")
     if place.stop.exists():
         raise ConfigError(f"{name} was asked to stop, so that no more of its runs are submitted")
     return entries

@@ -78,11 +78,14 @@ class SweepWatch:
         """A log can be silent, on a full disk for example, while its job is over."""
         own = f'{SWEEP_ATTRIBUTE} =?= "{self._sweep.id}"'
         there = {ad.get(ID_ATTRIBUTE) for ad in self._condor.query(own, [ID_ATTRIBUTE])}
-        if self._condor.clusters(own) and not there:
-            return  # all of them are still to come
-        for run_id in self._open:
-            self._missing[run_id] = 0 if run_id in there else self._missing[run_id] + 1
-        gone = [run_id for run_id in self._open if self._missing[run_id] >= GONE_AFTER]
-        if gone and not self._condor.clusters(own):
-            for run_id in gone:
+        clusters = set(self._condor.clusters(own))  # whose jobs may still be to come
+        for run_id, run in list(self._open.items()):
+            is_there = run_id in there or _cluster(run) in clusters
+            self._missing[run_id] = 0 if is_there else self._missing[run_id] + 1
+            if self._missing[run_id] >= GONE_AFTER:
                 self._know(run_id, JobReport("ended", "it has left the queue"))
+
+
+def _cluster(run: JobHandle) -> int | None:
+    number = (run.job_id or "").partition(".")[0]
+    return int(number) if number.isdecimal() else None

@@ -181,6 +181,28 @@ def test_jobs_that_were_taken_unheard_are_found_also_where_they_are_still_to_com
     wait_until(lambda: condor.clusters("true") == [])
 
 
+class Deafer(Condor):
+    """One that gets nothing."""
+
+    def submit_each(self, descriptions: object) -> tuple[list[int], str]:
+        raise CouldNotAsk("HTCondor's scheduler did not answer within 60 s")
+
+
+def test_a_sweep_that_never_arrived_can_be_given_up(
+    condor: Condor,  # noqa: F811
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    with Deafer() as deafer, pytest.raises(CouldNotAsk):
+        submit(sweep(*QUICK), SMALL, deafer)
+    with pytest.raises(LaunchError, match="does not have 3 of its runs yet, and may still get"):
+        submit_again(Path("outputs/multiruns/exp_x").absolute(), condor)
+    assert main(["jobs", "kill", "exp_x", "--yes"]) == 0
+    assert states() == {"stopped": 3}
+    assert main(["submit", "--again", "exp_x"]) == 2
+    assert "exp_x: nothing of it is left to submit" in capsys.readouterr().err
+    assert condor.query("true", ["ClusterId"]) == []
+
+
 def test_a_sweep_that_is_stopped_begins_no_more_runs(
     condor: Condor,  # noqa: F811
 ) -> None:
