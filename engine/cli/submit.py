@@ -14,7 +14,7 @@ from engine.errors import ConfigError
 from engine.facts.run_dir import RunDir
 
 if TYPE_CHECKING:
-    from engine.facts.evidence import JobReport
+    from engine.facts.job_report import JobReport
     from engine.launch.condor import Condor
     from engine.launch.job import JobHandle
 
@@ -103,8 +103,9 @@ def _follow(job: JobHandle, condor: Condor, args: argparse.Namespace) -> int:
 
 def _wait(job: JobHandle, condor: Condor) -> int:
     """Return when a job is over: 0 if its run has finished."""
+    from engine.facts.job_report import OVER
     from engine.launch.condor import CouldNotAsk
-    from engine.launch.condor_watch import OVER, Watch
+    from engine.launch.condor_watch import Watch
     from engine.library.index import summarise
 
     watch, last = Watch(job, condor), ""

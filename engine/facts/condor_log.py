@@ -13,7 +13,8 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
-from engine.facts.evidence import JobReport
+from engine.facts.holds import hold_words
+from engine.facts.job_report import JobReport
 from engine.facts.tail import Tail
 from engine.facts.words import first_line
 
@@ -84,12 +85,16 @@ class LoggedJob:
         """As HTCondor's programs name it."""
         return f"{self.cluster}.{self.proc}"
 
-    def report(self) -> JobReport | None:
-        """The same for the state of a run; None where there is no state."""
+    def report(self, told: float | None = None) -> JobReport | None:
+        """The same for the state of a run, as the log told at `told`; None where it is silent."""
         if self.state is None:
             return None
-        reason = "its node cannot be reached" if self.disconnected is not None else self.reason
-        return JobReport(self.state, reason, self.host, self.exit_code, self.signal)
+        reason = self.reason
+        if self.disconnected is not None:
+            reason = "its node cannot be reached"
+        elif self.state == "held":
+            reason = hold_words(self.hold_code, self.hold_subcode, reason) or None
+        return JobReport(self.state, reason, self.host, self.exit_code, self.signal, told)
 
 
 class LogReader:
@@ -105,6 +110,7 @@ class LogReader:
         path = Path(path)
         self._tail = Tail(Path(os.path.realpath(path.parent)) / path.name)
         self._lines: list[bytes] = []
+        self._changed: float | None = None
         self.jobs: dict[tuple[int, int], LoggedJob] = {}
         """Cluster and number of each job in the log, in the order of their first events."""
 
@@ -116,7 +122,7 @@ class LogReader:
         FactsError
             If the log is there and cannot be read.
         """
-        changed, more = False, True
+        changed, more, self._changed = False, True, _modified(self._tail.path)
         while more:
             chunk = self._tail.read()
             if chunk.restarted:
@@ -125,6 +131,11 @@ class LogReader:
                 changed |= self._take(line)
             more = chunk.more
         return changed
+
+    def report(self, run_id: str | None = None) -> JobReport | None:
+        """What the log says of its newest job, and when it changed last."""
+        job = self.newest(run_id)
+        return job.report(self._changed) if job else None
 
     def newest(self, run_id: str | None = None) -> LoggedJob | None:
         """The job that the log began to tell of last; with a run id of those that have it.
@@ -147,6 +158,13 @@ class LogReader:
         if len(self.jobs) > MOST_JOBS:
             del self.jobs[next(iter(self.jobs))]
         return True
+
+
+def _modified(path: Path) -> float | None:
+    try:
+        return os.lstat(path).st_mtime
+    except OSError:
+        return None
 
 
 def event_of(lines: Iterable[bytes]) -> Event | None:

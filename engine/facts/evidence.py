@@ -17,6 +17,7 @@ from engine.facts import machine
 from engine.facts.attempts import Attempt, Process, heartbeat_age_s, process_of, read_attempts
 from engine.facts.copies import copied_from, is_rewritten, is_younger, last_event_at
 from engine.facts.files import as_facts_error
+from engine.facts.job_report import JobReport
 from engine.facts.launched import is_later, is_this_process, launch_record, starting_process
 from engine.facts.records import integer_in, read_record, text_in
 from engine.facts.run_dir import RunDir
@@ -60,27 +61,14 @@ class LastSeen:
 
 
 @dataclass(frozen=True)
-class JobReport:
-    """What a launcher says about the job of a run; no report means "could not ask"."""
-
-    state: str
-    """`queued`, `held`, `running`, `removed` or `ended`."""
-    reason: str | None = None
-    """Why it waits, is held, was removed or has ended, in the scheduler's words."""
-    host: str | None = None
-    """Where it runs."""
-    exit_code: int | None = None
-    signal: int | None = None
-    """The signal that ended it."""
-
-
-@dataclass(frozen=True)
 class Evidence:
     """All that the state of a run is told from; ages in seconds, negative for times to come."""
 
     seen: LastSeen = LastSeen()
     job: JobReport | None = None
     """The launcher's word, or the launch record where nothing is newer."""
+    job_told_s: float | None = None
+    """How long ago that was said first, where that is known."""
     attempt: Attempt | None = None
     """The start that owns the run."""
     process: Process | None = None
@@ -154,6 +142,7 @@ def gather(
     evidence = Evidence(
         seen=seen,
         job=job,
+        job_told_s=now - job.told if job and job.told is not None else None,
         events_age_s=now - wrote if wrote is not None and not relaunched else None,
         begun_age_s=now - claimed.st_mtime if claimed else None,
         hidden=_why_hidden(run_dir.events, events),

@@ -6,9 +6,7 @@ It is never stored: whatever is written down about a process is wrong once the p
 from __future__ import annotations
 
 import math
-import re
-from dataclasses import dataclass, replace
-from signal import SIGHUP, SIGINT, SIGKILL, SIGTERM, SIGXCPU
+from dataclasses import replace
 
 from engine.errors import FactsError
 from engine.facts.attempts import Attempt
@@ -17,12 +15,15 @@ from engine.facts.evidence import (
     JUST_NOW_S,
     SILENT_S,
     Evidence,
-    JobReport,
     LastSeen,
     gather,
 )
+from engine.facts.job_report import OVER as JOB_OVER
+from engine.facts.job_report import JobReport
+from engine.facts.job_state import job_over, waiting
 from engine.facts.run_dir import RunDir
-from engine.facts.words import count, first_line, in_words, signal_name, signal_of
+from engine.facts.verdict import KILLED, NODE_GONE, OUT_OF_MEMORY, RESTARTED, RunState
+from engine.facts.words import count, first_line, in_words
 
 STATES = ("queued", "held", "running", "finished", "stopped", "failed", "lost")
 
@@ -37,31 +38,10 @@ BADLY = ("failed", "lost")
 RESUMABLE = ("stopped", "failed", "lost")
 """Over, with something left to do."""
 
-OUT_OF_MEMORY = "out of memory"
-KILLED = "killed"
-RESTARTED = "machine restarted"
-NODE_GONE = "node gone"
-
 UNKNOWN_RHYTHM_S = 600.0
 """How long a training may say nothing while it is not known how often it does."""
 
 _LONGEST_GAP_S = 86400.0
-_KILLING = (SIGHUP, SIGINT, SIGKILL, SIGTERM, SIGXCPU)
-"""Signals that somebody sends; others are a crash."""
-_MEMORY = re.compile(r"\bmemory\b|\boom\b", re.IGNORECASE)
-
-
-@dataclass(frozen=True)
-class RunState:
-    """What a run is doing, or what became of it."""
-
-    state: str
-    """One of `STATES`."""
-    sentence: str
-    """Why, in words, with the cause if there is one; without control characters."""
-    cause: str | None = None
-    """The likely cause of a run that is lost: `out of memory`, `killed`, `machine restarted` or
-    `node gone`."""
 
 
 def run_state(
@@ -99,7 +79,7 @@ def judge(evidence: Evidence) -> RunState:
     if ended and not evidence.reopened:
         job = evidence.job
         if ended.state == "stopped" and job and job.state in ("queued", "held"):
-            return _waiting(evidence, job)  # it was sent away, has saved, and will go on
+            return waiting(evidence, job)  # it was sent away, has saved, and will go on
         return ended
     told = _open_state(evidence)
     if ended and told.state in ("lost", "failed"):
@@ -127,9 +107,9 @@ def _open_state(evidence: Evidence) -> RunState:
         return RunState("running", f"{_last_event(evidence)}{_whereabouts(evidence)}")
     beats = not is_copy and _beats_elsewhere(evidence, JUST_NOW_S)
     if job and job.state in ("queued", "held") and not beats:
-        return _waiting(evidence, job)
-    if job and job.state in ("removed", "ended"):
-        return _job_over(evidence, job)
+        return waiting(evidence, job)
+    if job and job.state in JOB_OVER:
+        return job_over(evidence, job)
     gone = here in ("gone", "reused", "rebooted") or bool(evidence.moved_from)
     on_same_host = job and evidence.attempt and job.host == evidence.attempt.host
     if job and job.state == "running" and not (is_copy or (gone and on_same_host)):
@@ -145,43 +125,12 @@ def _is_copy(evidence: Evidence) -> bool:
     return bool(evidence.copied_from) or changed
 
 
-def _waiting(evidence: Evidence, job: JobReport) -> RunState:
-    """A job that has not begun, or not begun again."""
-    again = f" again after attempt {evidence.attempt.number}" if evidence.attempt else ""
-    reason = f": {first_line(job.reason)}" if job.reason else ""
-    out_of_memory = job.state == "held" and _MEMORY.search(job.reason or "")
-    cause = OUT_OF_MEMORY if out_of_memory else None
-    return RunState(job.state, f"{job.state}{again}{reason}", cause)
-
-
 def _job_running(evidence: Evidence, job: JobReport) -> RunState:
     """A job that runs, whatever its training says."""
     where = f" on {first_line(job.host)}" if job.host else ""
     if _beats_elsewhere(evidence, _patience_s(evidence)):
         return RunState("running", f"{_last_event(evidence)}{_whereabouts(evidence)}")
     return RunState("running", f"{_last_event(evidence)}; its job is running{where}")
-
-
-def _job_over(evidence: Evidence, job: JobReport) -> RunState:
-    """A job that ended, or was removed, before its training said that it did."""
-    reason = f": {first_line(job.reason)}" if job.reason else ""
-    out_of_memory = evidence.memory_full or bool(_MEMORY.search(job.reason or ""))
-    if job.state == "removed":
-        if out_of_memory:
-            return RunState("lost", f"its job was removed{reason}", OUT_OF_MEMORY)
-        return RunState("stopped", f"its job was removed{reason}")
-    cause = OUT_OF_MEMORY if out_of_memory else None
-    probably = f", probably {cause}" if cause else ""
-    number = signal_of(job.exit_code, job.signal)
-    if number is not None:
-        sentence = f"its job was ended by {signal_name(number)}{probably}{reason}"
-        return RunState("lost", sentence, cause or (KILLED if number in _KILLING else None))
-    if job.exit_code and job.reason:
-        return RunState("failed", f"failed: {first_line(job.reason)}")
-    if job.exit_code:
-        return RunState("failed", f"its job ended with exit code {job.exit_code}")
-    sentence = f"its job ended, and its training did not say so{probably}{reason}"
-    return RunState("lost", sentence, cause)
 
 
 def _lost(evidence: Evidence) -> RunState:
@@ -256,6 +205,9 @@ def _remarks(evidence: Evidence, told: RunState) -> str:
     remarks = ""
     if evidence.rival:
         remarks += f"; two writers: {_name(evidence.rival)} is alive as well"
+    job = evidence.job
+    if told.state == "running" and job and job.state == "running" and job.reason:
+        remarks += f"; {first_line(job.reason)}"
     if told.state == "running" and evidence.stop_asked:
         remarks += "; asked to stop"
     if evidence.silent_s is not None and evidence.silent_s < -JUST_NOW_S:

@@ -25,7 +25,15 @@ from engine.launch.local import environment
 
 Action = Literal["hold", "release", "remove", "vacate"]
 
-DEADLINES_S = {"ping": 25, "query": 25, "act": 25, "edit": 25, "history": 60, "submit": 60}
+DEADLINES_S = {
+    "ping": 25,
+    "query": 25,
+    "act": 25,
+    "edit": 25,
+    "match": 25,
+    "history": 60,
+    "submit": 60,
+}
 """How long the scheduler may take for each call; the bindings themselves wait for ever."""
 
 MOST_HISTORY = 100
@@ -40,6 +48,7 @@ _SENTENCES = {
     "history": "HTCondor's history cannot be read",
     "act": "HTCondor did not do it",
     "edit": "HTCondor did not change the job",
+    "match": "HTCondor's slots cannot be read",
     "ping": "HTCondor's scheduler does not answer",
     "request": "HTCondor does not understand this",
 }
@@ -124,12 +133,15 @@ class Condor:
         """
         return self._ask("submit", description=dict(description))
 
-    def query(self, constraint: str, attributes: Sequence[str]) -> list[dict[str, Any]]:
+    def query(
+        self, constraint: str, attributes: Sequence[str], *, mine: bool = False
+    ) -> list[dict[str, Any]]:
         """These attributes of the jobs in the queue that fulfil a ClassAd expression.
 
-        Each has `ServerTime`, the scheduler's clock, besides; what is not known is left out.
+        Each has `ServerTime`, the scheduler's clock, besides; what is not known is left out. With
+        `mine` only jobs of whoever asks.
         """
-        return self._ads("query", constraint, attributes)
+        return self._ads("query", constraint, attributes, mine=mine)
 
     def history(
         self, constraint: str, attributes: Sequence[str], most: int = MOST_HISTORY
@@ -141,10 +153,20 @@ class Condor:
         """Do something to jobs; to how many it was done: a job that is not there is no error."""
         return int(self._ask("act", action=action, constraint=constraint, reason=reason).value)
 
-    def edit(self, constraint: str, attribute: str, expression: str) -> None:
-        """Set an attribute of jobs to a ClassAd expression: a text has its own quotes."""
+    def edit(self, constraint: str, attribute: str, expression: str) -> int:
+        """Set an attribute of jobs to a ClassAd expression, in how many jobs it was done.
+
+        A text has its own quotes.
+        """
         entries = {"attribute": attribute, "expression": expression}
-        self._ask("edit", constraint=constraint, **entries)
+        return int(self._ask("edit", constraint=constraint, **entries).value)
+
+    def match(self, constraint: str) -> dict[str, Any]:
+        """How the one job that fulfils a ClassAd expression fits the slots of the pool.
+
+        See `engine.launch.condor_match`; nothing where there is no such job.
+        """
+        return dict(self._ask("match", constraint=constraint).value)
 
     def _ads(self, call: str, constraint: str, attributes: Sequence[str], **more: Any) -> list[Any]:
         asked = {"constraint": constraint, "attributes": list(attributes)}

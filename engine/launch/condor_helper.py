@@ -108,8 +108,9 @@ def _submit(htcondor2: Any, schedd: Any, request: dict[str, Any]) -> int:
 
 
 def _query(htcondor2: Any, schedd: Any, request: dict[str, Any]) -> list[dict[str, Any]]:
-    wanted = request["attributes"]
-    ads = schedd.query(request["constraint"], [*wanted, "ServerTime"])
+    wanted, options = request["attributes"], htcondor2.QueryOpt
+    mine = options.DefaultMyJobsOnly if request["mine"] else options.Default
+    ads = schedd.query(request["constraint"], [*wanted, "ServerTime"], opts=mine)
     return _tidy(ads, [*wanted, "ServerTime"])
 
 
@@ -130,9 +131,19 @@ def _act(htcondor2: Any, schedd: Any, request: dict[str, Any]) -> int:
     return int(counts.get("TotalSuccess", 0))
 
 
-def _edit(htcondor2: Any, schedd: Any, request: dict[str, Any]) -> bool:
-    schedd.edit(request["constraint"], request["attribute"], request["expression"])
-    return True
+def _edit(htcondor2: Any, schedd: Any, request: dict[str, Any]) -> int:
+    """In how many jobs it was done."""
+    return int(schedd.edit(request["constraint"], request["attribute"], request["expression"]))
+
+
+def _match(htcondor2: Any, schedd: Any, request: dict[str, Any]) -> dict[str, Any]:
+    from engine.launch.condor_match import fits
+
+    ads = schedd.query(request["constraint"], limit=1)
+    if not ads:
+        return {}
+    slots = htcondor2.Collector().query(htcondor2.AdType.Startd, 'SlotType =!= "Dynamic"')
+    return fits(ads[0], slots)
 
 
 def _tidy(ads: Iterable[Any], wanted: list[str]) -> list[dict[str, Any]]:
@@ -159,6 +170,7 @@ _CALLS: dict[str, Callable[[Any, Any, dict[str, Any]], Any]] = {
     "history": _history,
     "act": _act,
     "edit": _edit,
+    "match": _match,
 }
 
 if __name__ == "__main__":

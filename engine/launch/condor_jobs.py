@@ -127,22 +127,6 @@ def find(handle: JobHandle, condor: Condor) -> str | None:
     return f"{ads[0]['ClusterId']}.{ads[0]['ProcId']}" if ads else None
 
 
-def remove(handle: JobHandle) -> str:
-    """Have HTCondor end a job, which gets SIGTERM and saves if it runs; gives who ended it.
-
-    Raises
-    ------
-    CouldNotAsk
-        If the scheduler did not answer.
-    LaunchError
-        If it has no such job, or does not let it go.
-    """
-    with Condor(handle.schedd) as condor:
-        if not condor.act("remove", _own(handle), "ended with engine"):
-            raise LaunchError(f"{handle.name}: HTCondor does not have the job any more")
-    return "HTCondor"
-
-
 def _own(handle: JobHandle) -> str:
     return f'{ID_ATTRIBUTE} =?= "{handle.id}"'
 

@@ -1,4 +1,4 @@
-"""What HTCondor says of one job as time goes: its log first, then the queue, then the history."""
+"""What HTCondor says of one job as time goes: its log, and its scheduler where that says more."""
 
 from __future__ import annotations
 
@@ -6,30 +6,11 @@ import time
 from collections.abc import Callable
 
 from engine.facts.condor_log import LogReader
-from engine.facts.evidence import JobReport
+from engine.facts.job_report import OVER, JobReport, agreed
 from engine.facts.run_dir import RunDir
-from engine.launch.condor import Condor
-from engine.launch.condor_submit import ID_ATTRIBUTE
+from engine.launch.condor import Condor, CouldNotAsk
+from engine.launch.condor_queue import WATCHED_S, Queue
 from engine.launch.job import JobHandle
-
-ASK_EVERY_S = 30.0
-"""How often the scheduler is asked; the log is read as often as one likes."""
-
-GONE_AFTER = 2
-"""In how many answers a job is missing until it counts as gone."""
-
-OVER = ("removed", "ended")
-
-_STATUS = {
-    1: "queued",
-    2: "running",
-    3: "removed",
-    4: "ended",
-    5: "held",
-    6: "running",
-    7: "queued",
-}
-_WANTED = ("JobStatus", "HoldReason", "RemoveReason", "ExitCode", "ExitSignal", "RemoteHost")
 
 
 class Watch:
@@ -38,7 +19,8 @@ class Watch:
     Parameters
     ----------
     ask_every_s
-        Seconds between two questions to the scheduler; the first is asked after as long.
+        Seconds between two questions to the scheduler; the first is asked after as long. The log
+        is read at each look.
     clock
         Seconds that only grow.
     """
@@ -47,15 +29,13 @@ class Watch:
         self,
         job: JobHandle,
         condor: Condor,
-        ask_every_s: float = ASK_EVERY_S,
+        ask_every_s: float = WATCHED_S,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._job, self._condor = job, condor
-        self._every_s, self._clock = ask_every_s, clock
-        self._asked = clock()
+        self._job = job
+        self._clock, self._first = clock, clock() + ask_every_s
+        self._queue = Queue(lambda schedd: condor, every_s=ask_every_s, clock=clock)
         self._log = LogReader(RunDir(job.directory).job_log)
-        self._queue: JobReport | None = None
-        self._missing = 0
 
     def look(self) -> JobReport | None:
         """What is known now; None where nothing is.
@@ -63,35 +43,21 @@ class Watch:
         Raises
         ------
         CouldNotAsk
-            If it was time to ask the scheduler, which did not answer; ask again later.
+            If the scheduler did not answer when it was asked last; look again later.
         """
-        self._log.read()
-        logged = self._log.newest(self._job.id)
-        told = logged.report() if logged else None
-        if told and told.state in OVER:
-            return told
-        if self._clock() - self._asked >= self._every_s:
-            self._asked = self._clock()
-            self._queue = self._ask()
-        # A log can be silent, on a full disk for example, while the job is over.
-        return self._queue if self._queue and self._queue.state in OVER else told or self._queue
+        if not self._is_over() and self._clock() >= self._first:
+            self._queue.look([self._job])
+        view = self._queue.view
+        known = agreed(self._logged(), view.report(self._job))  # read after the scheduler answered
+        if view.is_stale(self._job) and not (known and known.state in OVER):
+            (scheduler,) = view.schedulers
+            raise CouldNotAsk(f"{scheduler.sentence}: {scheduler.problem}")
+        return known
 
-    def _ask(self) -> JobReport | None:
-        own = f'{ID_ATTRIBUTE} =?= "{self._job.id}"'
-        ads = self._condor.query(own, _WANTED)
-        self._missing = 0 if ads else self._missing + 1
-        if self._missing >= GONE_AFTER:
-            ads = self._condor.history(own, _WANTED, most=1)
-            if not ads:
-                return JobReport("ended", "it has left the queue")
-        if not ads:
-            return self._queue
-        ad = ads[0]
-        state = _STATUS.get(ad.get("JobStatus", 0), "queued")
-        reason = ad.get("HoldReason" if state == "held" else "RemoveReason")
-        host = str(ad["RemoteHost"]).rpartition("@")[2] if "RemoteHost" in ad else None
-        over = state == "ended"
-        code, signal = (ad.get("ExitCode"), ad.get("ExitSignal")) if over else (None, None)
-        return JobReport(
-            state, reason if state in ("held", "removed") else None, host, code, signal
-        )
+    def _is_over(self) -> bool:
+        told = self._logged()
+        return told is not None and told.state in OVER
+
+    def _logged(self) -> JobReport | None:
+        self._log.read()
+        return self._log.report(self._job.id)

@@ -16,7 +16,7 @@ from engine.facts.launched import launch_record
 from engine.facts.run_dir import RunDir
 from engine.facts.sweep_dir import SweepDir
 from engine.facts.words import first_line
-from engine.launch.condor_jobs import remove
+from engine.launch.condor_actions import remove
 from engine.launch.job import HTCONDOR, JobHandle
 from engine.launch.record import read_job
 from engine.launch.usage import is_of_job, members
@@ -66,7 +66,7 @@ def kill_job(job: JobHandle, grace_s: float = 10.0) -> str:
         If none of its processes lives here, they are somebody else's, or the directory is a copy.
     """
     if job.target == HTCONDOR:
-        return remove(job)
+        return _removed(job)
     where = job.process()
     if not began_here(job.attempt, job.directory) or not members(job):
         raise LaunchError(f"{job.name}: {_why_not(job.attempt, where, job.directory)}")
@@ -94,7 +94,7 @@ def kill(run_dir: RunDir, grace_s: float = 10.0) -> str:
         If no process of this run lives here, it is somebody else's, or the directory is a copy.
     """
     if launch_record(run_dir).get("target") == HTCONDOR and (job := read_job(run_dir.launch)):
-        return remove(job)
+        return _removed(job)
     attempt, is_certain = _process_to_end(run_dir)
     if attempt is None or attempt.pid is None:
         raise LaunchError(f"{run_dir.run_id}: no process is known", "It has not been started.")
@@ -109,6 +109,13 @@ def kill(run_dir: RunDir, grace_s: float = 10.0) -> str:
         f"{run_dir.run_id}: process {attempt.pid} does not end",
         "It hangs in the system, as one whose disk is gone does.",
     )
+
+
+def _removed(job: JobHandle) -> str:
+    """Have HTCondor end a job, which gets SIGTERM and saves if it runs; gives who ended it."""
+    for problem in remove([job]).problems.values():
+        raise LaunchError(f"{job.name}: {problem}")
+    return "HTCondor"
 
 
 def _process_to_end(run_dir: RunDir) -> tuple[Attempt | None, bool]:

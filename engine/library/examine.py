@@ -14,15 +14,17 @@ from engine.facts.alike import Reader
 from engine.facts.attempts import Attempt, newest_attempt
 from engine.facts.condor_log import LogReader
 from engine.facts.copies import last_event_at
-from engine.facts.evidence import ENDS, Evidence, JobReport, LastSeen
+from engine.facts.evidence import ENDS, Evidence, LastSeen
+from engine.facts.job_report import OVER, JobReport, agreed
 from engine.facts.labels import read_labels
 from engine.facts.launched import launch_record
 from engine.facts.records import read_record, text_in
 from engine.facts.run_dir import RunDir
-from engine.facts.state import RunState, run_state
 from engine.facts.state import judge as judge_evidence
+from engine.facts.state import run_state
 from engine.facts.tail import READ_BYTES, Tail
 from engine.facts.values import seconds_of, whole
+from engine.facts.verdict import RunState
 from engine.library.find import Found, is_closed, look_at
 from engine.library.fold import Fold
 from engine.library.overrides import read_overrides
@@ -103,7 +105,7 @@ def judge(
     try:
         if record["readable"]:
             seen = _last_seen(record, found)
-            told = _ended(record, seen, found) or run_state(run_dir, seen, job or logged, now)
+            told = _ended(record, seen, found) or run_state(run_dir, seen, agreed(logged, job), now)
             state = {"state": told.state, "sentence": told.sentence, "cause": told.cause}
     except FactsError as error:
         problems.append(error.message)
@@ -111,7 +113,7 @@ def judge(
     around = record["around"] | {"size_bytes": size_of(found.path)}
     if found.events:
         around["updated"] = last_event_at(found.events.st_mtime, _told(record))
-    told_all = logged is None or logged.state in ("removed", "ended")
+    told_all = logged is None or logged.state in OVER
     return record | {
         "state": state | {"problem": problem},
         "around": around,
@@ -128,8 +130,7 @@ def _logged_job(run_dir: RunDir, record: Record, problems: list[str]) -> JobRepo
         reader.read()
     except FactsError as error:
         problems.append(error.message)
-    job = reader.newest(text_in(launch_record(run_dir), "id"))
-    return job.report() if job else None
+    return reader.report(text_in(launch_record(run_dir), "id"))
 
 
 def _ended(record: Record, seen: LastSeen, found: Found) -> RunState | None:

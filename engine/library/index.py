@@ -9,7 +9,7 @@ from dataclasses import fields
 from functools import partial
 from typing import Any, NamedTuple
 
-from engine.facts.evidence import JobReport
+from engine.facts.job_report import JobReport
 from engine.facts.state import ENDED
 from engine.library.cache import Cache, Line
 from engine.library.examine import judge, read, summarise

@@ -129,6 +129,7 @@ def test_a_job_that_ran_and_ended() -> None:
         (
             (SUBMIT, EXECUTE, HELD),
             "held",
+            "it took more memory than it asked for: "
             "Error from slot1_1@wn-1: memory usage exceeded request_memory",
         ),
         ((SUBMIT, HELD, RELEASED), "queued", None),

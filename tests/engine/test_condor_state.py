@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from engine.facts import RunDir, append_jsonl_event, build_event_payload
+from engine.facts.job_report import JobReport
 from engine.launch.job import HTCONDOR, JobSpec
 from engine.launch.record import amend_record, new_entries, write_record
 from engine.library.index import Index, summarise
@@ -62,11 +63,17 @@ def state_of(run_dir: RunDir) -> tuple[str | None, str | None]:
         (
             SUBMIT + EXECUTE + HELD,
             "held",
-            "held: Error from slot1_1@wn-1: memory usage exceeded request_memory",
+            "held: it took more memory than it asked for: "
+            "Error from slot1_1@wn-1: memory usage exceeded request_memory",
         ),
         (SUBMIT + HELD + RELEASED, "queued", "queued"),
         (SUBMIT + EXECUTE + EVICTED, "queued", "queued: evicted from its node"),
-        (SUBMIT + REMOVED, "stopped", "its job was removed: via condor_rm (by user daemon)"),
+        (SUBMIT + REMOVED, "failed", "failed: removed by daemon"),
+        (
+            SUBMIT + REMOVED.replace("via condor_rm", "removed with engine"),
+            "stopped",
+            "its job was removed with engine (by user daemon)",
+        ),
         (SUBMIT + EXECUTE + TERMINATED, "failed", "its job ended with exit code 3"),
         (SUBMIT + EXECUTE + KILLED, "lost", "its job was ended by signal 9 (SIGKILL)"),
     ],
@@ -141,4 +148,38 @@ def test_a_log_that_is_a_link_is_a_problem_and_not_read(run_dir: RunDir) -> None
 
 def test_a_job_whose_node_is_cut_off_is_running_still(run_dir: RunDir) -> None:
     run_dir.job_log.write_text(SUBMIT + EXECUTE + DISCONNECTED)
-    assert state_of(run_dir)[0] == "running"
+    assert state_of(run_dir) == (
+        "running",
+        "no event yet; its job is running on wn-1; its node cannot be reached",
+    )
+
+
+def test_a_job_that_ended_well_without_a_word_has_failed_after_a_minute(run_dir: RunDir) -> None:
+    tell(run_dir, "on_start")
+    run_dir.job_log.write_text((SUBMIT + EXECUTE + TERMINATED).replace("value 3", "value 0"))
+    ended = run_dir.job_log.stat().st_mtime
+    assert summarise(run_dir.path, now=ended + 59).state == "running", "its facts may be on the way"
+    later = summarise(run_dir.path, now=ended + 61)
+    assert (later.state, later.sentence) == ("failed", "failed: ended without finishing")
+
+
+def test_the_queue_tells_where_the_log_is_silent(run_dir: RunDir) -> None:
+    run_dir.job_log.write_text("")
+    told = [
+        summarise(run_dir.path, job).state
+        for job in (
+            JobReport("queued"),
+            JobReport("held", "later"),
+            JobReport("running", host="wn-1"),
+            JobReport("ended", exit_code=3),
+            JobReport("removed", "removed with engine (by user jan)"),
+        )
+    ]
+    assert told == ["queued", "held", "running", "failed", "stopped"]
+
+
+def test_facts_that_end_count_while_the_job_is_in_the_queue(run_dir: RunDir) -> None:
+    tell(run_dir, "on_start")
+    tell(run_dir, "on_train_end")
+    for job in (JobReport("running", host="wn-1"), JobReport("ended", exit_code=0)):
+        assert summarise(run_dir.path, job).state == "finished"

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from engine.errors import FactsError
 from engine.facts import RunDir
-from engine.facts.evidence import JobReport
+from engine.facts.job_report import JobReport
 from engine.facts.labels import Labels, write_labels
 from engine.library import index, sharing
 from engine.library.cache import Cache

@@ -20,9 +20,11 @@ from hypothesis import strategies as st
 from engine.errors import FactsError
 from engine.facts import RunDir, machine
 from engine.facts.attempts import Attempt, begin_attempt, newest_attempt
-from engine.facts.evidence import Evidence, JobReport, LastSeen
-from engine.facts.state import STATES, RunState, judge, run_state
+from engine.facts.evidence import Evidence, LastSeen
+from engine.facts.job_report import JobReport
+from engine.facts.state import STATES, judge, run_state
 from engine.facts.text import plain
+from engine.facts.verdict import RunState
 from engine.facts.words import in_words
 
 NOW = 2_000_000_000.0
@@ -495,7 +497,15 @@ SITUATIONS: dict[str, Situation] = {
         [launched(HOUR), on_other(70), events(70)],
         EPOCH,
         JobReport("removed", "via condor_rm (by user jan)"),
-    ).gives("stopped", "its job was removed: via condor_rm (by user jan)"),
+    ).gives("failed", "failed: removed by jan"),
+    "job removed from here": when(
+        [on_other(8), events(12)],
+        EPOCH,
+        JobReport("removed", "removed with engine (by user jan)"),
+    ).gives("stopped", "its job was removed with engine (by user jan)"),
+    "job removed by the cluster": when(
+        [on_other(8), events(12)], EPOCH, JobReport("removed", "SYSTEM_PERIODIC_REMOVE")
+    ).gives("failed", "failed: its job was removed: SYSTEM_PERIODIC_REMOVE"),
     "job removed for its memory": when(
         [launched(HOUR), on_other(70), events(70)],
         EPOCH,
@@ -512,7 +522,7 @@ SITUATIONS: dict[str, Situation] = {
     ).gives("failed", "its job ended with exit code 2"),
     "job ended without a word": when(
         [on_other(8), events(12)], EPOCH, JobReport("ended", exit_code=0)
-    ).gives("lost", "its job ended, and its training did not say so"),
+    ).gives("failed", "failed: ended without finishing"),
     "job ended without a word, near its memory limit": when(
         [on_other(8, memory_limit_mib=1000), events(12)],
         dataclasses.replace(EPOCH, memory_mib=990),

@@ -14,15 +14,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from engine.facts.series import Series
-from engine.facts.state import (
-    BADLY,
-    KILLED,
-    NODE_GONE,
-    OUT_OF_MEMORY,
-    RESTARTED,
-    UNKNOWN_RHYTHM_S,
-)
+from engine.facts.state import BADLY, UNKNOWN_RHYTHM_S
 from engine.facts.text import plain
+from engine.facts.verdict import KILLED, NODE_GONE, OUT_OF_MEMORY, RESTARTED
 from engine.facts.words import in_words
 from engine.library.summary import RunSummary
 from engine.tables.units import show_duration, show_number

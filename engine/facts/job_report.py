@@ -1,0 +1,43 @@
+"""What a launcher says about the job of a run, and whose word counts where two differ."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+OVER = ("removed", "ended")
+"""States of a job that is no longer a job."""
+
+REMOVED_HERE = "removed with engine"
+"""How the reason of a removal begins that was asked for here: HTCondor keeps it."""
+
+
+@dataclass(frozen=True)
+class JobReport:
+    """What a launcher says about the job of a run; no report means "could not ask"."""
+
+    state: str
+    """`queued`, `held`, `running`, `removed` or `ended`."""
+    reason: str | None = None
+    """Why it waits, is held, was removed or has ended, in words."""
+    host: str | None = None
+    """Where it runs."""
+    exit_code: int | None = None
+    signal: int | None = None
+    """The signal that ended it."""
+    told: float | None = None
+    """Unix seconds at which that was said, or the log changed that says so; None where unknown."""
+
+
+def agreed(logged: JobReport | None, asked: JobReport | None) -> JobReport | None:
+    """What counts of the log of a job and of what its scheduler said; a pure function.
+
+    The end counts, whoever tells of it: a log can be silent, on a full disk for example, and a
+    scheduler forgets at once. Else it is what was told last; the log where that is not known.
+    """
+    if logged is None or asked is None:
+        return logged or asked
+    if logged.state in OVER or asked.state in OVER:
+        return logged if logged.state in OVER else asked
+    known = logged.told is not None and asked.told is not None
+    is_newer = known and (asked.told or 0.0) > (logged.told or 0.0)
+    return asked if is_newer and asked.state != logged.state else logged

@@ -1,0 +1,64 @@
+"""The state of a run whose job waits, or is over before its training said that it ended."""
+
+from __future__ import annotations
+
+import re
+from signal import SIGHUP, SIGINT, SIGKILL, SIGTERM, SIGXCPU
+
+from engine.facts.evidence import Evidence
+from engine.facts.job_report import REMOVED_HERE, JobReport
+from engine.facts.verdict import KILLED, OUT_OF_MEMORY, RunState
+from engine.facts.words import first_line, signal_name, signal_of
+
+GRACE_S = 60.0
+"""How long the last words of a training on another machine may take to be seen here."""
+
+_KILLING = (SIGHUP, SIGINT, SIGKILL, SIGTERM, SIGXCPU)
+"""Signals that somebody sends; others are a crash."""
+_MEMORY = re.compile(r"\bmemory\b|\boom\b", re.IGNORECASE)
+_BY_USER = re.compile(r"\(by user ([^()\s]+)\)")
+
+
+def waiting(evidence: Evidence, job: JobReport) -> RunState:
+    """A job that has not begun, or not begun again."""
+    again = f" again after attempt {evidence.attempt.number}" if evidence.attempt else ""
+    reason = f": {first_line(job.reason)}" if job.reason else ""
+    out_of_memory = job.state == "held" and _MEMORY.search(job.reason or "")
+    cause = OUT_OF_MEMORY if out_of_memory else None
+    return RunState(job.state, f"{job.state}{again}{reason}", cause)
+
+
+def job_over(evidence: Evidence, job: JobReport) -> RunState:
+    """A job that ended, or was removed, before its training said that it did."""
+    reason = f": {first_line(job.reason)}" if job.reason else ""
+    out_of_memory = evidence.memory_full or bool(_MEMORY.search(job.reason or ""))
+    if job.state == "removed":
+        if out_of_memory:
+            return RunState("lost", f"its job was removed{reason}", OUT_OF_MEMORY)
+        return _removed(first_line(job.reason))
+    cause = OUT_OF_MEMORY if out_of_memory else None
+    probably = f", probably {cause}" if cause else ""
+    number = signal_of(job.exit_code, job.signal)
+    if number is not None:
+        sentence = f"its job was ended by {signal_name(number)}{probably}{reason}"
+        return RunState("lost", sentence, cause or (KILLED if number in _KILLING else None))
+    if job.exit_code and job.reason:
+        return RunState("failed", f"failed: {first_line(job.reason)}")
+    if job.exit_code:
+        return RunState("failed", f"its job ended with exit code {job.exit_code}")
+    if job.exit_code == 0 and evidence.job_told_s is not None and evidence.job_told_s < GRACE_S:
+        return RunState("running", "its job ended just now, and its last words are on their way")
+    if job.exit_code == 0:
+        return RunState("failed", f"failed: ended without finishing{probably}")
+    sentence = f"its job ended, and its training did not say so{probably}{reason}"
+    return RunState("lost", sentence, cause)
+
+
+def _removed(reason: str) -> RunState:
+    """Whoever did not ask for it here did not mean this run to stop."""
+    if reason.startswith(REMOVED_HERE):
+        return RunState("stopped", f"its job was {reason}")
+    user = _BY_USER.search(reason)
+    if user:
+        return RunState("failed", f"failed: removed by {user[1]}")
+    return RunState("failed", f"failed: its job was removed{f': {reason}' if reason else ''}")

@@ -1,0 +1,206 @@
+"""What is done to jobs on HTCondor: hold, release, remove, edit.
+
+Many jobs are one request for each scheduler; what came of it is told for each job.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from engine.errors import FactsError, LaunchError
+from engine.facts.holds import PERSISTENT, hold_remedy
+from engine.facts.job_report import REMOVED_HERE
+from engine.facts.records import read_record
+from engine.launch.condor import Action, Condor
+from engine.launch.condor_ads import WANTED, QueuedJob, one_of, read_ad
+from engine.launch.condor_changes import expressions, new_requirements
+from engine.launch.condor_queue import Connect
+from engine.launch.job import HTCONDOR, JobHandle
+from engine.launch.record import amend_record
+
+_GONE = "HTCondor does not have it any more"
+_NOT_DONE = "HTCondor did not do it"
+
+
+@dataclass
+class Done:
+    """What came of an action."""
+
+    jobs: list[JobHandle] = field(default_factory=list)
+    """Those that it was done to."""
+    problems: dict[str, str] = field(default_factory=dict)
+    """Name of each other job, to why not."""
+    remarks: dict[str, str] = field(default_factory=dict)
+    """Name of a job to what is worth knowing all the same."""
+
+
+def hold(jobs: Sequence[JobHandle], reason: str = "", connect: Connect = Condor) -> Done:
+    """Let jobs wait until they are released; one that runs saves first."""
+    why = f"held with engine: {reason}" if reason else "held with engine"
+
+    def refusal(job: QueuedJob) -> str:
+        return "it is held already" if job.state == "held" else ""
+
+    return _act("hold", jobs, why, connect, refusal, lambda now: now is None or now.state == "held")
+
+
+def release(
+    jobs: Sequence[JobHandle],
+    changes: Mapping[str, Any] | None = None,
+    connect: Connect = Condor,
+) -> Done:
+    """Let held jobs go on, with other resources where `changes` says so: see `edit`."""
+    changed = edit(jobs, changes, connect) if changes else None
+    left = jobs if changed is None else changed.jobs
+
+    def refusal(job: QueuedJob) -> str:
+        return "" if job.state == "held" else f"it is not held, but {job.state}"
+
+    done = _act(
+        "release",
+        left,
+        "released with engine",
+        connect,
+        refusal,
+        lambda now: now is not None and now.state != "held",
+        remark=None if changes else _persistent,
+    )
+    if changed is not None:
+        done.problems = changed.problems | done.problems
+    return done
+
+
+def remove(jobs: Sequence[JobHandle], connect: Connect = Condor) -> Done:
+    """End jobs for good; one that runs saves first."""
+    return _act("remove", jobs, REMOVED_HERE, connect, lambda job: "", _is_away)
+
+
+def edit(jobs: Sequence[JobHandle], changes: Mapping[str, Any], connect: Connect = Condor) -> Done:
+    """Change what jobs ask for, in the queue and in their records.
+
+    Parameters
+    ----------
+    changes
+        As `condor_changes.read_changes` gives them.
+    """
+    done = Done()
+    for condor, own in _by_scheduler(jobs, connect, done):
+        with condor, _telling(own, done):
+            there = _there(condor, own, done)
+            if there:
+                _change(condor, there, changes)
+            for job, queued in there:
+                done.jobs.append(job)
+                if queued.state == "running":
+                    done.remarks[job.name] = "it runs: that counts from its next start on"
+    for job in done.jobs:
+        _amend(job, changes, done)
+    return done
+
+
+def _act(
+    action: Action,
+    jobs: Sequence[JobHandle],
+    reason: str,
+    connect: Connect,
+    refusal: Callable[[QueuedJob], str],
+    is_done: Callable[[QueuedJob | None], bool],
+    remark: Callable[[JobHandle, QueuedJob], str] | None = None,
+) -> Done:
+    """Do something to all jobs that can have it done, and look where the count is not theirs."""
+    done = Done()
+    for condor, own in _by_scheduler(jobs, connect, done):
+        with condor, _telling(own, done):
+            there = _there(condor, own, done)
+            for job, queued in there:
+                if refused := refusal(queued):
+                    done.problems[job.name] = refused
+            fit = [(job, queued) for job, queued in there if job.name not in done.problems]
+            ids = [job.id or "" for job, _ in fit]
+            number = condor.act(action, one_of(ids), reason) if ids else 0
+            after = _known(condor, ids) if number < len(ids) else None
+            for job, queued in fit:
+                if after is not None and not is_done(after.get(job.id or "")):
+                    done.problems[job.name] = _NOT_DONE
+                    continue
+                done.jobs.append(job)
+                if remark and (told := remark(job, queued)):
+                    done.remarks[job.name] = told
+    return done
+
+
+def _by_scheduler(
+    jobs: Iterable[JobHandle], connect: Connect, done: Done
+) -> Iterable[tuple[Condor, list[JobHandle]]]:
+    """The jobs of each scheduler; those that none has are problems."""
+    groups: dict[str | None, list[JobHandle]] = {}
+    for job in jobs:
+        if job.target == HTCONDOR and job.id:
+            groups.setdefault(job.schedd, []).append(job)
+        else:
+            done.problems[job.name] = "it is no job on HTCondor"
+    for schedd, own in groups.items():
+        yield connect(schedd), own
+
+
+@contextlib.contextmanager
+def _telling(jobs: Sequence[JobHandle], done: Done) -> Iterator[None]:
+    """What a scheduler refuses, or does not answer, is a problem of each of its jobs."""
+    try:
+        yield
+    except LaunchError as error:
+        done.problems |= {job.name: error.message for job in jobs}
+
+
+def _there(
+    condor: Condor, jobs: Sequence[JobHandle], done: Done
+) -> list[tuple[JobHandle, QueuedJob]]:
+    """Those of the jobs that are in the queue; the others are problems."""
+    known = _known(condor, [job.id or "" for job in jobs])
+    done.problems |= {job.name: _GONE for job in jobs if job.id not in known}
+    return [(job, known[job.id]) for job in jobs if job.id in known]
+
+
+def _known(condor: Condor, ids: Sequence[str]) -> dict[str, QueuedJob]:
+    return {job.run_id: job for job in map(read_ad, condor.query(one_of(ids), WANTED))}
+
+
+def _is_away(now: QueuedJob | None) -> bool:
+    return now is None or now.state == "removed"
+
+
+def _persistent(job: JobHandle, queued: QueuedJob) -> str:
+    """That what it was held for is as it was."""
+    if queued.hold_code not in PERSISTENT:
+        return ""
+    remedy = hold_remedy(queued.hold_code, queued.hold_subcode, job.name)
+    return f"it was held because {queued.reason}; where that is as it was: {remedy}"
+
+
+def _change(
+    condor: Condor, jobs: Sequence[tuple[JobHandle, QueuedJob]], changes: Mapping[str, Any]
+) -> None:
+    everyone = one_of(job.id or "" for job, _ in jobs)
+    for attribute, expression in expressions(changes).items():
+        condor.edit(everyone, attribute, expression)
+    if "requirements" not in changes:
+        return
+    for job, _ in jobs:  # each has its own beside those that HTCondor adds
+        own = one_of([job.id or ""])
+        for ad in condor.query(own, ["Requirements"]):
+            text = new_requirements(str(ad.get("Requirements", "true")), changes["requirements"])
+            condor.edit(own, "Requirements", text)
+
+
+def _amend(job: JobHandle, changes: Mapping[str, Any], done: Done) -> None:
+    """Say so in the record, which a submission that is made again reads."""
+    kept = {key: value for key, value in changes.items() if key != "priority"}
+    try:
+        resources = (read_record(job.path) or {}).get("resources")
+        before = resources if isinstance(resources, dict) else {}
+        amend_record(job.path, job.id, resources=before | kept)
+    except (FactsError, LaunchError) as error:
+        done.remarks[job.name] = f"its record could not be changed: {error.message}"

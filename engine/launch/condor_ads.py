@@ -1,0 +1,139 @@
+"""What HTCondor's queue, and its history, tell of one of our jobs: pure functions."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from engine.facts.holds import SPOOLING, hold_words
+from engine.facts.job_report import JobReport
+from engine.facts.words import first_line
+from engine.launch.condor_submit import ID_ATTRIBUTE, REQUEUE
+
+OURS = f"{ID_ATTRIBUTE} =!= undefined"
+"""Constraint that all our jobs fulfil, and no others."""
+
+SWEEP_ATTRIBUTE = "ThesisSweepId"
+"""Attribute of a job that has the id of the sweep that it is of."""
+
+WANTED = (
+    *("ClusterId", "ProcId", ID_ATTRIBUTE, SWEEP_ATTRIBUTE, "JobStatus", "RemoteHost"),
+    *("HoldReason", "HoldReasonCode", "HoldReasonSubCode", "RemoveReason"),
+    *("QDate", "EnteredCurrentStatus", "NumJobStarts", "NumJobCompletions"),
+    *("ExitCode", "ExitSignal", "MemoryUsage", "RequestMemory", "JobPrio"),
+)
+"""Attributes that are asked for."""
+
+_STATES = {
+    1: "queued",
+    2: "running",
+    3: "removed",
+    4: "ended",
+    5: "held",
+    6: "running",  # what it made is sent
+    7: "queued",  # suspended
+}
+
+
+@dataclass(frozen=True)
+class QueuedJob:
+    """A job as its scheduler tells it; None where it does not."""
+
+    run_id: str
+    """Of the launch record."""
+    job_id: str
+    """What the cluster calls it: `12.0`."""
+    state: str
+    """`queued`, `held`, `running`, `removed` or `ended`."""
+    sweep_id: str | None = None
+    host: str | None = None
+    """Where it runs."""
+    reason: str | None = None
+    """Why it is held or was removed, in words."""
+    hold_code: int | None = None
+    hold_subcode: int | None = None
+    since_s: float | None = None
+    """How long it was in this state when the scheduler answered, by the scheduler's clock."""
+    queued_s: float | None = None
+    """How long it had been submitted then."""
+    starts: int | None = None
+    """As the scheduler counts, which forgets some when it is started again."""
+    exit_code: int | None = None
+    signal: int | None = None
+    memory_mib: int | None = None
+    """What it took, at most."""
+    memory_asked_mib: int | None = None
+    priority: int | None = None
+
+    def report(self, told: float | None = None) -> JobReport:
+        """The same for the state of a run, as said at `told`."""
+        return JobReport(self.state, self.reason, self.host, self.exit_code, self.signal, told)
+
+
+def one_of(run_ids: Iterable[str]) -> str:
+    """Constraint that the jobs with these ids fulfil."""
+    listed = ", ".join(f'"{run_id}"' for run_id in run_ids)
+    return f"member({ID_ATTRIBUTE}, {{{listed}}})"
+
+
+def read_ad(ad: Mapping[str, Any]) -> QueuedJob:
+    """The job of an ad with the attributes `WANTED`."""
+    state = _STATES.get(_number(ad, "JobStatus") or 0, "queued")
+    state, reason = _as_it_is(ad, state)
+    code, subcode = _number(ad, "HoldReasonCode"), _number(ad, "HoldReasonSubCode")
+    held, over = state == "held", state == "ended"
+    host = _text(ad, "RemoteHost") if state == "running" else None
+    return QueuedJob(
+        run_id=_text(ad, ID_ATTRIBUTE) or "",
+        job_id=f"{_number(ad, 'ClusterId')}.{_number(ad, 'ProcId') or 0}",
+        state=state,
+        sweep_id=_text(ad, SWEEP_ATTRIBUTE),
+        host=host.rpartition("@")[2] if host else None,
+        reason=reason,
+        hold_code=code if held else None,
+        hold_subcode=subcode if held else None,
+        since_s=_age(ad, "EnteredCurrentStatus"),
+        queued_s=_age(ad, "QDate"),
+        starts=_number(ad, "NumJobStarts"),
+        exit_code=_number(ad, "ExitCode") if over else None,
+        signal=_number(ad, "ExitSignal") if over else None,
+        memory_mib=_number(ad, "MemoryUsage"),
+        memory_asked_mib=_number(ad, "RequestMemory"),
+        priority=_number(ad, "JobPrio"),
+    )
+
+
+def _as_it_is(ad: Mapping[str, Any], state: str) -> tuple[str, str | None]:
+    """The state with its reason; some have another meaning than their number says."""
+    if state == "held":
+        code, subcode = _number(ad, "HoldReasonCode"), _number(ad, "HoldReasonSubCode")
+        if code == SPOOLING:
+            return "queued", "its files are on their way"
+        return state, hold_words(code, subcode, _text(ad, "HoldReason")) or None
+    if state == "removed":
+        return state, _text(ad, "RemoveReason")
+    if state == "queued" and _has_run_through(ad):
+        return "ended", "HTCondor has not written its log yet"
+    return state, None
+
+
+def _has_run_through(ad: Mapping[str, Any]) -> bool:
+    """Whether it ended for good, and only its log cannot be written, as on a full disk."""
+    code = _number(ad, "ExitCode")
+    return (_number(ad, "NumJobCompletions") or 0) >= 1 and code not in (None, REQUEUE)
+
+
+def _age(ad: Mapping[str, Any], since: str) -> float | None:
+    begun, now = _number(ad, since), _number(ad, "ServerTime")
+    return None if begun is None or now is None else float(max(0, now - begun))
+
+
+def _number(ad: Mapping[str, Any], name: str) -> int | None:
+    value = ad.get(name)
+    return int(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
+
+
+def _text(ad: Mapping[str, Any], name: str) -> str | None:
+    value = ad.get(name)
+    return first_line(value) or None if isinstance(value, str) else None

@@ -1,0 +1,94 @@
+"""What can be changed in a job that HTCondor has: pure functions."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from difflib import get_close_matches
+from typing import Any
+
+from engine.errors import ConfigError
+from engine.launch.condor_match import conjuncts
+from engine.launch.resources import Resources, problems_of
+
+CHANGEABLE = ("memory", "disk", "cpus", "gpus", "category", "requirements", "priority")
+"""Keys of what can be changed, as `launcher.` knows them; `priority` is among our own jobs."""
+
+_NUMBERS = ("cpus", "gpus", "priority")
+_MADE_BY_HTCONDOR = (
+    *("TARGET.Arch ==", "TARGET.OpSys ==", "versionGE(split(TARGET.CondorVersion)"),
+    *("TARGET.Disk >= RequestDisk", "TARGET.Memory >= RequestMemory"),
+    *("TARGET.Cpus >= RequestCpus", "TARGET.GPUs >= RequestGPUs"),
+    *("countMatches(MY.RequireGPUs", "TARGET.FileSystemDomain ==", "TARGET.HasFileTransfer"),
+)
+"""How the parts of `Requirements` begin that are not the user's own."""
+
+
+def read_changes(words: Sequence[str]) -> dict[str, Any]:
+    """What words such as `memory=8GB` change.
+
+    Raises
+    ------
+    ConfigError
+        With all that is wrong.
+    """
+    problems, changes = [], {}
+    for word in words:
+        key, equals, text = word.removeprefix("launcher.").partition("=")
+        if not equals:
+            problems.append(f"{word}: a value is set by key=value")
+        elif key not in CHANGEABLE:
+            problems.append(f"{key}: {_unknown(key)}")
+        else:
+            changes[key] = _value(key, text)
+    problems += _problems(changes)
+    if problems:
+        raise ConfigError.from_problems(problems)
+    if not changes:
+        raise ConfigError("nothing is to be changed", f"What can be: {', '.join(CHANGEABLE)}.")
+    return changes
+
+
+def expressions(changes: Mapping[str, Any]) -> dict[str, str]:
+    """Attribute of a job to the ClassAd expression for it; not of its requirements."""
+    known = {key: value for key, value in changes.items() if key not in ("priority",)}
+    wanted = Resources.from_entries(known)
+    category = f'"{wanted.category}"' if wanted.category else "undefined"
+    told = {
+        "memory": ("RequestMemory", wanted.memory_mib),
+        "disk": ("RequestDisk", wanted.disk_kib),
+        "cpus": ("RequestCpus", wanted.cpus),
+        "gpus": ("RequestGPUs", wanted.gpus),
+        "category": ("JobCategory", category),
+        "priority": ("JobPrio", changes.get("priority")),
+    }
+    return {told[key][0]: str(told[key][1]) for key in changes if key in told}
+
+
+def new_requirements(before: str, wanted: str | None) -> str:
+    """The expression of a job whose own requirements are to be others; None for none of its own."""
+    kept = [part for part in conjuncts(before) if part.lstrip("(").startswith(_MADE_BY_HTCONDOR)]
+    return " && ".join(f"({part})" for part in ([wanted] if wanted else []) + kept) or "true"
+
+
+def _unknown(key: str) -> str:
+    close = get_close_matches(key, CHANGEABLE, n=1)
+    if close:
+        return f"there is no such key; did you mean {close[0]}?"
+    return f"it cannot be changed; what can be: {', '.join(CHANGEABLE)}"
+
+
+def _value(key: str, text: str) -> Any:
+    if key in ("category", "requirements") and text in ("", "null"):
+        return None
+    try:
+        return int(text) if key in _NUMBERS else text
+    except ValueError:
+        return text
+
+
+def _problems(changes: Mapping[str, Any]) -> list[str]:
+    known = {key: value for key, value in changes.items() if key != "priority"}
+    told = [problem.removeprefix("launcher.") for problem in problems_of(known)]
+    if type(changes.get("priority", 0)) is not int:
+        told.append(f"priority={changes['priority']!r}: a whole number is needed")
+    return told

@@ -1,0 +1,134 @@
+"""How a job fits the slots of a pool; the part with HTCondor's bindings runs in the helper.
+
+A slot of a node that gives away parts of itself is taken as it is, and as it would be if nothing
+ran on it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+ASKED = {
+    "RequestMemory": ("Memory", "TotalSlotMemory"),
+    "RequestCpus": ("Cpus", "TotalSlotCpus"),
+    "RequestDisk": ("Disk", "TotalSlotDisk"),
+    "RequestGPUs": ("GPUs", "TotalSlotGPUs"),
+}
+"""What a job asks for, to what a slot has left of it and has in all."""
+
+
+def fits(job: Any, slots: Iterable[Any]) -> dict[str, Any]:
+    """How a job ad fits slot ads, as JSON knows it.
+
+    Returns
+    -------
+    dict
+        `slots`, how many there are; `asked`, attribute to number; `largest`, attribute to the most
+        that a slot has in all; `conditions`, pairs of each part of the job's requirements with how
+        many slots would fulfil it; `ever` and `now`, how many slots take the job once they are
+        free, and as they are.
+    """
+    import classad2
+
+    slots = list(slots)
+    parts = conjuncts(str(job.lookup("Requirements")) if "Requirements" in job else "true")
+    trees = [classad2.ExprTree(part) for part in parts]
+    asked = {name: _number(job, name) for name in ASKED}
+    now = sum(_takes(slot, job, trees, asked, 0) for slot in slots)
+    largest = {
+        name: max((_number(slot, has[1]) or _number(slot, has[0]) for slot in slots), default=0)
+        for name, has in ASKED.items()
+    }
+    for slot in slots:
+        _set_free(slot)
+    return {
+        "slots": len(slots),
+        "asked": asked,
+        "largest": largest,
+        "conditions": [
+            [part, sum(_is_true(tree, job, slot) for slot in slots)]
+            for part, tree in zip(parts, trees, strict=True)
+        ],
+        "ever": sum(_takes(slot, job, trees, asked, 1) for slot in slots),
+        "now": now,
+    }
+
+
+def conjuncts(expression: str) -> list[str]:
+    """The parts of a ClassAd expression that all have to be true, without outer parentheses."""
+    expression = _bare(expression.strip())
+    cuts = [place for place, depth in _depths(expression) if not depth]
+    marks = [place for place in cuts if expression.startswith("&&", place)]
+    # An operator that binds less: && is not what the whole is made of.
+    looser = any(expression.startswith(("||", "?"), place) for place in cuts)
+    if not marks or looser:
+        return [expression]
+    ends = [*marks, len(expression)]
+    starts = [0, *(mark + 2 for mark in marks)]
+    pieces = [expression[start:end] for start, end in zip(starts, ends, strict=True)]
+    return [part for piece in pieces for part in conjuncts(piece)]
+
+
+def _bare(text: str) -> str:
+    """Without parentheses around all of it."""
+    while text.startswith("(") and text.endswith(")"):
+        inside = [depth for _, depth in _depths(text[:-1])]
+        if 0 in inside[1:]:
+            break
+        text = text[1:-1].strip()
+    return text
+
+
+def _depths(text: str) -> Iterable[tuple[int, int]]:
+    """Each place outside of quotes, with how many parentheses are open behind it."""
+    depth, quote, escaped = 0, "", False
+    for place, char in enumerate(text):
+        if quote:
+            closes = char == quote and not escaped
+            escaped = char == "\\" and not escaped
+            quote = "" if closes else quote
+        elif char in "\"'":
+            quote = char
+        else:
+            depth += (char in "([{") - (char in ")]}")
+            yield place, depth
+
+
+def _takes(slot: Any, job: Any, trees: list[Any], asked: dict[str, float], which: int) -> bool:
+    """Whether a slot takes a job, by what it has left (0) or in all (1), and by its own rule."""
+    enough = all(
+        number <= (_number(slot, ASKED[name][which]) or _number(slot, ASKED[name][0]))
+        for name, number in asked.items()
+    )
+    start = slot.lookup("Start") if "Start" in slot else True
+    willing = start is True or (not isinstance(start, bool) and _is_true(start, slot, job))
+    return enough and willing and all(_is_true(tree, job, slot) for tree in trees)
+
+
+def _set_free(slot: Any) -> None:
+    for left, whole in ASKED.values():
+        if whole in slot:
+            slot[left] = _number(slot, whole)
+
+
+def _is_true(tree: Any, scope: Any, target: Any) -> bool:
+    import classad2
+
+    try:
+        return tree.eval(scope, target) is True
+    except classad2.ClassAdException:
+        return False
+
+
+def _number(ad: Any, name: str) -> float:
+    """An attribute as a number; 0 where it is none."""
+    import classad2
+
+    if name not in ad:
+        return 0
+    try:
+        value = ad.eval(name)
+    except classad2.ClassAdException:
+        return 0
+    return float(value) if isinstance(value, int | float) else 0

@@ -1,0 +1,238 @@
+"""All our jobs followed with few questions: what is known, and since when nobody answers."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from engine.facts.job_report import JobReport, agreed
+from engine.launch.condor import Condor, CouldNotAsk
+from engine.launch.condor_ads import read_ad
+from engine.launch.condor_queue import Queue
+from engine.launch.job import HTCONDOR, JobHandle
+
+IDLE, RUNNING, REMOVED, HELD = 1, 2, 3, 5
+
+
+def ad(run_id: str = "a", status: int = IDLE, **more: Any) -> dict[str, Any]:
+    entries = {"ClusterId": 12, "ProcId": 0, "ThesisRunId": run_id, "JobStatus": status}
+    return entries | {"ServerTime": 1000, "QDate": 400, "EnteredCurrentStatus": 700} | more
+
+
+def job(run_id: str = "a", schedd: str | None = None, state: str = "queued") -> JobHandle:
+    path = Path("/runs", run_id, "launch.json")
+    return JobHandle(path, run_id, target=HTCONDOR, state=state, schedd=schedd)
+
+
+class Fake(Condor):
+    """A scheduler that has these jobs, or does not answer."""
+
+    def __init__(self, schedd: str | None = None) -> None:
+        super().__init__(schedd)
+        self.ads: list[dict[str, Any]] = []
+        self.past: list[dict[str, Any]] = []
+        self.silent = False
+        self.calls: list[str] = []
+
+    def query(
+        self, constraint: str, attributes: Sequence[str], *, mine: bool = False
+    ) -> list[dict[str, Any]]:
+        return self._told("mine" if mine else "by id", self.ads, constraint, mine)
+
+    def history(
+        self, constraint: str, attributes: Sequence[str], most: int = 1
+    ) -> list[dict[str, Any]]:
+        return self._told("history", self.past, constraint, False)
+
+    def _told(
+        self, call: str, ads: list[dict[str, Any]], constraint: str, mine: bool
+    ) -> list[dict[str, Any]]:
+        self.asked += 1
+        self.calls.append(call)
+        if self.silent:
+            raise CouldNotAsk("HTCondor's scheduler did not answer within 5 s")
+        fit = [one for one in ads if mine or f'"{one["ThesisRunId"]}"' in constraint]
+        return [one for one in fit if not (mine and one.get("Owner") == "somebody else")]
+
+
+class Following:
+    """A queue with a clock that is set by hand."""
+
+    def __init__(self, **settings: Any) -> None:
+        self.time = 0.0
+        self.fakes: dict[str | None, Fake] = {}
+        self.queue = Queue(self._connect, clock=self._clock, now=self._clock, **settings)
+
+    def _clock(self) -> float:
+        return self.time
+
+    def _connect(self, schedd: str | None) -> Condor:
+        return self.fakes.setdefault(schedd, Fake(schedd))
+
+    @property
+    def fake(self) -> Fake:
+        return self.fakes.setdefault(None, Fake())
+
+    def states(self, *jobs: JobHandle, later: float = 60) -> Mapping[str, str]:
+        self.time += later
+        return {name: one.state for name, one in self.queue.look(jobs).jobs.items()}
+
+
+@pytest.mark.parametrize(
+    ("told", "state", "reason"),
+    [
+        (ad(status=IDLE), "queued", None),
+        (ad(status=RUNNING), "running", None),
+        (ad(status=6), "running", None),
+        (ad(status=7), "queued", None),
+        (ad(status=REMOVED, RemoveReason="via condor_rm"), "removed", "via condor_rm"),
+        (ad(status=HELD, HoldReasonCode=1, HoldReason="later"), "held", "later"),
+        (
+            ad(status=HELD, HoldReasonCode=34, HoldReasonSubCode=102, HoldReason="usage 9 GB"),
+            "held",
+            "it took more memory than it asked for: usage 9 GB",
+        ),
+        (
+            ad(status=HELD, HoldReasonCode=6, HoldReasonSubCode=2, HoldReason="Failed: /x/train"),
+            "held",
+            "its program cannot be started (No such file or directory): Failed: /x/train",
+        ),
+        (ad(status=HELD, HoldReasonCode=16), "queued", "its files are on their way"),
+        (
+            ad(status=IDLE, NumJobCompletions=1, ExitCode=0),
+            "ended",
+            "HTCondor has not written its log yet",
+        ),
+        (ad(status=IDLE, NumJobCompletions=2, ExitCode=85), "queued", None),
+        ({"ThesisRunId": "a", "JobStatus": "x", "ClusterId": None}, "queued", None),
+    ],
+)
+def test_the_state_of_a_job_in_the_queue(
+    told: dict[str, Any], state: str, reason: str | None
+) -> None:
+    found = read_ad(told)
+    assert (found.state, found.reason) == (state, reason)
+
+
+def test_ages_are_by_the_clock_of_the_scheduler() -> None:
+    found = read_ad(ad(status=RUNNING, RemoteHost="slot1_2@wn-1"))
+    assert (found.since_s, found.queued_s, found.host) == (300, 600, "wn-1")
+    assert read_ad(ad(EnteredCurrentStatus=1010)).since_s == 0
+
+
+def test_one_question_in_an_interval_for_all_jobs() -> None:
+    following = Following()
+    following.fake.ads = [ad("a"), ad("b", RUNNING)]
+    both = job("a"), job("b")
+    assert following.states(*both, later=0) == {"a": "queued", "b": "running"}
+    following.states(*both, later=59)
+    assert following.queue.asked == 1
+    following.states(*both, later=1)
+    assert following.queue.asked == 2
+    following.queue.watched = True
+    following.states(*both, later=60)
+    following.states(*both, later=30)
+    assert (following.queue.asked, following.fake.calls) == (4, ["mine"] * 4)
+    following.queue.acted()
+    following.states(*both, later=1)
+    assert following.queue.asked == 4
+    following.states(*both, later=1)
+    assert following.queue.asked == 5
+
+
+def test_no_scheduler_is_asked_for_jobs_of_this_machine() -> None:
+    following = Following()
+    local = JobHandle(Path("/runs/a/launch.json"), "a", target="local")
+    assert following.queue.look([local]).schedulers == ()
+    assert following.fakes == {}
+
+
+def test_each_scheduler_is_asked_once() -> None:
+    following = Following()
+    following.fakes = {name: Fake(name) for name in ("x", "y")}
+    following.fakes["x"].ads, following.fakes["y"].ads = [ad("a")], [ad("b", HELD)]
+    states = following.states(job("a", "x"), job("b", "y"))
+    assert (states, following.queue.asked) == ({"a": "queued", "b": "held"}, 2)
+
+
+def test_what_was_said_last_stays_while_nobody_answers() -> None:
+    following = Following()
+    following.fake.ads = [ad("a", RUNNING)]
+    following.states(job())
+    following.fake.silent = True
+    assert following.states(job()) == {"a": "running"}
+    (told,) = following.queue.view.schedulers
+    assert (told.answered, told.silent_since) == (60, 120)
+    at = time.strftime("%H:%M", time.localtime(120))
+    assert told.sentence == f"HTCondor not answering since {at}: last known states"
+    assert following.queue.view.is_stale(job())
+    following.states(job(), later=119)
+    assert following.queue.asked == 2, "it is asked less and less often"
+    for _ in range(6):
+        following.states(job(), later=300)
+    assert following.queue.view.schedulers[0].silent_since == 120
+    following.fake.silent, following.fake.ads = False, [ad("a", HELD)]
+    assert following.states(job(), later=300) == {"a": "held"}
+    assert following.queue.view.problems == []
+
+
+def test_a_job_that_is_missing_once_is_not_gone() -> None:
+    following = Following()
+    following.fake.ads = [ad("a", RUNNING)]
+    following.states(job())
+    following.fake.ads, following.fake.past = [], [ad("a", 4, ExitCode=3)]
+    assert following.states(job()) == {"a": "running"}
+    assert "history" not in following.fake.calls
+    assert following.states(job()) == {"a": "ended"}
+    assert following.queue.view.report(job()) == JobReport("ended", exit_code=3, told=180)
+    following.states(job())
+    assert following.fake.calls.count("history") == 1, "what is over is not asked for again"
+
+
+def test_a_job_that_nobody_knows_is_over_after_a_minute() -> None:
+    following = Following()
+    following.fake.ads = [ad("a", RUNNING)]
+    following.states(job(), later=0)
+    following.fake.ads = []
+    states = [following.states(job())["a"] for _ in range(4)]
+    assert states == ["running", "running", "ended", "ended"]
+    assert following.fake.calls.count("history") == 1
+
+
+def test_the_job_of_another_user_is_found_by_its_id() -> None:
+    following = Following()
+    following.fake.ads = [ad("a", RUNNING, Owner="somebody else")]
+    following.states(job())
+    assert following.states(job()) == {"a": "running"}
+    assert "history" not in following.fake.calls
+
+
+def test_a_submission_in_doubt_is_not_gone() -> None:
+    following = Following()
+    for _ in range(4):
+        assert following.states(job(state="submitting")) == {}
+    assert following.fake.calls == ["mine"] * 4
+
+
+@pytest.mark.parametrize(
+    ("logged", "asked", "counts"),
+    [
+        (None, JobReport("running", told=9), "running"),
+        (JobReport("running", told=5), None, "running"),
+        (JobReport("ended", told=5), JobReport("running", told=9), "ended"),
+        (JobReport("running", told=5), JobReport("removed", told=1), "removed"),
+        (JobReport("queued", told=5), JobReport("running", told=9), "running"),
+        (JobReport("running", told=9), JobReport("queued", told=5), "running"),
+        (JobReport("running"), JobReport("held", told=5), "running"),
+    ],
+)
+def test_the_end_counts_and_else_what_was_told_last(
+    logged: JobReport | None, asked: JobReport | None, counts: str
+) -> None:
+    told = agreed(logged, asked)
+    assert told is not None
+    assert told.state == counts
