@@ -79,3 +79,17 @@ class Stopped(BaseException):
     def __init__(self, signum: int) -> None:
         super().__init__(f"stopped by signal {signum}")
         self.exit_code = 128 + signum
+
+
+class TimeOver(Stopped):
+    """The time of a job is nearly over: it has saved, and is to be started again.
+
+    Parameters
+    ----------
+    exit_code
+        What tells the scheduler so.
+    """
+
+    def __init__(self, exit_code: int) -> None:
+        BaseException.__init__(self, "the time of this job is nearly over")
+        self.exit_code = exit_code

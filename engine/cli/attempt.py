@@ -107,7 +107,7 @@ def _record_end(run_dir: RunDir, attempt: Attempt, error: BaseException) -> None
     if size == (attempt.events_size or 0):
         attempt.path.unlink(missing_ok=True)  # it came to nothing, and takes nothing over
         return
-    if attempt.superseded():
+    if attempt.superseded() or not run_dir.path.is_dir():
         return
     records = read_events(run_dir.path).records
     if records and records[-1]["moment"] in ("on_exception", "on_train_end"):

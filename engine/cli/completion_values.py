@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from engine.cli.select import existing_root
 
 if TYPE_CHECKING:
+    from engine.launch.jobs import Job
     from engine.library.summary import RunSummary
 
 FILES = "\t"
@@ -77,13 +78,16 @@ class Values:
             yield from self._filters(begun)
 
     def _of_job(self) -> list[str]:
-        """Names of jobs; of those that are under way where one is to be ended."""
+        """Names of jobs that the action can do something with; what `edit` changes as well."""
+        from engine.launch.condor_changes import CHANGEABLE
         from engine.launch.jobs import find_jobs
 
         folder = existing_root(self._root())
-        ending = not {"stop", "kill"}.isdisjoint(self._words)
+        action = next((word for word in self._words[2:] if word in _CHOICES), "")
         jobs = find_jobs(folder) if folder else []
-        return [f"{job.name} " for job in jobs if job.under_way or not ending]
+        names = [f"{job.name} " for job in jobs if not action or _CHOICES[action](job)]
+        changing = not {"edit", "release"}.isdisjoint(self._words)
+        return names + [f"{key}=" for key in CHANGEABLE if changing]
 
     def _makes_sense(self, run: RunSummary) -> bool:
         """Whether the command can do something with a run in its state."""
@@ -110,6 +114,19 @@ class Values:
         given = [after for word, after in itertools.pairwise(words) if word == "--root"]
         given += [word.removeprefix("--root=") for word in words if word.startswith("--root=")]
         return given[-1] if given else None
+
+
+def _has_held(job: Job) -> bool:
+    return bool(job.on_cluster) and any(run.state == "held" for run in job.runs)
+
+
+_CHOICES: dict[str, Callable[[Job], bool]] = {
+    "stop": lambda job: job.under_way,
+    "kill": lambda job: job.under_way,
+    "release": _has_held,
+    **dict.fromkeys(("hold", "remove", "edit", "why"), lambda job: bool(job.on_cluster)),
+}
+"""Action of `engine jobs` to whether it does something to a job."""
 
 
 def _typable(run: RunSummary) -> str:

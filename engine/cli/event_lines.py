@@ -129,9 +129,15 @@ def _rest(record: Mapping[str, Any]) -> Iterator[str]:
         error = record.get("error")
         yield first_line(error) if isinstance(error, str) else "it did not say why"
     else:
-        yield "asked to stop" if record.get("stopped") is True else ""
+        over = record.get("starts_again") is True
+        asked = "its time was over" if over else "asked to stop"
+        yield asked if record.get("stopped") is True else ""
         yield from _numbers(_losses(record))
         yield from _numbers(_metrics(record), METRICS_SHOWN)
+
+
+_OF_START = (("attempt", "attempt"), ("job_id", "job"), ("hostname", "on"), ("device", "device"))
+"""Entries of `meta`, and the word before each."""
 
 
 def _start(record: Mapping[str, Any]) -> str:
@@ -139,7 +145,7 @@ def _start(record: Mapping[str, Any]) -> str:
     told = [_clock(record, "%Y-%m-%d")]
     told += [
         f"{word} {first_line(str(value), 80)}"
-        for key, word in (("attempt", "attempt"), ("hostname", "on"), ("device", "device"))
+        for key, word in _OF_START
         if (value := _at(record, "meta", key)) is not None
     ]
     resumed = _at(record, "meta", "resumed_from")

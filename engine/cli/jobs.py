@@ -1,163 +1,94 @@
-"""The command `engine jobs`: what was launched, how it is, and how to end it."""
+"""The command `engine jobs`: what was launched, how it is, and what can be done with it."""
 
 from __future__ import annotations
 
 import argparse
 import sys
-import time
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from engine.cli.arguments import check_grace
+from engine.cli.jobs_actions import ASKED, CHANGING, act_on_cluster, choose
+from engine.cli.jobs_table import list_jobs
 from engine.cli.output import (
-    Cell,
     Command,
     add_json_option,
-    on_terminal,
     print_json,
-    print_table,
     remark,
     say,
-    state_cell,
     write,
 )
-from engine.cli.select import add_root_option, existing_root
+from engine.cli.select import add_root_option
 from engine.errors import ConfigError, EngineError
 
 if TYPE_CHECKING:
     from engine.launch.jobs import Job
 
-ACTIONS = ("list", "stop", "kill", "log")
-DAY_S = 86400.0
+ON_CLUSTER = ("hold", "release", "remove", "edit", "why")
+"""What HTCondor does, or tells."""
+ACTIONS = ("list", "stop", "kill", "log", *ON_CLUSTER)
 LINES = 20
 
 _DETAILS = """\
-A job is a run or a sweep that engine launch or the app has started; the runs of a sweep are
-counted, not listed. Without --all those that are under way, and those of the last day.
+A job is a run or a sweep that engine launch, engine submit or the app has started; the runs of a
+sweep are counted, not listed. Without --all those that are under way, and those of the last day.
 
-JOB is last, a name or a part of one, a directory, or the first digits of an id.
+JOB is last, a name or a part of one, a directory, the first digits of an id, or HTCondor's number.
 
-  list            state, process, memory and CPU of this machine (of one core), progress
+  list            state, process, memory and CPU of this machine (of one core), progress; of jobs
+                  on HTCondor node, number and how long they wait
   stop JOB…       asks to save and end, wherever it runs; a sweep begins no further runs
   kill JOB…       ends its processes on this machine: SIGTERM, on which it saves and ends, and
                   SIGKILL for what lives on for --grace seconds
   log JOB         the last lines of what it printed
 
+On HTCondor; of a sweep all runs that are under way, in one request:
+
+  hold JOB…       waits until it is released; one that runs saves first
+  release JOB…    goes on; with --memory and the like it asks for that from now on
+  remove JOB…     ends for good; one that runs saves first
+  edit JOB… KEY=VALUE…
+                  what it asks for: memory, disk, cpus, gpus, category, requirements, priority
+  why JOB…        in one sentence why it does not run
+
   engine jobs
   engine jobs list --all --json
+  engine jobs release last --memory 8GB
+  engine jobs edit last category=long priority=5
 """
 
 
 def _add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("action", nargs="?", choices=ACTIONS, default="list", help="default: list")
-    parser.add_argument("jobs", metavar="JOB", nargs="*", default=[], help="for stop, kill, log")
+    parser.add_argument("jobs", metavar="JOB", nargs="*", default=[], help="for all but list")
     parser.add_argument("--all", action="store_true", help="list old ones as well")
     parser.add_argument("--yes", action="store_true", help="kill without a question")
     text = "seconds for SIGTERM (default 10)"
     parser.add_argument("--grace", type=float, default=10.0, metavar="S", help=text)
     text = f"lines of the log (default {LINES})"
     parser.add_argument("-n", "--lines", type=int, default=LINES, metavar="N", help=text)
+    for key in ASKED:
+        text = "for release and edit: the job asks for so much"
+        parser.add_argument(f"--{key}", metavar="N", help=text if key == ASKED[0] else "the same")
+    parser.add_argument("--reason", metavar="TEXT", default="", help="why, for hold")
     add_root_option(parser)
     add_json_option(parser)
 
 
 def _work(args: argparse.Namespace) -> int:
-    from engine.launch.jobs import find_jobs, select_job
-
     check_grace(args.grace)
     if args.lines < 1:
         raise ConfigError(f"-n {args.lines}: must be at least 1")
-    root = existing_root(args.root)
-    known = find_jobs(root) if root else []
+    changes = [f"{key}={value}" for key in ASKED if (value := getattr(args, key)) is not None]
+    if changes and args.action not in CHANGING:
+        given = f"--{changes[0].partition('=')[0]}"
+        raise ConfigError(f"{given} is for {' and '.join(CHANGING)}, not for {args.action}")
     if args.action == "list":
-        if args.jobs:
-            raise ConfigError(
-                f"{args.jobs[0]}: list takes no job", "engine jobs --help tells more."
-            )
-        _list(known if args.all else _recent(known), args.json, len(known))
-        return 0
-    if not args.jobs:
-        raise ConfigError(f"engine jobs {args.action}: name a job", "engine jobs lists them.")
-    chosen = list(
-        {id(job): job for job in (select_job(known, word) for word in args.jobs)}.values()
-    )
-    if args.action == "log":
-        return _log(chosen, args.lines, args.json)
-    return _end(chosen, args)
-
-
-def _recent(jobs: Sequence[Job]) -> list[Job]:
-    now = time.time()
-    return [job for job in jobs if job.under_way or now - (job.submitted or 0) < DAY_S]
-
-
-def _list(jobs: Sequence[Job], as_json: bool, known: int) -> None:
-    if as_json:
-        print_json(_record(job) for job in jobs)
-        return
-    if jobs or not on_terminal():
-        titles = _TITLES if on_terminal() else [_UNITS.get(title, title) for title in _TITLES]
-        print_table(titles, [_row(job) for job in jobs])
-    if len(jobs) < known:
-        remark(f"{known - len(jobs)} older: --all lists them")
-    elif not known:
-        remark("no jobs yet: engine launch starts one")
-
-
-_TITLES = ("job", "kind", "state", "host", "pid", "memory", "CPU", "progress", "age", "directory")
-_UNITS = {"memory": "memory_bytes", "CPU": "cpu_percent", "age": "age_s"}
-"""Titles in a pipe, where a number stands without its unit."""
-
-_ENTRIES = (
-    *("id", "kind", "target", "submitted", "ended", "exit_code", "reason", "host", "pid"),
-    *("command", "earlier", "overrides", "config_dirs", "at_once", "leave_out", "points", "parent"),
-)
-
-
-def _row(job: Job) -> list[Cell]:
-    from engine.tables.units import show_age, show_size
-
-    handle, usage = job.handle, job.usage
-    memory = usage.memory_bytes if usage else None
-    percent = round(usage.cpu_percent, 1) if usage and usage.cpu_percent is not None else None
-    age = time.time() - job.submitted if job.submitted is not None else None
-    return [
-        Cell(job.name, job.name),
-        Cell(handle.kind or "", handle.kind),
-        state_cell(job.state.state or "unknown"),
-        Cell(handle.host or "", handle.host),
-        Cell(str(handle.pid or ""), handle.pid),
-        Cell(show_size(memory) if memory is not None else "", memory),
-        Cell(f"{percent:.0f} %" if percent is not None else "", percent),
-        Cell(*[_progress(job)] * 2),
-        Cell(show_age(age) if age is not None else "", round(age) if age is not None else None),
-        Cell(str(handle.directory), str(handle.directory)),
-    ]
-
-
-def _progress(job: Job) -> str:
-    """How far it is: epochs of a run, runs of a sweep."""
-    single = job.runs[0] if job.runs and job.handle.kind in ("run", "resume") else None
-    if single is None or not single.epochs:
-        return job.state.sentence
-    return f"{single.epochs_done}/{single.epochs} epochs"
-
-
-def _record(job: Job) -> dict[str, Any]:
-    """Everything that is known of a job."""
-    handle, usage = job.handle, job.usage
-    return {
-        "name": job.name,
-        "directory": str(handle.directory),
-        "state": job.state.state,
-        "sentence": job.state.sentence,
-        **{name: getattr(handle, name) for name in _ENTRIES},
-        "runs": {run.name: run.state for run in job.runs},
-        "processes": usage.processes if usage else None,
-        "memory_bytes": usage.memory_bytes if usage else None,
-        "cpu_percent": usage.cpu_percent if usage else None,
-        "problem": job.problem,
-    }
+        return list_jobs(args)
+    if args.action in ON_CLUSTER:
+        return act_on_cluster(args, changes)
+    chosen = choose(args)
+    return _log(chosen, args.lines, args.json) if args.action == "log" else _end(chosen, args)
 
 
 def _log(jobs: Sequence[Job], lines: int, as_json: bool) -> int:
@@ -175,7 +106,7 @@ def _log(jobs: Sequence[Job], lines: int, as_json: bool) -> int:
 
 def _end(jobs: Sequence[Job], args: argparse.Namespace) -> int:
     """Stop or kill; 1 if any of them is over already or does not end."""
-    from engine.launch.control import ask_job_to_stop, kill_job
+    from engine.launch.control import kill_all, stop_all
 
     if args.action == "kill" and not args.yes:
         _ask([job.name for job in jobs if job.under_way])
@@ -183,9 +114,9 @@ def _end(jobs: Sequence[Job], args: argparse.Namespace) -> int:
     for job in jobs:
         try:
             if args.action == "kill":
-                told[job.name] = f"ended by {kill_job(job.handle, args.grace)}"
+                told[job.name] = f"ended by {kill_all(job, args.grace)}"
             elif job.under_way:
-                ask_job_to_stop(job.handle)
+                stop_all(job)
                 told[job.name] = "asked to stop"
             else:
                 told[job.name], code = job.state.sentence, 1
@@ -213,7 +144,7 @@ def _ask(names: Sequence[str]) -> None:
 
 main = Command(
     name="jobs",
-    summary="List, stop and kill what was launched.",
+    summary="List what was launched, and end, hold or change it.",
     add_arguments=_add_arguments,
     work=_work,
     details=_DETAILS,

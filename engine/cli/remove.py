@@ -106,7 +106,8 @@ def _refuse_alive(run: RunSummary, broken: bool) -> None:
 
 def _state_without_events(path: Path) -> tuple[str | None, str]:
     """What attempts, heartbeat and launch record say of a run whose events cannot be read."""
-    from engine.facts.evidence import LastSeen, gather
+    from engine.facts.evidence import gather
+    from engine.facts.last_seen import LastSeen
     from engine.facts.run_dir import RunDir
     from engine.facts.state import judge
 

@@ -104,6 +104,7 @@ def _follow(job: JobHandle, condor: Condor, args: argparse.Namespace) -> int:
 def _wait(job: JobHandle, condor: Condor) -> int:
     """Return when a job is over: 0 if its run has finished."""
     from engine.facts.job_report import OVER
+    from engine.facts.state import UNDER_WAY
     from engine.launch.condor import CouldNotAsk
     from engine.launch.condor_watch import Watch
     from engine.library.index import summarise
@@ -122,6 +123,9 @@ def _wait(job: JobHandle, condor: Condor) -> int:
             break
         time.sleep(POLL_S)
     summary = summarise(str(job.directory))
+    while summary.state in UNDER_WAY:  # its last words may be on their way
+        time.sleep(POLL_S)
+        summary = summarise(str(job.directory))
     remark(summary.sentence or summary.problem or "")
     return 0 if summary.state == "finished" else 1
 

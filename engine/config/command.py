@@ -11,7 +11,9 @@ from pathlib import Path
 from typing import Any
 
 import hydra
+from hydra._internal.hydra import Hydra
 from hydra._internal.utils import get_args_parser
+from hydra.core.global_hydra import GlobalHydra
 from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
@@ -24,7 +26,9 @@ from engine.config.compose import (
     dotted_loops,
     register_loops,
     register_resolvers,
+    search_path,
 )
+from engine.config.composer import Composer
 from engine.config.help import help_text
 from engine.config.paths import config_dir
 from engine.config.problems import find_problems, flag_problem
@@ -83,9 +87,50 @@ def run_command(
         if not {"--multirun", "-m"}.isdisjoint(argv):
             _check_sweep(argv)
         with _hydra_process(program, argv):
-            decorate(task)()
+            args, places = _parse(argv)
+            if _only_trains(args):
+                _train(args, places, task)
+            else:
+                decorate(task)()
     except COMPOSE_ERRORS as error:
         raise _as_config_error(argv, error) from error
+
+
+def _only_trains(args: Any) -> bool:
+    """Whether a command line names overrides, a folder of configs and `--multirun` at most."""
+    allowed = {"overrides", "config_dir", "multirun", "run"}
+    others = {name: value for name, value in vars(args).items() if name not in allowed}
+    return not any(others.values()) and (args.config_dir is None or os.path.isdir(args.config_dir))
+
+
+def _train(args: Any, folders: Sequence[Path], task: Callable[[DictConfig], None]) -> None:
+    """What `hydra.main` does then, in half the time: it composes twice, and reads files anew."""
+    words = list(args.overrides)
+    wanted: dict[str, Any] = {"config_name": PRIMARY, "task_function": task}
+    with search_path(folders):
+        process: Any = GlobalHydra.instance().hydra
+        if args.multirun:
+            process.multirun(overrides=[*words, "hydra.mode=MULTIRUN"], **wanted)
+            return
+        asked: dict[str, Any] = {"run_mode": RunMode.RUN, "with_log_configuration": True}
+        cfg = process.compose_config(PRIMARY, words, **asked, validate_sweep_overrides=False)
+        if cfg.hydra.mode == RunMode.MULTIRUN:
+            process.multirun(overrides=words, **wanted)
+        elif any(Composer(folders).parse(word).is_sweep_override() for word in words):
+            process.run(overrides=words, **wanted)  # says what is wrong with that
+        else:
+            _Composed(process, cfg).run(overrides=words, **wanted)
+
+
+class _Composed(Hydra):
+    """Hydra with a config that it has composed already."""
+
+    def __init__(self, process: Hydra, cfg: DictConfig) -> None:
+        self.config_loader, self._cfg = process.config_loader, cfg
+
+    def compose_config(self, *args: Any, **kwargs: Any) -> DictConfig:
+        """That config."""
+        return self._cfg
 
 
 def _help(program: str, argv: Sequence[str]) -> str:

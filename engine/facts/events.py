@@ -57,6 +57,7 @@ def build_event_payload(
     error: str | BaseException | None = None,
     traceback: str | None = None,
     stopped: bool | None = None,
+    starts_again: bool | None = None,
     cfg: Any = None,
     meta: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
@@ -82,6 +83,9 @@ def build_event_payload(
         A sentence, or the exception itself (its traceback is then added).
     stopped
         On `on_train_end`: whether the training was asked to end early.
+    starts_again
+        On `on_train_end` of one that was stopped: whether its time was over, and it goes on at its
+        next start.
     cfg
         The run's config; gives the seed, and is stored resolved on `on_start`.
     meta
@@ -119,6 +123,8 @@ def build_event_payload(
     }
     if stopped is not None:
         payload["stopped"] = stopped
+    if starts_again is not None:
+        payload["starts_again"] = starts_again
     if moment == "on_start":
         payload["meta"] |= start_meta() | {"config": plain_config(cfg)}
     payload["meta"] |= meta or {}

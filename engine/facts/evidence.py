@@ -8,16 +8,17 @@ import os
 import stat
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from engine.errors import FactsError
 from engine.facts import machine
 from engine.facts.attempts import Attempt, Process, heartbeat_age_s, process_of, read_attempts
-from engine.facts.copies import copied_from, is_rewritten, is_younger, last_event_at
+from engine.facts.copies import copied_from, is_rewritten, last_event_at
 from engine.facts.files import as_facts_error
 from engine.facts.job_report import JobReport
+from engine.facts.last_seen import LastSeen
 from engine.facts.launched import is_later, is_this_process, launch_record, starting_process
 from engine.facts.records import integer_in, read_record, text_in
 from engine.facts.run_dir import RunDir
@@ -35,36 +36,10 @@ FULL_MEMORY = 0.9
 
 
 @dataclass(frozen=True)
-class LastSeen:
-    """What the facts say last."""
-
-    moment: str | None = None
-    """The moment of the last event; None if there is none."""
-    stopped: bool = False
-    error: str | None = None
-    usual_gap_s: float | None = None
-    """Median time between two events, in seconds."""
-    memory_mib: float | None = None
-    """Largest memory of the process, in MiB; None for that of a GPU."""
-    epochs_done: int | None = None
-    epochs: int | None = None
-    at: float | None = None
-    """Unix seconds of the last event, by the clock of the machine that trains; None where the run
-    keeps no record of its attempts, so that nothing tells how far that may be off."""
-    written: float | None = None
-    """Modification time of the events, from before they were read."""
-
-    @property
-    def is_younger(self) -> bool:
-        """Whether the file of the events was written long after the last of them."""
-        return is_younger(self.written, self.at)
-
-
-@dataclass(frozen=True)
 class Evidence:
     """All that the state of a run is told from; ages in seconds, negative for times to come."""
 
-    seen: LastSeen = LastSeen()
+    seen: LastSeen = field(default_factory=LastSeen)
     job: JobReport | None = None
     """The launcher's word, or the launch record where nothing is newer."""
     job_told_s: float | None = None

@@ -21,6 +21,9 @@ _BY_USER = re.compile(r"\(by user ([^()\s]+)\)")
 
 def waiting(evidence: Evidence, job: JobReport) -> RunState:
     """A job that has not begun, or not begun again."""
+    if job.state == "queued" and evidence.seen.starts_again and not evidence.reopened:
+        saved = f"saved{evidence.seen.after_epochs}"
+        return RunState("queued", f"its time was over; {saved}; waits for its next start")
     again = f" again after attempt {evidence.attempt.number}" if evidence.attempt else ""
     reason = f": {first_line(job.reason)}" if job.reason else ""
     out_of_memory = job.state == "held" and _MEMORY.search(job.reason or "")

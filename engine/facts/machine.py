@@ -7,6 +7,7 @@ import functools
 import os
 import re
 import socket
+import time
 from pathlib import Path, PurePosixPath
 
 PROC = Path("/proc")
@@ -59,6 +60,14 @@ def process_start(pid: int) -> int | None:
     """When a process started, in clock ticks since this machine did."""
     fields = stat_fields(pid)
     return int(fields[19]) if len(fields) > 19 else None
+
+
+def process_age_s() -> float | None:
+    """Seconds since this process began, whatever program it ran at first."""
+    ticks, clock = process_start(os.getpid()), getattr(time, "CLOCK_BOOTTIME", None)
+    if ticks is None or clock is None:
+        return None
+    return max(0.0, time.clock_gettime(clock) - ticks / os.sysconf("SC_CLK_TCK"))
 
 
 def memory_limit_mib() -> int | None:

@@ -5,7 +5,6 @@ It is never stored: whatever is written down about a process is wrong once the p
 
 from __future__ import annotations
 
-import math
 from dataclasses import replace
 
 from engine.errors import FactsError
@@ -15,12 +14,12 @@ from engine.facts.evidence import (
     JUST_NOW_S,
     SILENT_S,
     Evidence,
-    LastSeen,
     gather,
 )
 from engine.facts.job_report import OVER as JOB_OVER
 from engine.facts.job_report import JobReport
 from engine.facts.job_state import job_over, waiting
+from engine.facts.last_seen import LastSeen
 from engine.facts.run_dir import RunDir
 from engine.facts.verdict import KILLED, NODE_GONE, OUT_OF_MEMORY, RESTARTED, RunState
 from engine.facts.words import count, first_line, in_words
@@ -37,11 +36,6 @@ BADLY = ("failed", "lost")
 """Over, and not as anybody meant it."""
 RESUMABLE = ("stopped", "failed", "lost")
 """Over, with something left to do."""
-
-UNKNOWN_RHYTHM_S = 600.0
-"""How long a training may say nothing while it is not known how often it does."""
-
-_LONGEST_GAP_S = 86400.0
 
 
 def run_state(
@@ -75,11 +69,14 @@ def run_state(
 
 def judge(evidence: Evidence) -> RunState:
     """The state that the evidence speaks for; a pure function."""
-    ended = _ended(evidence.seen) if evidence.seen.moment in ENDS else None
+    seen = evidence.seen
+    ended = _ended(seen) if seen.moment in ENDS else None
     if ended and not evidence.reopened:
         job = evidence.job
         if ended.state == "stopped" and job and job.state in ("queued", "held"):
             return waiting(evidence, job)  # it was sent away, has saved, and will go on
+        if ended.state == "stopped" and job and job.state == "running" and seen.starts_again:
+            return waiting(evidence, replace(job, state="queued"))  # the scheduler is slower
         return ended
     told = _open_state(evidence)
     if ended and told.state in ("lost", "failed"):
@@ -95,9 +92,8 @@ def _ended(seen: LastSeen) -> RunState:
     epochs = count(seen.epochs_done, "epoch")
     if not seen.stopped:
         return RunState("finished", f"finished {epochs}" if epochs else "finished")
-    if epochs and seen.epochs:
-        epochs = f"{seen.epochs_done} of {count(seen.epochs, 'epoch')}"
-    return RunState("stopped", f"stopped after {epochs}" if epochs else "stopped")
+    over = "; its time was over" if seen.starts_again else ""
+    return RunState("stopped", f"stopped{seen.after_epochs}{over}")
 
 
 def _open_state(evidence: Evidence) -> RunState:
@@ -160,8 +156,8 @@ def _last_event(evidence: Evidence) -> str:
         return "no event that can be read"
     if evidence.events_age_s is None:
         return "no event yet"
-    age, usual = evidence.events_age_s, _usual_gap_s(evidence.seen)
-    if age <= _quiet_s(evidence.seen):
+    age, usual = evidence.events_age_s, evidence.seen.rhythm_s
+    if age <= evidence.seen.quiet_s:
         return f"last event {in_words(age)} ago"
     rhythm = f", usually every {in_words(max(1, usual))}" if usual else ""
     return f"no event for {in_words(age)}{rhythm}"
@@ -232,20 +228,6 @@ def _beats_elsewhere(evidence: Evidence, limit_s: float) -> bool:
 
 def _patience_s(evidence: Evidence) -> float:
     """After how long a silence a training that cannot be looked at counts as gone."""
-    if evidence.heartbeat_age_s is not None and not _usual_gap_s(evidence.seen):
+    if evidence.heartbeat_age_s is not None and not evidence.seen.rhythm_s:
         return SILENT_S
-    return max(SILENT_S, _quiet_s(evidence.seen))
-
-
-def _quiet_s(seen: LastSeen) -> float:
-    """After how long without an event a training is unusually quiet."""
-    usual = _usual_gap_s(seen)
-    return 3 * usual + 30 if usual else UNKNOWN_RHYTHM_S
-
-
-def _usual_gap_s(seen: LastSeen) -> float | None:
-    """The usual time between two events, if that makes sense."""
-    gap = seen.usual_gap_s
-    if gap is None or not math.isfinite(gap) or gap <= 0:
-        return None
-    return min(gap, _LONGEST_GAP_S)
+    return max(SILENT_S, evidence.seen.quiet_s)

@@ -14,7 +14,7 @@ from engine.errors import FactsError, LaunchError
 from engine.facts.holds import PERSISTENT, hold_remedy
 from engine.facts.job_report import REMOVED_HERE
 from engine.facts.records import read_record
-from engine.launch.condor import Action, Condor
+from engine.launch.condor import Action, Condor, CouldNotAsk
 from engine.launch.condor_ads import WANTED, QueuedJob, one_of, read_ad
 from engine.launch.condor_changes import expressions, new_requirements
 from engine.launch.condor_queue import Connect
@@ -53,15 +53,14 @@ def release(
     connect: Connect = Condor,
 ) -> Done:
     """Let held jobs go on, with other resources where `changes` says so: see `edit`."""
-    changed = edit(jobs, changes, connect) if changes else None
-    left = jobs if changed is None else changed.jobs
 
     def refusal(job: QueuedJob) -> str:
         return "" if job.state == "held" else f"it is not held, but {job.state}"
 
+    changed = _edit(jobs, changes, connect, refusal) if changes else None
     done = _act(
         "release",
-        left,
+        changed.jobs if changed is not None else jobs,
         "released with engine",
         connect,
         refusal,
@@ -70,6 +69,7 @@ def release(
     )
     if changed is not None:
         done.problems = changed.problems | done.problems
+        done.remarks = changed.remarks | done.remarks
     return done
 
 
@@ -86,10 +86,19 @@ def edit(jobs: Sequence[JobHandle], changes: Mapping[str, Any], connect: Connect
     changes
         As `condor_changes.read_changes` gives them.
     """
+    return _edit(jobs, changes, connect, lambda job: "")
+
+
+def _edit(
+    jobs: Sequence[JobHandle],
+    changes: Mapping[str, Any],
+    connect: Connect,
+    refusal: Callable[[QueuedJob], str],
+) -> Done:
     done = Done()
     for condor, own in _by_scheduler(jobs, connect, done):
         with condor, _telling(own, done):
-            there = _there(condor, own, done)
+            there = _there(condor, own, done, refusal)
             if there:
                 _change(condor, there, changes)
             for job, queued in there:
@@ -114,13 +123,9 @@ def _act(
     done = Done()
     for condor, own in _by_scheduler(jobs, connect, done):
         with condor, _telling(own, done):
-            there = _there(condor, own, done)
-            for job, queued in there:
-                if refused := refusal(queued):
-                    done.problems[job.name] = refused
-            fit = [(job, queued) for job, queued in there if job.name not in done.problems]
+            fit = _there(condor, own, done, refusal)
             ids = [job.id or "" for job, _ in fit]
-            number = condor.act(action, one_of(ids), reason) if ids else 0
+            number = _ask(condor, action, ids, reason) if ids else 0
             after = _known(condor, ids) if number < len(ids) else None
             for job, queued in fit:
                 if after is not None and not is_done(after.get(job.id or "")):
@@ -130,6 +135,13 @@ def _act(
                 if remark and (told := remark(job, queued)):
                     done.remarks[job.name] = told
     return done
+
+
+def _ask(condor: Condor, action: Action, ids: Sequence[str], reason: str) -> int:
+    try:
+        return condor.act(action, one_of(ids), reason)
+    except CouldNotAsk as error:
+        raise CouldNotAsk(f"whether it was done is not known: {error.message}") from error
 
 
 def _by_scheduler(
@@ -156,12 +168,18 @@ def _telling(jobs: Sequence[JobHandle], done: Done) -> Iterator[None]:
 
 
 def _there(
-    condor: Condor, jobs: Sequence[JobHandle], done: Done
+    condor: Condor, jobs: Sequence[JobHandle], done: Done, refusal: Callable[[QueuedJob], str]
 ) -> list[tuple[JobHandle, QueuedJob]]:
-    """Those of the jobs that are in the queue; the others are problems."""
-    known = _known(condor, [job.id or "" for job in jobs])
-    done.problems |= {job.name: _GONE for job in jobs if job.id not in known}
-    return [(job, known[job.id]) for job in jobs if job.id in known]
+    """Those of the jobs that are in the queue and fit for it; the others are problems."""
+    known, fit = _known(condor, [job.id or "" for job in jobs]), []
+    for job in jobs:
+        queued = known.get(job.id or "")
+        problem = refusal(queued) if queued else _GONE
+        if problem or queued is None:
+            done.problems[job.name] = problem
+        else:
+            fit.append((job, queued))
+    return fit
 
 
 def _known(condor: Condor, ids: Sequence[str]) -> dict[str, QueuedJob]:

@@ -8,8 +8,9 @@ from typing import Any
 
 from engine.facts.holds import SPOOLING, hold_words
 from engine.facts.job_report import JobReport
+from engine.facts.time_limit import MOST_STARTS, REQUEUE
 from engine.facts.words import first_line
-from engine.launch.condor_submit import ID_ATTRIBUTE, REQUEUE
+from engine.launch.condor_submit import ID_ATTRIBUTE
 
 OURS = f"{ID_ATTRIBUTE} =!= undefined"
 """Constraint that all our jobs fulfil, and no others."""
@@ -120,8 +121,10 @@ def _as_it_is(ad: Mapping[str, Any], state: str) -> tuple[str, str | None]:
 
 def _has_run_through(ad: Mapping[str, Any]) -> bool:
     """Whether it ended for good, and only its log cannot be written, as on a full disk."""
-    code = _number(ad, "ExitCode")
-    return (_number(ad, "NumJobCompletions") or 0) >= 1 and code not in (None, REQUEUE)
+    code, times = _number(ad, "ExitCode"), _number(ad, "NumJobCompletions") or 0
+    if code is None or times < 1:
+        return False
+    return code != REQUEUE or times >= MOST_STARTS
 
 
 def _age(ad: Mapping[str, Any], since: str) -> float | None:

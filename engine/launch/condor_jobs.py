@@ -160,7 +160,7 @@ def _send(handle: JobHandle, script: Path, resources: Resources, condor: Condor)
 
 
 def _submission(record: Path, job_id: str, script: Path, resources: Resources) -> Submission:
-    variables = job_environment(environment(), Path(sys.executable), job_id, resources.cpus)
+    variables = job_environment(environment(), Path(sys.executable), job_id, resources)
     return Submission(record, job_id, script, resources, variables)
 
 

@@ -7,7 +7,7 @@ import os
 from engine.errors import LaunchError
 from engine.facts import machine
 from engine.facts.attempts import JOB_ID
-from engine.launch.condor_submit import REQUEUE
+from engine.facts.time_limit import REQUEUE
 from engine.launch.job import HTCONDOR, ID_VARIABLE, JobHandle
 from engine.launch.record import amend_record, read_job
 

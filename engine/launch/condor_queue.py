@@ -49,13 +49,12 @@ class Told:
 
     @property
     def sentence(self) -> str:
-        """That it does not answer, and what is shown therefore; nothing where it does."""
+        """That it does not answer, for above what is shown; nothing where it does."""
         if self.silent_since is None:
             return ""
         name = f" ({self.schedd})" if self.schedd else ""
         since = time.strftime("%H:%M", time.localtime(self.silent_since))
-        shown = "last known states" if self.answered is not None else "states by the logs alone"
-        return f"HTCondor{name} not answering since {since}: {shown}"
+        return f"HTCondor{name} not answering since {since}: last known states"
 
 
 @dataclass(frozen=True)

@@ -14,16 +14,15 @@ from pathlib import Path
 
 from engine.errors import ConfigError
 from engine.facts.run_dir import RunDir
+from engine.facts.time_limit import MOST_STARTS, REQUEUE, TIME_LIMIT
 from engine.launch.job import ID_VARIABLE
 from engine.launch.resources import Resources
 
 ID_ATTRIBUTE = "ThesisRunId"
 """Attribute of a job in HTCondor's queue that has the id in its record."""
 
-REQUEUE = 85
-"""Exit code of a job that is to be started again: its time was nearly over, and it has saved."""
-MOST_STARTS = 50
-"""How often a job that asks for it is started at most."""
+LEASE_S = 1200
+"""How long HTCondor waits for a node that it cannot reach before it starts the job elsewhere."""
 
 OUT, ERR = "job.out", "job.err"
 """Files in a run directory: what was printed before `train.log` is open."""
@@ -90,6 +89,7 @@ def description(job: Submission) -> dict[str, str]:
         "submit_event_notes": f"run {job.id}",
         "notification": "Never",
         "on_exit_remove": f"(ExitCode =!= {REQUEUE}) || (NumJobCompletions >= {MOST_STARTS})",
+        "job_lease_duration": str(LEASE_S),
         **_requests(job.resources),
     }
 
@@ -112,7 +112,7 @@ def _requests(wanted: Resources) -> dict[str, str]:
 
 
 def job_environment(
-    around: Mapping[str, str], python: Path, job_id: str, cpus: int
+    around: Mapping[str, str], python: Path, job_id: str, wanted: Resources
 ) -> dict[str, str]:
     """The environment of a job that is submitted from the environment `around`.
 
@@ -120,13 +120,14 @@ def job_environment(
     ----------
     python
         The interpreter that trains, absolute.
-    cpus
-        How many threads a library may start.
+    wanted
+        What it asks for: a library may start as many threads as it has cores.
     """
     kept = {name: around[name] for name in KEPT_VARIABLES if name in around}
-    threads = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS"), str(cpus))
+    threads = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS"), str(wanted.cpus))
+    limit = {} if wanted.limit_s is None else {TIME_LIMIT: str(wanted.limit_s)}
     own = {"PYTHON": os.fspath(python), "PYTHONUNBUFFERED": "1", ID_VARIABLE: job_id}
-    return {**kept, **threads, **own}
+    return {**kept, **threads, **limit, **own}
 
 
 def argument(word: str) -> str:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 import signal
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from engine.errors import FactsError, LaunchError
 from engine.facts.attempts import Attempt, names_one_process, newest_attempt, process_of
@@ -20,6 +21,9 @@ from engine.launch.condor_actions import remove
 from engine.launch.job import HTCONDOR, JobHandle
 from engine.launch.record import read_job
 from engine.launch.usage import is_of_job, members
+
+if TYPE_CHECKING:
+    from engine.launch.jobs import Job
 
 _POLL_S = 0.05
 
@@ -52,6 +56,33 @@ def ask_job_to_stop(job: JobHandle) -> None:
     replace_file(place.stop, lambda handle: None)
 
 
+def stop_all(job: Job) -> None:
+    """Ask a job to stop, and all of its runs that a cluster has: they look in their own place.
+
+    Raises
+    ------
+    FactsError, LaunchError
+        As `ask_job_to_stop`.
+    """
+    ask_job_to_stop(job.handle)
+    for run in job.on_cluster:
+        if run.path != job.handle.path:
+            ask_job_to_stop(run)
+
+
+def kill_all(job: Job, grace_s: float = 10.0) -> str:
+    """End a job, and all of its runs that a cluster has; gives who, or what signal, did.
+
+    Raises
+    ------
+    LaunchError
+        As `kill_job`.
+    """
+    if job.handle.target == HTCONDOR and job.handle.kind == "sweep":
+        return _removed(job.name, job.on_cluster)
+    return kill_job(job.handle, grace_s)
+
+
 def kill_job(job: JobHandle, grace_s: float = 10.0) -> str:
     """End a job on this host with all its processes, and give the name of the signal that did.
 
@@ -66,7 +97,7 @@ def kill_job(job: JobHandle, grace_s: float = 10.0) -> str:
         If none of its processes lives here, they are somebody else's, or the directory is a copy.
     """
     if job.target == HTCONDOR:
-        return _removed(job)
+        return _removed(job.name, [job])
     where = job.process()
     if not began_here(job.attempt, job.directory) or not members(job):
         raise LaunchError(f"{job.name}: {_why_not(job.attempt, where, job.directory)}")
@@ -94,7 +125,7 @@ def kill(run_dir: RunDir, grace_s: float = 10.0) -> str:
         If no process of this run lives here, it is somebody else's, or the directory is a copy.
     """
     if launch_record(run_dir).get("target") == HTCONDOR and (job := read_job(run_dir.launch)):
-        return _removed(job)
+        return _removed(job.name, [job])
     attempt, is_certain = _process_to_end(run_dir)
     if attempt is None or attempt.pid is None:
         raise LaunchError(f"{run_dir.run_id}: no process is known", "It has not been started.")
@@ -111,10 +142,14 @@ def kill(run_dir: RunDir, grace_s: float = 10.0) -> str:
     )
 
 
-def _removed(job: JobHandle) -> str:
-    """Have HTCondor end a job, which gets SIGTERM and saves if it runs; gives who ended it."""
-    for problem in remove([job]).problems.values():
-        raise LaunchError(f"{job.name}: {problem}")
+def _removed(name: str, jobs: Sequence[JobHandle]) -> str:
+    """Have HTCondor end jobs, which get SIGTERM and save if they run; gives who ended them."""
+    if not jobs:
+        raise LaunchError(f"{name}: HTCondor has none of its runs")
+    problems = remove(jobs).problems
+    for run, problem in problems.items():
+        more = f", and {len(problems) - 1} more" if len(problems) > 1 else ""
+        raise LaunchError(f"{run}: {problem}{more}")
     return "HTCondor"
 
 

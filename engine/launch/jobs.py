@@ -5,24 +5,32 @@ from __future__ import annotations
 import contextlib
 import os
 import re
+import time
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from engine.errors import ConfigError, FactsError
-from engine.facts.state import UNDER_WAY
+from engine.facts.job_report import JobReport
+from engine.facts.state import ENDED, UNDER_WAY
 from engine.facts.sweep_dir import SweepDir
 from engine.facts.values import seconds_of
 from engine.facts.words import count, first_line, signal_name
-from engine.launch.job import JobHandle, JobState
+from engine.launch.job import HTCONDOR, JobHandle, JobState
 from engine.launch.record import read_job
 from engine.launch.usage import Meter, Usage
 from engine.library.index import Index
 from engine.library.summary import RunSummary
 
+_TOLD = ("running", "queued", "held", "failed", "stopped", "lost")
+"""States of its runs that a sweep tells of besides those that have finished."""
+
 MULTIRUNS = "multiruns"
 """Folder in an output root with the directories of sweeps."""
+
+LONGEST_S = 8 * 86400.0
+"""How long after its submission a run that seems lost may still be in a queue."""
 
 _ID = re.compile(r"[0-9a-f]{4,32}", re.ASCII)
 
@@ -39,6 +47,8 @@ class Job:
     """What it takes on this machine; None where nothing of it is here."""
     problem: str | None = None
     """What is wrong with its record."""
+    handles: tuple[JobHandle, ...] = ()
+    """What the records of `runs` say, in the same order."""
 
     @property
     def name(self) -> str:
@@ -54,6 +64,12 @@ class Job:
     def under_way(self) -> bool:
         """Whether somebody still works on it, as far as can be told."""
         return self.state.state is None or self.state.state in UNDER_WAY
+
+    @property
+    def on_cluster(self) -> list[JobHandle]:
+        """Those of its runs that HTCondor may have at present."""
+        pairs = zip(self.runs, self.handles, strict=True)
+        return [handle for run, handle in pairs if _may_be_queued(run, handle)]
 
     @property
     def counts(self) -> dict[str, int]:
@@ -76,19 +92,25 @@ class JobFinder:
         self._meter = Meter()
         self._read: dict[str, tuple[tuple[int, int, int], JobHandle, str | None]] = {}
 
-    def refresh(self, runs: Sequence[RunSummary] | None = None) -> list[Job]:
+    def refresh(
+        self,
+        runs: Sequence[RunSummary] | None = None,
+        reports: Mapping[str, JobReport] | None = None,
+    ) -> list[Job]:
         """The jobs as they are, the newest first; one with a damaged record is there, too.
 
         Parameters
         ----------
         runs
             The runs of the root, where the caller knows them just now; else they are looked for.
+        reports
+            What schedulers say, by the paths of the runs; for runs that are looked for.
         """
         if runs is None:
-            runs = self._index.refresh() if os.path.isdir(self.root) else []
+            runs = self._index.refresh(jobs=reports) if os.path.isdir(self.root) else []
         self._meter.look()
         single: list[tuple[RunSummary, JobHandle, str | None]] = []
-        of_sweeps: dict[str, list[RunSummary]] = {}
+        of_sweeps: dict[str, list[tuple[RunSummary, JobHandle]]] = {}
         told: set[str] = set()
         for run in runs:
             found = self._record(f"{run.path}/launch.json")
@@ -96,7 +118,7 @@ class JobFinder:
                 continue
             handle, problem = found
             if handle.sweep_id is not None:
-                of_sweeps.setdefault(handle.sweep_id, []).append(run)
+                of_sweeps.setdefault(handle.sweep_id, []).append((run, handle))
                 if handle.sweep_dir is not None:
                     told.add(handle.sweep_dir)
             if handle.sweep_id is None or handle.kind == "resume":
@@ -140,15 +162,19 @@ class JobFinder:
     def _of_run(self, run: RunSummary, handle: JobHandle, problem: str | None) -> Job:
         state = JobState(run.state, first_line(run.sentence or run.problem))
         usage = self._meter.usage(handle) if run.state in UNDER_WAY else None
-        return Job(handle, state, (run,), usage, problem)
+        return Job(handle, state, (run,), usage, problem, (handle,))
 
-    def _of_sweep(self, folder: str, of_sweeps: dict[str, list[RunSummary]]) -> Job | None:
+    def _of_sweep(
+        self, folder: str, of_sweeps: dict[str, list[tuple[RunSummary, JobHandle]]]
+    ) -> Job | None:
         found = self._record(os.fspath(SweepDir(Path(folder)).record))
         if found is None:
             return None
         handle, problem = found
-        runs = tuple(of_sweeps.get(handle.id or "", ()))
-        return Job(handle, sweep_state(handle, runs), runs, self._meter.usage(handle), problem)
+        begun = of_sweeps.get(handle.id or "", ())
+        runs, handles = tuple(run for run, _ in begun), tuple(one for _, one in begun)
+        usage = self._meter.usage(handle)
+        return Job(handle, sweep_state(handle, runs), runs, usage, problem, handles)
 
 
 def find_jobs(root: str | os.PathLike[str]) -> list[Job]:
@@ -158,6 +184,8 @@ def find_jobs(root: str | os.PathLike[str]) -> list[Job]:
 
 def select_job(jobs: Sequence[Job], word: str) -> Job:
     """The one job that a word means: `last`, a directory, a name or a part of one, an id.
+
+    An id is that of its record, or what HTCondor calls it.
 
     Raises
     ------
@@ -169,6 +197,7 @@ def select_job(jobs: Sequence[Job], word: str) -> Job:
     place = os.path.abspath(os.path.expanduser(word))
     rules = (
         lambda job: word == job.name or os.fspath(job.handle.directory) == place,
+        lambda job: word == job.handle.job_id,
         lambda job: bool(_ID.fullmatch(word)) and (job.handle.id or "").startswith(word),
         lambda job: word in job.name,
     )
@@ -182,9 +211,19 @@ def select_job(jobs: Sequence[Job], word: str) -> Job:
     raise ConfigError(f"{word}: there is no such job", "engine jobs --all lists them.")
 
 
+def _may_be_queued(run: RunSummary, handle: JobHandle) -> bool:
+    """Whether a scheduler may know more than the files of a run."""
+    if handle.target != HTCONDOR or run.state in ENDED:
+        return False
+    begun = seconds_of(handle.submitted)
+    return run.state != "lost" or (begun is not None and time.time() - begun < LONGEST_S)
+
+
 def sweep_state(handle: JobHandle, runs: Sequence[RunSummary]) -> JobState:
     """The state of a sweep, told from its record, its process and its runs."""
     asked = os.path.lexists(SweepDir(handle.directory).stop)
+    if handle.target == HTCONDOR and (runs or handle.process() != "alive"):
+        return _on_cluster(handle, runs)
     if handle.state == "ended":
         return _ended(handle, runs, asked)
     if handle.state != "running":
@@ -201,6 +240,20 @@ def sweep_state(handle: JobHandle, runs: Sequence[RunSummary]) -> JobState:
         )
         return JobState("lost", f"{progress}; {why}" if progress else why)
     return JobState(None, f"it is on {first_line(handle.host)}, and cannot be asked from here")
+
+
+def _on_cluster(handle: JobHandle, runs: Sequence[RunSummary]) -> JobState:
+    """The state of a sweep whose runs go on whoever submitted them: what matters most in it."""
+    states, progress = {run.state for run in runs}, _progress(handle, runs)
+    missing = max(0, (handle.points or 0) - len(runs))
+    if missing and handle.process() != "alive":
+        progress = f"{progress or 'nothing'}; {count(missing, 'run')} not submitted"
+    elif missing:
+        states.add("running")
+    for state in ("running", "held", "queued", "failed", "lost", "stopped"):
+        if state in states:
+            return JobState(state, progress)
+    return JobState("stopped" if missing or not runs else "finished", progress)
 
 
 def _ended(handle: JobHandle, runs: Sequence[RunSummary], asked: bool) -> JobState:
@@ -221,7 +274,7 @@ def _progress(handle: JobHandle, runs: Sequence[RunSummary]) -> str:
         return ""
     states = Counter(run.state for run in runs)
     of = f" of {count(handle.points, 'run')}" if handle.points else f" of {len(runs)} begun"
-    parts = [f"{states[state]} {state}" for state in ("running", "failed", "stopped", "lost")]
+    parts = [f"{states[state]} {state}" for state in _TOLD]
     told = [part for part in parts if not part.startswith("0 ")]
     return ", ".join([f"{states['finished']}{of} finished", *told])
 

@@ -15,6 +15,8 @@ CATEGORIES = {"express": 600, "short": 4 * 3600, "medium": 24 * 3600, "long": 96
 
 _SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*([KMGT])(?:i?B)?", re.ASCII | re.IGNORECASE)
 _KIB = {"K": 1, "M": 1024, "G": 1024**2, "T": 1024**3}
+_TIME = re.compile(r"(\d{1,9})\s*(s|min|h|d)?", re.ASCII)
+_SECONDS = {"s": 1, "min": 60, "h": 3600, "d": 86400}
 _WORD = re.compile(r"[\w.@+-]+", re.ASCII)
 
 
@@ -31,6 +33,8 @@ class Resources:
     disk: str = "2 GB"
     category: str | None = None
     """One of `CATEGORIES`: how long the job may take."""
+    time_limit: int | str | None = None
+    """How long the job may take, where the category does not tell: seconds, or such as `90min`."""
     os: str | None = None
     """System of the container, such as `el9`."""
     requirements: str | None = None
@@ -68,6 +72,8 @@ class Resources:
     @property
     def limit_s(self) -> int | None:
         """Seconds that the job may take; None where that is not known."""
+        if self.time_limit is not None:
+            return seconds_in(self.time_limit)
         return CATEGORIES[self.category] if self.category else None
 
 
@@ -86,6 +92,20 @@ def size_kib(text: str) -> int:
     return int(-(-size // 1))
 
 
+def seconds_in(time: int | str) -> int:
+    """A time, in seconds or with its unit, such as `600`, `90min` or `4h`, in seconds.
+
+    Raises
+    ------
+    ValueError
+        If it is none.
+    """
+    match = _TIME.fullmatch(str(time).strip())
+    if match is None:
+        raise ValueError(time)
+    return int(match[1]) * _SECONDS[match[2] or "s"]
+
+
 def problems_of(entries: Mapping[str, Any]) -> list[str]:
     """All that is wrong with what a config asks for, a sentence each."""
     known = [field.name for field in fields(Resources)]
@@ -101,7 +121,16 @@ def problems_of(entries: Mapping[str, Any]) -> list[str]:
             problems.append(f"launcher.{key}={value!r}: {wrong}")
     if entries.get("gpu_capability") is not None and not entries.get("gpus"):
         problems.append("launcher.gpu_capability: it needs launcher.gpus=1 or more")
-    return problems
+    return problems + _limits_differ(entries.get("category"), entries.get("time_limit"))
+
+
+def _limits_differ(category: Any, time_limit: Any) -> list[str]:
+    """What is wrong with a job that counts on more time than its category gives it."""
+    if time_limit is None or category not in CATEGORIES or _time(time_limit):
+        return []
+    if seconds_in(time_limit) <= CATEGORIES[category]:
+        return []
+    return [f"launcher.time_limit={time_limit}: a job of category {category} gets less time"]
 
 
 def _whole(least: int) -> Callable[[Any], str]:
@@ -133,6 +162,14 @@ def _category(value: Any) -> str:
     return f"the categories are {', '.join(CATEGORIES)}{hint}"
 
 
+def _time(value: Any) -> str:
+    try:
+        good = value is None or (type(value) in (int, str) and seconds_in(value) > 0)
+    except ValueError:
+        good = False
+    return "" if good else "a time is needed, in seconds or such as 90min or 4h"
+
+
 def _word(value: Any) -> str:
     good = value is None or (isinstance(value, str) and _WORD.fullmatch(value))
     return "" if good else "letters, digits and . _ @ + - only"
@@ -154,6 +191,7 @@ _CHECKS: dict[str, Callable[[Any], str]] = {
     "memory": _size,
     "disk": _size,
     "category": _category,
+    "time_limit": _time,
     "os": _word,
     "requirements": _expression,
     "accounting_group": _word,

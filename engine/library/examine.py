@@ -14,9 +14,10 @@ from engine.facts.alike import Reader
 from engine.facts.attempts import Attempt, newest_attempt
 from engine.facts.condor_log import LogReader
 from engine.facts.copies import last_event_at
-from engine.facts.evidence import ENDS, Evidence, LastSeen
+from engine.facts.evidence import ENDS, Evidence
 from engine.facts.job_report import OVER, JobReport, agreed
 from engine.facts.labels import read_labels
+from engine.facts.last_seen import LastSeen
 from engine.facts.launched import launch_record
 from engine.facts.records import read_record, text_in
 from engine.facts.run_dir import RunDir
@@ -151,6 +152,7 @@ def _last_seen(record: Record, found: Found) -> LastSeen:
     return LastSeen(
         moment=fold.moment,
         stopped=fold.stopped,
+        starts_again=fold.starts_again,
         error=fold.error,
         usual_gap_s=fold.usual_gap_s,
         memory_mib=None if fold.meta.get("on_gpu") else fold.max_memory_mib,

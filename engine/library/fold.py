@@ -46,6 +46,7 @@ class Fold:
     skipped: int = 0
     moment: str | None = None
     stopped: bool = False
+    starts_again: bool = False
     error: str | None = None
     first_time: float | None = None
     last_time: float | None = None
@@ -150,6 +151,7 @@ class Fold:
             return  # a loop may test once it has ended
         self.moment = text(record["moment"])
         self.stopped = record.get("stopped") is True
+        self.starts_again = record.get("starts_again") is True
         self.error = text(record.get("error"))
 
     def _start(self, record: Mapping[str, Any], meta: Mapping[str, Any]) -> None:

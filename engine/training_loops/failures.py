@@ -7,12 +7,43 @@ from typing import Any
 import torch
 
 from engine.errors import TrainingError
+from engine.facts.time_limit import MOST_STARTS
+from engine.facts.words import in_words
 from engine.training_loops.device import is_out_of_memory, out_of_memory
 from engine.training_loops.objective import NonFiniteLoss
 
 
 class Superseded(TrainingError):
     """A newer start of the same run has taken it over; this one must write nothing more."""
+
+
+class DirectoryGone(TrainingError):
+    """The run directory was removed, or moved, while the training ran."""
+
+
+def require_next_start(limit_s: float, starts: int, saved: bool) -> None:
+    """Refuse to be started again where that would lead nowhere.
+
+    Parameters
+    ----------
+    limit_s
+        Seconds that the job may take.
+    starts
+        How often the job has started the run.
+    saved
+        Whether this start has saved anything new.
+
+    Raises
+    ------
+    TrainingError
+        With what to do.
+    """
+    hint = "Give it more time, with launcher.category or launcher.time_limit, and resume it."
+    time = f"its time of {in_words(limit_s)}"
+    if not saved:
+        raise TrainingError(f"{time} was over before it had got any further", hint)
+    if starts >= MOST_STARTS:
+        raise TrainingError(f"{time} was over at {starts} starts, and that is enough", hint)
 
 
 def explained(error: Exception, where: str, cfg: Any, device: torch.device) -> Exception:

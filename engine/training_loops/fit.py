@@ -96,7 +96,7 @@ class Fit:
                 self.session.epoch = self._epochs_done
                 shower.start_epoch(self._epochs_done)
                 if not self._epoch(shower):
-                    log.info("stopping, as asked; a second time ends it at once")
+                    log.info(self.session.stops.words)
                     break
         return self._finish()
 
@@ -252,7 +252,8 @@ class Fit:
         }
         metrics = {k: v for k, v in result.items() if v is not None}
         self.session.end(metrics, self._figure_data, stopped=result["test_loss"] is None)
-        for line in result_lines(result, self._epochs_done, self.epochs):
+        again = self.session.stops.starts_again
+        for line in result_lines(result, self._epochs_done, self.epochs, again):
             log.info(line)
         self.session.raise_if_stopped()
         return result

@@ -22,10 +22,13 @@ def epoch_line(
     return "  ".join(parts)
 
 
-def result_lines(result: dict[str, Any], done: int, epochs: int) -> Iterator[str]:
+def result_lines(
+    result: dict[str, Any], done: int, epochs: int, starts_again: bool = False
+) -> Iterator[str]:
     """How it ended: the best loss beside that of predicting the mean."""
     if result["test_loss"] is None:
-        yield f"stopped after {done} of {epochs} epochs; engine resume goes on with it"
+        next_start = "its next start" if starts_again else "engine resume"
+        yield f"stopped after {done} of {epochs} epochs; {next_start} goes on with it"
     if result["best_val_loss"] is not None:
         yield (
             f"best validation loss {digits(result['best_val_loss'])} in epoch "

@@ -11,21 +11,25 @@ from types import TracebackType
 from typing import Any
 
 from engine.errors import ConfigError, DataError, FactsError, Stopped
-from engine.facts import RunDir, append_jsonl_event, append_scalars_csv, build_event_payload
+from engine.facts import RunDir, append_jsonl_event, build_event_payload
 from engine.facts.attempts import Attempt, own_attempt
-from engine.facts.scalars import remove_scalars
 from engine.monitoring.orchestrator import due_families, handle_event
 from engine.training_loops.checkpoints import load_checkpoint, save_best, save_last
 from engine.training_loops.device import reset_max_memory, resolve_device
-from engine.training_loops.failures import Superseded, explained
+from engine.training_loops.failures import DirectoryGone, Superseded, explained
 from engine.training_loops.past import Past, read_past
-from engine.training_loops.stopping import StopSignals
+from engine.training_loops.rows import Rows
+from engine.training_loops.stopping import StopRequests, starts_of_job
 from engine.utils.seed import set_all_seeds
 
 log = logging.getLogger("engine")
 
 FigureData = Callable[[set[str]], dict[str, Any]]
 """Given the plot families that are due, gives the arrays that they draw."""
+
+
+_OF_ATTEMPT = {"attempt": "number", "job_id": "job_id"}
+"""What `on_start` tells of this start."""
 
 
 class Session:
@@ -54,11 +58,10 @@ class Session:
         self.step = 0
         self.past: Past | None = None
         self._attempt: Attempt | None = None
-        self._stop_file = str(self.run_dir.stop) if self.run_dir else None
-        self._stop_asked = False
+        self.stops = StopRequests(self.run_dir)
+        self._rows = Rows(self.run_dir)
         self._begun = False
         self._ended = False
-        self._signals = StopSignals()
         self._started = time.monotonic()
         self._next_progress = 0.0
         self._next_checkpoint = 0.0
@@ -68,8 +71,9 @@ class Session:
         reset_max_memory(self.device)
         if self.run_dir is not None:
             self._attempt = own_attempt(self.run_dir)
+            self.stops.starts = starts_of_job(self.run_dir, self._attempt)
             self._take_up(read_past(self.run_dir))
-        self._signals.__enter__()
+        self.stops.signals.__enter__()
         return self
 
     def _take_up(self, past: Past | None) -> None:
@@ -78,6 +82,7 @@ class Session:
         if past is None:
             return
         self.step = past.step
+        self._rows.before = past.rows
         self._started -= past.total_time_s
         for numbers in past.numbers():
             self._remember(numbers)
@@ -88,8 +93,8 @@ class Session:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self._signals.__exit__(kind, error, trace)
-        if isinstance(error, Superseded):
+        self.stops.signals.__exit__(kind, error, trace)
+        if isinstance(error, Superseded | DirectoryGone):
             return
         if isinstance(error, ConfigError | DataError) and not self._begun:
             return  # a mistake, and no run yet
@@ -100,16 +105,14 @@ class Session:
             if told is not error:
                 raise told
         elif isinstance(error, Stopped | KeyboardInterrupt) and self._begun and not self._ended:
-            self._record("on_train_end", epoch=self._last_epoch, stopped=True)
+            self._record("on_train_end", epoch=self._last_epoch, **self._as_stopped())
+        elif error is None and self.stops.starts_again:
+            self.stops.raise_if_ended()  # for a loop that does not ask
 
     @property
     def stop_asked(self) -> bool:
-        """Whether a signal, or the file `stop` in the run directory, asks this training to end."""
-        if not self._stop_asked:
-            self._stop_asked = self._signals.received is not None or (
-                self._stop_file is not None and os.path.exists(self._stop_file)
-            )
-        return self._stop_asked
+        """Whether a signal, the file `stop` or the time of the job asks this training to end."""
+        return self.stops.asked()
 
     def start(self, data: dict[str, Any], metrics: dict[str, float]) -> None:
         """Say what is trained on what, before the first step, and from where it goes on."""
@@ -118,7 +121,7 @@ class Session:
             self.forget_rows(self.past.epochs_done, test=self.past.checkpoint is None)
         self._begun = True
         meta: dict[str, Any] = {"device": str(self.device), "data": data}
-        meta["attempt"] = self._attempt.number if self._attempt else None
+        meta |= {key: getattr(self._attempt, name, None) for key, name in _OF_ATTEMPT.items()}
         where: dict[str, Any] = {}
         done = self.past.epochs_done if self.past and self.past.checkpoint else None
         if done is not None:
@@ -146,7 +149,8 @@ class Session:
     ) -> None:
         """Record an epoch: `numbers` are the losses, the time, the throughput and the memory."""
         self._remember(numbers | metrics)
-        self._write_scalars("val", self.epoch or 0, numbers, metrics)
+        self._require_ownership()
+        self._rows.write(self.epoch or 0, "val", numbers, metrics)
         self.emit("on_epoch_end", metrics=metrics, figure_data=figure_data, **numbers)
 
     def _remember(self, numbers: dict[str, Any]) -> None:
@@ -160,14 +164,18 @@ class Session:
     def end_test(self, epoch: int, loss: float, metrics: dict[str, float]) -> None:
         """Record how the best weights, those of `epoch`, do on the test split."""
         metrics = metrics | {"test_loss": loss}
-        self._write_scalars("test", epoch, {}, metrics)
+        self._require_ownership()
+        self._rows.write(epoch, "test", {}, metrics)
         self.emit("on_test_end", epoch=epoch, split="test", metrics=metrics)
 
     def end(self, metrics: dict[str, float], figure_data: FigureData, stopped: bool) -> None:
         """Close the facts, with the last epoch that came to its end."""
         self.epoch = self._last_epoch
+        if stopped:
+            self.stops.decide()
         self._ended = True
-        self.emit("on_train_end", metrics=metrics, figure_data=figure_data, stopped=stopped)
+        how = self._as_stopped() if stopped else {"stopped": False}
+        self.emit("on_train_end", metrics=metrics, figure_data=figure_data, **how)
         if self.run_dir is not None and stopped:
             self.run_dir.stop.unlink(missing_ok=True)  # it has been obeyed
 
@@ -177,9 +185,21 @@ class Session:
         return len(self.histories["val_loss"]) - 1 if self.histories["val_loss"] else None
 
     def raise_if_stopped(self) -> None:
-        """End the process the way a signal would have, once everything is saved."""
-        if self._signals.received is not None:
-            raise Stopped(self._signals.received)
+        """End the process the way a signal would have, once everything is saved.
+
+        Where the time of the job is over, it ends so that the job is started again.
+
+        Raises
+        ------
+        TrainingError
+            If its next start would get no further.
+        """
+        if self.stops.asked() and not self._ended:
+            self.stops.decide()
+        self.stops.raise_if_ended()
+
+    def _as_stopped(self) -> dict[str, bool]:
+        return {"stopped": True} | ({"starts_again": True} if self.stops.starts_again else {})
 
     def emit(self, moment: str, figure_data: FigureData | None = None, **fields: Any) -> None:
         """Write an event, then draw the figures due at this moment.
@@ -230,8 +250,11 @@ class Session:
         if self.run_dir is None:
             return
         self._require_ownership()
-        time_s = {"total_time_s": time.monotonic() - self._started}
+        began = time.monotonic()
+        time_s = {"total_time_s": began - self._started}
         save_last(self.run_dir, state | time_s, epoch=epochs_done, step=self.step)
+        before = (self.past.epochs_done, self.past.step) if self.past else (0, 0)
+        self.stops.saved_in(time.monotonic() - began, (epochs_done, self.step) != before)
         self._next_checkpoint = time.monotonic() + self._checkpoint_every_s
 
     def save_best(self, weights: dict[str, Any]) -> None:
@@ -250,40 +273,20 @@ class Session:
             log.warning("%s; the best weights are those of the epochs from here on", error)
             return None
 
-    def _write_scalars(
-        self, split: str, epoch: int, numbers: dict[str, float], metrics: dict[str, float]
-    ) -> None:
-        if self.run_dir is None or (self.past and (epoch, split) in self.past.rows):
-            return
-        self._require_ownership()
-        names = ("train_loss", "val_loss", "epoch_time_s", "throughput", "max_memory_mib")
-        fixed = {name: numbers.get(name) for name in names}
-        append_scalars_csv(
-            self.run_dir.path,
-            epoch=epoch,
-            split=split,
-            metrics=metrics,
-            **fixed,
-        )
-
     def forget_rows(self, epochs_done: int, test: bool) -> None:
         """Take the rows of epochs that will be trained again out of the scalars.
 
         With `test` also those of the test split, of weights that will be trained on.
         """
-        if self.run_dir is None or self.past is None:
-            return
-        gone = {
-            (epoch, split)
-            for epoch, split in self.past.rows
-            if (test if split == "test" else epoch >= epochs_done)
-        }
-        if gone:
-            remove_scalars(self.run_dir.path, gone)
-            self.past.rows -= gone
+        self._rows.forget(epochs_done, test)
 
     def _require_ownership(self) -> None:
-        """Write nothing into a run that a newer start has taken over."""
+        """Write nothing into a run that is gone, or that a newer start has taken over."""
+        if self.run_dir is not None and not self.run_dir.path.is_dir():
+            raise DirectoryGone(
+                f"{self.run_dir.path} is gone: it was removed, or moved, while this run trained",
+                "This process ends, and writes nothing more.",
+            )
         if self._attempt is not None and self._attempt.superseded():
             raise Superseded(
                 f"{self._attempt.path.parent.parent}: a newer start of this run has taken it over",

@@ -1,13 +1,18 @@
-"""When a training ends before its last epoch: a signal, or no progress any more."""
+"""When a training ends before its last epoch: asked to, out of time, or no progress any more."""
 
 from __future__ import annotations
 
+import os
 import signal
 import threading
 from types import FrameType, TracebackType
 from typing import Any
 
-from engine.errors import Stopped
+from engine.errors import Stopped, TimeOver
+from engine.facts import RunDir
+from engine.facts.attempts import Attempt, read_attempts
+from engine.facts.time_limit import REQUEUE, TimeLimit
+from engine.training_loops.failures import require_next_start
 
 
 class StopSignals:
@@ -43,6 +48,82 @@ class StopSignals:
         if self.received is not None:
             raise Stopped(signum)
         self.received = signum
+
+
+class StopRequests:
+    """All that may ask a training to end: a signal, the file `stop`, the time of its job.
+
+    Parameters
+    ----------
+    run_dir
+        Where the file is looked for; None for a run that leaves nothing behind, and so cannot go
+        on at another start.
+    """
+
+    def __init__(self, run_dir: RunDir | None) -> None:
+        self.signals = StopSignals()
+        self.starts_again = False
+        """Whether it ends for its time, to be started again."""
+        self.starts = 1
+        """How often its job has started it."""
+        self.has_saved = False
+        """Whether this start has saved anything new."""
+        self._limit = TimeLimit.of_this_process() if run_dir else None
+        self._stop_file = str(run_dir.stop) if run_dir else None
+        self._asked = False
+        self._time_over = False
+
+    def asked(self) -> bool:
+        """Whether it is to end; it is asked after every step, and stays so once it is."""
+        if not self._asked:
+            self._time_over = self._limit is not None and self._limit.is_near()
+            self._asked = self._time_over or self._by_somebody()
+        return self._asked
+
+    def saved_in(self, seconds: float, anything_new: bool) -> None:
+        """Take in that a checkpoint was written, and how long that took."""
+        self.has_saved = self.has_saved or anything_new
+        if self._limit is not None:
+            self._limit.saved_in(seconds)
+
+    def decide(self) -> None:
+        """Find out whether it `starts_again`, now that it ends early.
+
+        Raises
+        ------
+        TrainingError
+            If its time is over, and another start would get no further.
+        """
+        if self._limit is None or not self._time_over or self._by_somebody():
+            return
+        require_next_start(self._limit.limit_s, self.starts, self.has_saved)
+        self.starts_again = True
+
+    def raise_if_ended(self) -> None:
+        """End the process the way a signal would have, or so that it is started again."""
+        if self.signals.received is not None:
+            raise Stopped(self.signals.received)
+        if self.starts_again:
+            raise TimeOver(REQUEUE)
+
+    @property
+    def words(self) -> str:
+        """Why it ends, for the log."""
+        if self._time_over and not self._by_somebody():
+            return "its time is nearly over: saving, to go on at its next start"
+        return "stopping, as asked; a second time ends it at once"
+
+    def _by_somebody(self) -> bool:
+        if self.signals.received is not None:
+            return True
+        return self._stop_file is not None and os.path.exists(self._stop_file)
+
+
+def starts_of_job(run_dir: RunDir, attempt: Attempt | None) -> int:
+    """How often the job of a start has started its run; 1 where there is no job."""
+    if attempt is None or attempt.job_id is None:
+        return 1
+    return sum(one.job_id == attempt.job_id for one in read_attempts(run_dir))
 
 
 class EarlyStopping:

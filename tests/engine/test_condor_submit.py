@@ -123,6 +123,7 @@ My.ThesisRunId = "0123456789abcdef"
 submit_event_notes = run 0123456789abcdef
 notification = Never
 on_exit_remove = (ExitCode =!= 85) || (NumJobCompletions >= 50)
+job_lease_duration = 1200
 request_cpus = 1
 request_memory = 4096
 request_disk = 2097152
@@ -200,11 +201,13 @@ def test_a_folder_whose_name_would_be_cut_is_refused(folder: str) -> None:
 
 def test_a_job_gets_few_variables_of_the_shell_and_its_own() -> None:
     around = {"HOME": "/h", "PATH": "/bin", "SECRET_TOKEN": "x", "SSH_AUTH_SOCK": "y"}
-    assert job_environment(around, Path("/venv/bin/python"), "abc", 4) == {
+    wanted = Resources(cpus=4, category="express")
+    assert job_environment(around, Path("/venv/bin/python"), "abc", wanted) == {
         "HOME": "/h",
         "PATH": "/bin",
         "OMP_NUM_THREADS": "4",
         "MKL_NUM_THREADS": "4",
+        "THESIS_TIME_LIMIT_S": "600",
         "PYTHON": "/venv/bin/python",
         "PYTHONUNBUFFERED": "1",
         "THESIS_LAUNCH_ID": "abc",
@@ -227,6 +230,19 @@ def test_a_category_tells_how_long_a_job_may_take() -> None:
     assert (Resources(category="short").limit_s, Resources().limit_s) == (14400, None)
 
 
+@pytest.mark.parametrize(
+    ("time", "seconds"), [(600, 600), ("600", 600), ("90s", 90), ("90 min", 5400), ("4h", 14400)]
+)
+def test_a_time_limit_tells_it_where_there_are_no_categories(time: int | str, seconds: int) -> None:
+    assert Resources.from_entries({"time_limit": time}).limit_s == seconds
+    assert Resources.from_entries({"category": "long", "time_limit": time}).limit_s == seconds
+
+
+def test_a_time_limit_is_not_longer_than_the_category_allows() -> None:
+    (problem,) = problems_of({"category": "express", "time_limit": "11min"})
+    assert problem == "launcher.time_limit=11min: a job of category express gets less time"
+
+
 def test_all_that_is_wrong_with_the_resources_is_told_at_once() -> None:
     wrong = {
         "cpu": 2,
@@ -234,6 +250,7 @@ def test_all_that_is_wrong_with_the_resources_is_told_at_once() -> None:
         "memory": "lots",
         "disk": 4,
         "category": "shrt",
+        "time_limit": "4 weeks",
         "os": 'el9"',
         "requirements": "a\nqueue 100",
         "accounting_group": "a b",
@@ -247,6 +264,7 @@ def test_all_that_is_wrong_with_the_resources_is_told_at_once() -> None:
         "launcher.disk=4: a size with its unit is needed, such as 4GB or 512MB",
         "launcher.category='shrt': the categories are express, short, medium, long; "
         "did you mean short?",
+        "launcher.time_limit='4 weeks': a time is needed, in seconds or such as 90min or 4h",
         "launcher.os='el9\"': letters, digits and . _ @ + - only",
         "launcher.requirements='a\\nqueue 100': it has to be one line",
         "launcher.accounting_group='a b': letters, digits and . _ @ + - only",

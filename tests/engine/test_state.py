@@ -20,8 +20,9 @@ from hypothesis import strategies as st
 from engine.errors import FactsError
 from engine.facts import RunDir, machine
 from engine.facts.attempts import Attempt, begin_attempt, newest_attempt
-from engine.facts.evidence import Evidence, LastSeen
+from engine.facts.evidence import Evidence
 from engine.facts.job_report import JobReport
+from engine.facts.last_seen import LastSeen
 from engine.facts.state import STATES, judge, run_state
 from engine.facts.text import plain
 from engine.facts.verdict import RunState

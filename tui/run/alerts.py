@@ -13,8 +13,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from engine.facts.last_seen import UNKNOWN_RHYTHM_S
 from engine.facts.series import Series
-from engine.facts.state import BADLY, UNKNOWN_RHYTHM_S
+from engine.facts.state import BADLY
 from engine.facts.text import plain
 from engine.facts.verdict import KILLED, NODE_GONE, OUT_OF_MEMORY, RESTARTED
 from engine.facts.words import in_words

@@ -1,0 +1,139 @@
+"""What `engine jobs` has HTCondor do, and which jobs are meant."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
+
+from engine.cli.output import print_json, remark, say
+from engine.cli.select import existing_root
+from engine.errors import ConfigError
+
+if TYPE_CHECKING:
+    from engine.launch.condor_actions import Done
+    from engine.launch.job import JobHandle
+    from engine.launch.jobs import Job
+
+ASKED = ("memory", "disk", "cpus", "gpus")
+"""Keys that are options, too."""
+CHANGING = ("release", "edit")
+
+MOST_REASONS = 10
+"""Runs of a sweep of which it is told why they do not run."""
+
+_DONE = {"hold": "held", "release": "released", "remove": "removed", "edit": "changed"}
+
+
+def choose(args: argparse.Namespace) -> list[Job]:
+    """The jobs that are named, each once.
+
+    Raises
+    ------
+    ConfigError
+        If none is, or a word means none or several.
+    """
+    from engine.launch.jobs import find_jobs, select_job
+
+    if not args.jobs:
+        raise ConfigError(f"engine jobs {args.action}: name a job", "engine jobs lists them.")
+    root = existing_root(args.root)
+    known = find_jobs(root) if root else []
+    chosen = (select_job(known, word) for word in args.jobs)
+    return list({id(job): job for job in chosen}.values())
+
+
+def act_on_cluster(args: argparse.Namespace, changes: Sequence[str]) -> int:
+    """Do it, and tell what came of it; 1 if anything came to nothing."""
+    from engine.launch.condor_changes import read_changes
+
+    words = [*changes]
+    if args.action in CHANGING:
+        words += [word for word in args.jobs if _is_change(word)]
+        args.jobs = [word for word in args.jobs if not _is_change(word)]
+    changed = read_changes(words) if words or args.action == "edit" else {}
+    jobs = choose(args)
+    if args.action == "why":
+        return _why(jobs, args.json)
+    handles = [handle for job in jobs for handle in _of(job)]
+    return _tell(_ACTIONS[args.action](handles, args, changed), args)
+
+
+def _hold(handles: list[JobHandle], args: argparse.Namespace, changes: dict[str, Any]) -> Done:
+    from engine.launch.condor_actions import hold
+
+    return hold(handles, args.reason)
+
+
+def _release(handles: list[JobHandle], args: argparse.Namespace, changes: dict[str, Any]) -> Done:
+    from engine.launch.condor_actions import release
+
+    return release(handles, changes)
+
+
+def _remove(handles: list[JobHandle], args: argparse.Namespace, changes: dict[str, Any]) -> Done:
+    from engine.launch.condor_actions import remove
+
+    return remove(handles)
+
+
+def _edit(handles: list[JobHandle], args: argparse.Namespace, changes: dict[str, Any]) -> Done:
+    from engine.launch.condor_actions import edit
+
+    return edit(handles, changes)
+
+
+_ACTIONS: dict[str, Callable[[list[JobHandle], argparse.Namespace, dict[str, Any]], Done]] = {
+    "hold": _hold,
+    "release": _release,
+    "remove": _remove,
+    "edit": _edit,
+}
+
+
+def _is_change(word: str) -> bool:
+    key, equals, _ = word.partition("=")
+    return bool(equals) and key.replace(".", "").isidentifier()
+
+
+def _of(job: Job) -> list[JobHandle]:
+    """Its runs that HTCondor may have; of a single one itself, of which more can be told."""
+    return job.on_cluster or list(job.handles[:1]) or [job.handle]
+
+
+def _tell(done: Done, args: argparse.Namespace) -> int:
+    told = {job.name: _DONE[args.action] for job in done.jobs} | done.problems
+    if args.json:
+        print_json(told)
+    else:
+        for name, text in told.items():
+            say(f"{name}: {text}")
+    for name, text in done.remarks.items():
+        remark(f"{name}: {text}")
+    return 1 if done.problems else 0
+
+
+def _why(jobs: Sequence[Job], as_json: bool) -> int:
+    """Why jobs do not run; what their files tell where HTCondor does not have them."""
+    from engine.launch.condor_why import why
+
+    told: dict[str, str] = {}
+    for job in jobs:
+        waiting = job.on_cluster
+        for handle in waiting[:MOST_REASONS]:
+            told[handle.name] = why(handle) or _files(job, handle)
+        if len(waiting) > MOST_REASONS:
+            remark(f"{job.name}: {len(waiting) - MOST_REASONS} more runs are not told of")
+        if not waiting:
+            told[job.name] = job.state.sentence
+    if as_json:
+        print_json(told)
+    else:
+        for name, text in told.items():
+            say(f"{name}: {text}")
+    return 0
+
+
+def _files(job: Job, handle: JobHandle) -> str:
+    sentences = {run.name: run.sentence or run.problem for run in job.runs}
+    return f"HTCondor does not have it: {sentences.get(handle.name) or job.state.sentence}"
