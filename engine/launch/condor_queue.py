@@ -132,6 +132,12 @@ class Queue:
         for one in list(self._schedulers.values()):
             one.due = min(one.due, self._clock() + SOON_S)
 
+    @property
+    def wait_s(self) -> float:
+        """Seconds until a scheduler is to be asked again."""
+        due = min((one.due for one in self._schedulers.values()), default=math.inf)
+        return max(0.0, due - self._clock())
+
     def look(self, jobs: Iterable[JobHandle]) -> View:
         """What is known now, asked for where it is time to.
 
@@ -165,6 +171,11 @@ class Queue:
         """End the helper processes; another look starts new ones."""
         for one in self._schedulers.values():
             one.condor.close()
+
+    def end_now(self) -> None:
+        """End the helper processes though somebody waits for their answers."""
+        for one in list(self._schedulers.values()):
+            one.condor.end_now()
 
     def _wait_s(self, failures: int) -> float:
         usual = WATCHED_S if self.watched else UNWATCHED_S

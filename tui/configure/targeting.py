@@ -25,7 +25,6 @@ class Targeting(Editing):
     """A page whose draft goes to one of several places."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("T", "target", "HTCondor", tooltip="Train on HTCondor, or on this machine"),
         Binding("s", "suggested", "Suggested", tooltip="Take the value that past runs speak for"),
     ]
 

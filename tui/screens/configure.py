@@ -68,6 +68,7 @@ class ConfigurePage(Jumping):
         ),
         Binding("tab", "next_part(1)", "Next part"),
         Binding("shift+tab", "next_part(-1)", "Previous part", show=False),
+        Binding("T", "target", "HTCondor", tooltip="Train on HTCondor, or on this machine"),
         Binding("y", "copy", "Copy", show=False, tooltip="Copy the command"),
         Binding("escape,q", "back", "Back", key_display="esc"),
     ]  # fmt: skip

@@ -64,6 +64,10 @@ class RunsPage(RunActions):
             self._had_runs = bool(self.thesis.runs)
             self.refresh_bindings()
 
+    def queue_changed(self) -> None:
+        """HTCondor has said how long jobs wait, and where they run; or it is silent."""
+        self._arrange()
+
     def action_filter(self) -> None:
         """Type a filter."""
         self.filter_bar.open(self.view.filter, self.thesis.runs)
@@ -89,7 +93,12 @@ class RunsPage(RunActions):
             self.action_unmark()
 
     def _words(self) -> Words:
-        return Words(self.thesis.runs, time.time(), self.thesis.sparks.smoothed)
+        return Words(
+            self.thesis.runs,
+            time.time(),
+            self.thesis.sparks.smoothed,
+            standings=self.thesis.standings,
+        )
 
     @work
     async def action_sort(self) -> None:
