@@ -19,6 +19,9 @@ ASKED = ("memory", "disk", "cpus", "gpus")
 """Keys that are options, too."""
 CHANGING = ("release", "edit")
 
+ANSWER_S = 5.0
+"""How long a scheduler may take to say how a job is."""
+
 MOST_REASONS = 10
 """Runs of a sweep of which it is told why they do not run."""
 
@@ -115,13 +118,17 @@ def _tell(done: Done, args: argparse.Namespace) -> int:
 
 def _why(jobs: Sequence[Job], as_json: bool) -> int:
     """Why jobs do not run; what their files tell where HTCondor does not have them."""
+    from engine.launch.condor import Condor
     from engine.launch.condor_why import why
+
+    def connect(schedd: str | None) -> Condor:
+        return Condor(schedd, {"query": ANSWER_S})
 
     told: dict[str, str] = {}
     for job in jobs:
         waiting = job.on_cluster
         for handle in waiting[:MOST_REASONS]:
-            told[handle.name] = why(handle) or _files(job, handle)
+            told[handle.name] = why(handle, connect) or _files(job, handle)
         if len(waiting) > MOST_REASONS:
             remark(f"{job.name}: {len(waiting) - MOST_REASONS} more runs are not told of")
         if not waiting:

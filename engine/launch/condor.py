@@ -107,9 +107,15 @@ class Condor:
         self.close()
 
     def close(self) -> None:
-        """End the helper process; another call starts a new one."""
-        with self._lock:
+        """End the helper process, whoever waits for it; another call starts a new one."""
+        while not self._lock.acquire(timeout=0.05):
+            process = self._process
+            if process is not None:
+                process.kill()  # so that the call in another thread ends, too
+        try:
             self._end()
+        finally:
+            self._lock.release()
 
     def end_now(self) -> None:
         """End the helper process, whose answer another thread may be waiting for: it gets none."""

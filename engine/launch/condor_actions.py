@@ -16,10 +16,16 @@ from engine.facts.job_report import REMOVED_HERE
 from engine.facts.records import read_record
 from engine.launch.condor import Action, Condor, CouldNotAsk
 from engine.launch.condor_ads import WANTED, QueuedJob, one_of, read_ad
-from engine.launch.condor_changes import expressions, new_requirements
+from engine.launch.condor_changes import (
+    expressions,
+    new_environment,
+    new_requirements,
+    quoted,
+)
 from engine.launch.condor_queue import Connect
 from engine.launch.job import HTCONDOR, JobHandle
 from engine.launch.record import amend_record
+from engine.launch.resources import problems_of, seconds_in
 
 _GONE = "HTCondor does not have it any more"
 _NOT_DONE = "HTCondor did not do it"
@@ -204,21 +210,38 @@ def _change(
     everyone = one_of(job.id or "" for job, _ in jobs)
     for attribute, expression in expressions(changes).items():
         condor.edit(everyone, attribute, expression)
-    if "requirements" not in changes:
-        return
-    for job, _ in jobs:  # each has its own beside those that HTCondor adds
+    of_each = {"requirements": "Requirements", "cpus": "Environment", "category": "Environment"}
+    wanted = list(dict.fromkeys(name for key, name in of_each.items() if key in changes))
+    for job, _ in jobs if wanted else ():
         own = one_of([job.id or ""])
-        for ad in condor.query(own, ["Requirements"]):
-            text = new_requirements(str(ad.get("Requirements", "true")), changes["requirements"])
-            condor.edit(own, "Requirements", text)
+        for ad in condor.query(own, wanted):
+            for attribute in wanted:
+                condor.edit(own, attribute, _new_part(job, attribute, ad.get(attribute), changes))
+
+
+def _new_part(job: JobHandle, attribute: str, before: Any, changes: Mapping[str, Any]) -> str:
+    """The expression for what is another one in each job."""
+    if attribute == "Requirements":
+        return new_requirements(str(before or "true"), changes["requirements"])
+    limit = _resources(job).get("time_limit")
+    own_limit_s = seconds_in(limit) if limit is not None else None
+    return quoted(new_environment(str(before or ""), changes, own_limit_s))
+
+
+def _resources(job: JobHandle) -> dict[str, Any]:
+    """What the record says that the job asks for; nothing where it cannot be read."""
+    try:
+        resources = (read_record(job.path) or {}).get("resources")
+    except FactsError:
+        return {}
+    known = isinstance(resources, dict) and not problems_of(resources)
+    return dict(resources) if isinstance(resources, dict) and known else {}
 
 
 def _amend(job: JobHandle, changes: Mapping[str, Any], done: Done) -> None:
     """Say so in the record, which a submission that is made again reads."""
     kept = {key: value for key, value in changes.items() if key != "priority"}
     try:
-        resources = (read_record(job.path) or {}).get("resources")
-        before = resources if isinstance(resources, dict) else {}
-        amend_record(job.path, job.id, resources=before | kept)
+        amend_record(job.path, job.id, resources=_resources(job) | kept)
     except (FactsError, LaunchError) as error:
         done.remarks[job.name] = f"its record could not be changed: {error.message}"

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
 from typing import Any
 
 from engine.errors import ConfigError
+from engine.facts.time_limit import TIME_LIMIT
 from engine.launch.condor_match import conjuncts
-from engine.launch.resources import Resources, problems_of
+from engine.launch.resources import CATEGORIES, Resources, problems_of
 
 CHANGEABLE = ("memory", "disk", "cpus", "gpus", "category", "requirements", "priority")
 """Keys of what can be changed, as `launcher.` knows them; `priority` is among our own jobs."""
 
 _NUMBERS = ("cpus", "gpus", "priority")
+_THREADS = re.compile(r"\b(OMP_NUM_THREADS|MKL_NUM_THREADS)=\d+")
+_LIMIT = re.compile(rf"(?:^|(?<= )){TIME_LIMIT}=\d+ ?")
 _MADE_BY_HTCONDOR = (
     *("TARGET.Arch ==", "TARGET.OpSys ==", "versionGE(split(TARGET.CondorVersion)"),
     *("TARGET.Disk >= RequestDisk", "TARGET.Memory >= RequestMemory"),
@@ -68,6 +72,30 @@ def new_requirements(before: str, wanted: str | None) -> str:
     """The expression of a job whose own requirements are to be others; None for none of its own."""
     kept = [part for part in conjuncts(before) if part.lstrip("(").startswith(_MADE_BY_HTCONDOR)]
     return " && ".join(f"({part})" for part in ([wanted] if wanted else []) + kept) or "true"
+
+
+def new_environment(before: str, changes: Mapping[str, Any], own_limit_s: int | None) -> str:
+    """The `Environment` of a job: as many threads as cores, and the time that it knows it has.
+
+    Parameters
+    ----------
+    own_limit_s
+        What the job was submitted with besides its category.
+    """
+    after = before
+    if "cpus" in changes:
+        after = _THREADS.sub(lambda match: f"{match[1]}={changes['cpus']}", after)
+    if "category" in changes:
+        limits = [CATEGORIES.get(changes["category"]), own_limit_s]
+        known = [limit for limit in limits if limit is not None]
+        told = f"{TIME_LIMIT}={min(known)}" if known else ""
+        after = " ".join(filter(None, [_LIMIT.sub("", after).strip(), told]))
+    return after
+
+
+def quoted(text: str) -> str:
+    """A text as a ClassAd expression."""
+    return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
 
 
 def _unknown(key: str) -> str:

@@ -83,8 +83,8 @@ class View:
 
     @property
     def problems(self) -> list[str]:
-        """A sentence for each scheduler that does not answer."""
-        return [one.sentence for one in self.schedulers if one.sentence]
+        """A sentence for each scheduler that does not answer, and why."""
+        return [f"{one.sentence} ({one.problem})" for one in self.schedulers if one.sentence]
 
 
 class Queue:
@@ -119,18 +119,18 @@ class Queue:
         self._every_s, self._clock, self._now = every_s, clock, now
         self._schedulers: dict[str | None, _Scheduler] = {}
         self.watched = False
-        """Whether somebody looks at jobs."""
+        """Whether somebody looks at jobs, who wants to know sooner."""
         self.view = View()
 
     @property
     def asked(self) -> int:
         """How many questions were sent so far."""
-        return sum(one.condor.asked for one in self._schedulers.values())
+        return sum(one.condor.asked for one in list(self._schedulers.values()))
 
     def acted(self) -> None:
         """Ask all schedulers soon: something was done to jobs."""
         for one in list(self._schedulers.values()):
-            one.due = min(one.due, self._clock() + SOON_S)
+            one.soon = self._clock() + SOON_S
 
     @property
     def wait_s(self) -> float:
@@ -156,9 +156,9 @@ class Queue:
                 self._schedulers[schedd] = _Scheduler(schedd, self._connect(schedd))
             one = self._schedulers[schedd]
             begun = self._clock()
-            if begun >= one.due:
+            if begun >= min(one.soon, one.asked + self._wait_s(one.failures)):
+                one.asked, one.soon = begun, math.inf
                 one.ask(own, self._now())
-                one.due = begun + self._wait_s(one.failures)
         shown = [one for schedd, one in self._schedulers.items() if schedd in of_schedulers]
         self.view = View(
             {run_id: job for one in shown for run_id, job in one.jobs.items()},
@@ -191,7 +191,9 @@ class _Scheduler:
         self.state = Told(schedd)
         self.jobs: dict[str, QueuedJob] = {}
         self.told: dict[str, float] = {}
-        self.due = -math.inf
+        self.asked = -math.inf
+        """When it was asked last, and when it has to be again at the latest."""
+        self.soon = math.inf
         self.failures = 0
         self._missing: dict[str, int] = {}
         self._gone: dict[str, float] = {}

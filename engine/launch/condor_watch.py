@@ -43,16 +43,15 @@ class Watch:
         Raises
         ------
         CouldNotAsk
-            If the scheduler did not answer when it was asked last; look again later.
+            If it was time to ask the scheduler, which did not answer; look again later.
         """
+        before = self._queue.asked
         if not self._is_over() and self._clock() >= self._first:
             self._queue.look([self._job])
         view = self._queue.view
-        known = agreed(self._logged(), view.report(self._job))  # read after the scheduler answered
-        if view.is_stale(self._job) and not (known and known.state in OVER):
-            (scheduler,) = view.schedulers
-            raise CouldNotAsk(f"{scheduler.sentence}: {scheduler.problem}")
-        return known
+        if self._queue.asked > before and view.problems:
+            raise CouldNotAsk(view.problems[0])
+        return agreed(self._logged(), view.report(self._job))  # read after the scheduler answered
 
     def _is_over(self) -> bool:
         told = self._logged()

@@ -136,6 +136,27 @@ def test_other_threads_go_on_while_the_scheduler_is_frozen(pool: Pool) -> None:
     assert len(beats) > 20, "the bindings themselves would have stopped them all"
 
 
+def test_whoever_closes_does_not_wait_for_a_scheduler_that_is_frozen(pool: Pool) -> None:
+    errors: list[CouldNotAsk] = []
+
+    def ask() -> None:
+        with pytest.raises(CouldNotAsk) as caught:
+            condor.query("true", ["ClusterId"])
+        errors.append(caught.value)
+
+    condor = Condor()
+    condor.ping()
+    with pool.frozen("schedd"):
+        thread = threading.Thread(target=ask)
+        thread.start()
+        wait_until(lambda: condor.asked == 2)
+        begun = time.monotonic()
+        condor.close()
+        thread.join()
+        assert time.monotonic() - begun < 5
+    assert [error.message for error in errors] == ["the process that talks to HTCondor has ended"]
+
+
 def test_a_helper_that_was_killed_is_started_again(condor: Condor) -> None:
     condor.ping()
     os.kill(condor._process.pid, signal.SIGKILL)  # type: ignore[union-attr]
@@ -168,8 +189,8 @@ def test_without_the_bindings_it_says_what_to_install(
 
 def test_hostile_values_arrive_at_a_job(condor: Condor, own_folder: Path) -> None:
     nasty = {f"V{number}": value for number, value in enumerate(HOSTILE)}
-    variables = job_environment(os.environ, Path("/usr/bin/python3"), "abc", 2) | nasty
     resources = Resources(memory="10MB", disk="1MB")
+    variables = job_environment(os.environ, Path("/usr/bin/python3"), "abc", resources) | nasty
     name = "a 'strange' \"folder\", $HOME $(x) é"
     job = submission(own_folder, name, resources=resources, environment=variables)
     condor.submit(description(job))

@@ -94,6 +94,23 @@ def test_a_job_that_can_never_run_says_why_and_runs_once_it_asks_for_less(
     wait_until(lambda: state_of(job) == "finished")
 
 
+def test_a_release_without_a_change_of_what_it_was_held_for_is_told(
+    condor: Condor, typed: Typed
+) -> None:
+    own = f'ThesisRunId =?= "{submitted(condor).id}"'
+    condor.act("hold", own, "memory usage exceeded request_memory")
+    for attribute, code in (("HoldReasonCode", "34"), ("HoldReasonSubCode", "102")):
+        condor.edit(own, attribute, code)  # no memory is limited on this pool
+    assert typed("why", "last") == 0
+    assert ": it took more memory than it asked for: memory usage exc" in typed.out
+    assert typed.out.endswith(
+        "engine jobs release run --memory 8GB asks for more and lets it go on\n"
+    )
+    assert typed("release", "last") == 0
+    assert typed.out == "run: released\n"
+    assert typed.err.startswith("run: it was held because it took more memory than it asked for")
+
+
 def test_many_jobs_are_one_request_and_each_is_told_of(condor: Condor) -> None:
     jobs = [submitted(condor, name=f"run{number}") for number in range(3)]
     with Condor() as asked:
@@ -101,18 +118,21 @@ def test_many_jobs_are_one_request_and_each_is_told_of(condor: Condor) -> None:
         assert (len(done.jobs), done.problems, asked.asked) == (3, {}, 2)
     condor.act("release", f'ThesisRunId =?= "{jobs[0].id}"', "meanwhile")
     condor.act("remove", f'ThesisRunId =?= "{jobs[1].id}"', "meanwhile")
-    done = condor_actions.release(jobs, {"memory": "20MB", "requirements": "Memory > 1"})
+    changes = {"memory": "20MB", "cpus": 2, "category": "short", "requirements": "Memory > 1"}
+    done = condor_actions.release(jobs, changes)
     assert done.jobs == [jobs[2]]
     assert done.problems == {
         "run0": "it is not held, but queued",
         "run1": "HTCondor does not have it any more",
     }
-    wanted = ["RequestMemory", "Requirements"]
+    wanted = ["RequestMemory", "Requirements", "Environment"]
     (ad,) = condor.query(f'ThesisRunId =?= "{jobs[0].id}"', wanted)
     assert ad["RequestMemory"] == 10, "nothing is changed in what is not released"
     (ad,) = condor.query(f'ThesisRunId =?= "{jobs[2].id}"', wanted)
     assert ad["RequestMemory"] == 20
     assert ad["Requirements"].startswith("(Memory > 1) && (TARGET.Arch ==")
+    assert "MKL_NUM_THREADS=2 OMP_NUM_THREADS=2" in ad["Environment"]
+    assert ad["Environment"].endswith("THESIS_TIME_LIMIT_S=14400")
 
 
 def test_an_action_on_a_sweep_is_one_on_all_of_its_runs(condor: Condor, typed: Typed) -> None:
@@ -153,7 +173,8 @@ def test_who_removed_a_job_decides_what_became_of_its_run(condor: Condor, typed:
 def test_a_frozen_scheduler_is_told_in_time_and_the_last_states_stay(
     pool: Pool, condor: Condor, typed: Typed, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("engine.cli.jobs_table.ANSWER_S", 0.5)
+    for module in ("jobs_table", "jobs_actions"):
+        monkeypatch.setattr(f"engine.cli.{module}.ANSWER_S", 0.5)
     job = submitted(condor)
     queue = Queue(deadline_s=0.5, every_s=0)
     assert queue.look([job]).jobs[job.id or ""].state == "queued"
@@ -165,8 +186,17 @@ def test_a_frozen_scheduler_is_told_in_time_and_the_last_states_stay(
         assert time.monotonic() - begun < 5
         assert (listed["state"], listed["stale"]) == ("queued", True)
         (said,) = typed.err.splitlines()
+        assert typed("why", "last") == 0
+        assert re.match(
+            r"run: HTCondor could not be asked at \d\d:\d\d: HTCondor's scheduler did not answer "
+            r"within 0\.5 s\n",
+            typed.out,
+        )
+        assert typed("why", "last", "--json") == 0
         assert re.fullmatch(
-            r"HTCondor \(.+\) not answering since \d\d:\d\d: last known states", said
+            r"HTCondor \(.+\) not answering since \d\d:\d\d: last known states "
+            r"\(HTCondor's scheduler did not answer within 0\.5 s\)",
+            said,
         )
     wait_until(lambda: not queue.look([job]).problems)
     queue.close()

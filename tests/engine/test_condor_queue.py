@@ -133,9 +133,12 @@ def test_one_question_in_an_interval_for_all_jobs() -> None:
     assert following.queue.asked == 1
     following.states(*both, later=1)
     assert following.queue.asked == 2
+    following.states(*both, later=31)
+    assert following.queue.asked == 2
     following.queue.watched = True
-    following.states(*both, later=60)
-    following.states(*both, later=30)
+    following.states(*both, later=0)
+    following.states(*both, later=29)
+    following.states(*both, later=1)
     assert (following.queue.asked, following.fake.calls) == (4, ["mine"] * 4)
     following.queue.acted()
     following.states(*both, later=1)

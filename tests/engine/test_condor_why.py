@@ -8,7 +8,13 @@ import pytest
 
 from engine.errors import ConfigError
 from engine.launch.condor_ads import QueuedJob
-from engine.launch.condor_changes import expressions, new_requirements, read_changes
+from engine.launch.condor_changes import (
+    expressions,
+    new_environment,
+    new_requirements,
+    quoted,
+    read_changes,
+)
 from engine.launch.condor_match import conjuncts
 from engine.launch.condor_why import sentence
 
@@ -112,6 +118,39 @@ def test_new_requirements_leave_those_of_htcondor_alone(before: str) -> None:
     kept = conjuncts(ADDED)
     assert conjuncts(new_requirements(before + ADDED, "Memory > 9")) == ["Memory > 9", *kept]
     assert conjuncts(new_requirements(before + ADDED, None)) == kept
+
+
+@pytest.mark.parametrize(
+    ("changes", "own_limit_s", "after"),
+    [
+        ({"cpus": 4}, None, "A=1 OMP_NUM_THREADS=4 MKL_NUM_THREADS=4 THESIS_TIME_LIMIT_S=600 Z=2"),
+        (
+            {"category": "short"},
+            None,
+            "A=1 OMP_NUM_THREADS=1 MKL_NUM_THREADS=1 Z=2 THESIS_TIME_LIMIT_S=14400",
+        ),
+        (
+            {"category": "short"},
+            900,
+            "A=1 OMP_NUM_THREADS=1 MKL_NUM_THREADS=1 Z=2 THESIS_TIME_LIMIT_S=900",
+        ),
+        ({"category": None}, None, "A=1 OMP_NUM_THREADS=1 MKL_NUM_THREADS=1 Z=2"),
+        (
+            {"memory": "8GB"},
+            None,
+            "A=1 OMP_NUM_THREADS=1 MKL_NUM_THREADS=1 THESIS_TIME_LIMIT_S=600 Z=2",
+        ),
+    ],
+)
+def test_a_job_knows_its_new_cores_and_its_new_time(
+    changes: dict[str, Any], own_limit_s: int | None, after: str
+) -> None:
+    before = "A=1 OMP_NUM_THREADS=1 MKL_NUM_THREADS=1 THESIS_TIME_LIMIT_S=600 Z=2"
+    assert new_environment(before, changes, own_limit_s) == after
+
+
+def test_a_text_becomes_an_expression() -> None:
+    assert quoted('a\\b "c"') == '"a\\\\b \\"c\\""'
 
 
 def test_words_become_what_htcondor_is_told() -> None:

@@ -9,7 +9,7 @@ import shlex
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -25,6 +25,7 @@ from engine.config.compose import compose
 from engine.config.fields import FIELDS
 from engine.config.paths import config_dir, sample_dir
 from engine.facts import RunDir, machine
+from engine.launch.condor_actions import Done
 from engine.launch.job import JobHandle, JobSpec
 from engine.launch.record import new_entries, record_path, write_record
 
@@ -191,6 +192,8 @@ def test_documented_command_runs(
         put_job(own_folder)
     monkeypatch.setattr("engine.launch.local.submit", launched)
     monkeypatch.setattr("engine.launch.condor_jobs.submit", submitted)
+    for action in ("hold", "release", "remove", "edit"):
+        monkeypatch.setattr(f"engine.launch.condor_actions.{action}", acted)
     write_files(command.document, own_folder)
     monkeypatch.setattr(sys, "path", list(sys.path))
     for setting in command.settings:
@@ -213,6 +216,11 @@ def launched(spec: JobSpec) -> JobHandle:
 def submitted(spec: JobSpec, *_: object) -> JobHandle:
     """The same of a job that is sent to a cluster."""
     return replace(launched(spec), job_id="1.0", schedd="here")
+
+
+def acted(jobs: Sequence[JobHandle], *_: object) -> Done:
+    """What comes of an action on a cluster that does it."""
+    return Done(list(jobs))
 
 
 def put_job(folder: Path) -> None:
