@@ -87,9 +87,7 @@ class QueueFeed(Feed):
     def watch(self, on: bool) -> None:
         """Ask more often from now on, as somebody looks at jobs; or less often again."""
         self._watched = on
-        if on and self._queue is not None:
-            self._queue.watched = True
-            self._queue.acted()
+        if on:
             self.hurry()
 
     def acted(self) -> None:
@@ -102,7 +100,7 @@ class QueueFeed(Feed):
         """End the thread, and at once the process that may be waiting for an answer."""
         super().stop()
         if self._queue is not None:
-            self._queue.end_now()
+            self._queue.close()
 
     def look(self) -> float:
         """Ask once, if it is time to; the seconds until the next time."""

@@ -21,13 +21,13 @@ def where(job_id: str | None, host: str | None, standing: Standing | None, now: 
     if job_id is None and standing is None:
         return plain(host or "")
     number = plain(job_id or (standing.job.job_id if standing else ""))
+    node = plain((standing.job.host if standing else None) or host or "").partition(".")[0]
     if standing is None:
-        return f"job {number}"
+        return f"{number} {node}" if node else f"job {number}"
     job, waiting = standing.job, standing.waiting_s(now)
     verb = _VERBS.get(job.state)
     if verb is not None:
         return f"{number} {verb} {in_words(waiting)}" if waiting is not None else f"{number} {verb}"
-    node = plain(job.host or host or "").partition(".")[0]
     return f"{number} {node}".rstrip()
 
 
@@ -63,7 +63,9 @@ def is_stale(job: Job, standings: Mapping[str, Standing]) -> bool:
 
 
 def remedy(job: Job) -> str:
-    """What to do about a job that is held, by the keys of the screen of jobs."""
-    if job.handle.target != HTCONDOR or "held" not in job.counts:
+    """What to do about a job that is held or waits, by the keys of the screen of jobs."""
+    if job.handle.target != HTCONDOR or not job.under_way:
         return ""
-    return "E changes what it asks for and lets it go on, U lets it go on as it is"
+    if "held" in job.counts:
+        return "E changes what it asks for and lets it go on, U lets it go on as it is"
+    return "W tells why it does not run yet" if job.state.state == "queued" else ""

@@ -117,12 +117,6 @@ class Condor:
         finally:
             self._lock.release()
 
-    def end_now(self) -> None:
-        """End the helper process, whose answer another thread may be waiting for: it gets none."""
-        process = self._process
-        if process is not None:
-            process.kill()
-
     def ping(self) -> str:
         """The name of the scheduler, if it answers.
 

@@ -135,7 +135,7 @@ class Queue:
     @property
     def wait_s(self) -> float:
         """Seconds until a scheduler is to be asked again."""
-        due = min((one.due for one in self._schedulers.values()), default=math.inf)
+        due = min(map(self._due, list(self._schedulers.values())), default=math.inf)
         return max(0.0, due - self._clock())
 
     def look(self, jobs: Iterable[JobHandle]) -> View:
@@ -156,7 +156,7 @@ class Queue:
                 self._schedulers[schedd] = _Scheduler(schedd, self._connect(schedd))
             one = self._schedulers[schedd]
             begun = self._clock()
-            if begun >= min(one.soon, one.asked + self._wait_s(one.failures)):
+            if begun >= self._due(one):
                 one.asked, one.soon = begun, math.inf
                 one.ask(own, self._now())
         shown = [one for schedd, one in self._schedulers.items() if schedd in of_schedulers]
@@ -169,13 +169,11 @@ class Queue:
 
     def close(self) -> None:
         """End the helper processes; another look starts new ones."""
-        for one in self._schedulers.values():
+        for one in list(self._schedulers.values()):
             one.condor.close()
 
-    def end_now(self) -> None:
-        """End the helper processes though somebody waits for their answers."""
-        for one in list(self._schedulers.values()):
-            one.condor.end_now()
+    def _due(self, one: _Scheduler) -> float:
+        return min(one.soon, one.asked + self._wait_s(one.failures))
 
     def _wait_s(self, failures: int) -> float:
         usual = WATCHED_S if self.watched else UNWATCHED_S

@@ -25,8 +25,8 @@ def place(target: str) -> str:
 def head_title(title: str, target: str, note: str, width: int) -> str:
     """What stands at the left of the head.
 
-    Where there is no room for title and note, the first words of the note take the place of the
-    title; that it goes to a cluster is said all the same.
+    Where there is no room for title and note, less is said of the title, and then the first words
+    of the note take its place; that it goes to a cluster is said all the same.
 
     Parameters
     ----------
@@ -37,8 +37,10 @@ def head_title(title: str, target: str, note: str, width: int) -> str:
     """
     whole = f"{title} on {place(target)}"
     beside = 0 if note == NOTHING_CHANGED else len(note)
-    if len(whole) + beside + 3 <= width - TABS:
-        return whole
+    shorter = title if target == LOCAL else place(target)
+    for told in (whole, shorter):
+        if len(told) + beside + 3 <= width - TABS:
+            return told
     told = title if note == NOTHING_CHANGED else note.partition(",")[0]
     return told if target == LOCAL else f"{place(target)}: {told}"
 
