@@ -48,4 +48,5 @@ class Page(Screen[None]):
         """Catch up with what happened while another screen was seen."""
         self.thesis.curves.want(self.followed)
         self.runs_changed()
+        self.queue_changed()
         self.curves_changed(frozenset())

@@ -73,7 +73,7 @@ class QueueFeed(Feed):
         self._not_before = 0.0
         self._watched = False
         self._records: dict[str, _Record] = {}
-        self._over: dict[str, Standing] = {}
+        self._ended: dict[str, Standing] = {}
         """Id of a job that is no more in the queue, which nobody has to ask about again."""
         self._said = QueueTold({}, ())
 
@@ -108,9 +108,9 @@ class QueueFeed(Feed):
         if self._runs is None or early > 0:
             return max(early, 0.0) or RESTS_S
         jobs = dict(self._jobs())
-        self._over = {job.id or "": self._over[job.id or ""] for job in jobs.values()
-                      if job.id in self._over}  # fmt: skip
-        asked = [job for job in jobs.values() if job.id not in self._over]
+        self._ended = {job.id or "": self._ended[job.id or ""] for job in jobs.values()
+                      if job.id in self._ended}  # fmt: skip
+        asked = [job for job in jobs.values() if job.id not in self._ended]
         if not asked:
             self._rest(jobs)
             return RESTS_S
@@ -131,11 +131,11 @@ class QueueFeed(Feed):
     def _tell(self, jobs: Mapping[str, JobHandle], view: View | None) -> None:
         standings = {}
         for path, job in jobs.items():
-            one = self._over.get(job.id or "") or _standing(job, view)
+            one = self._ended.get(job.id or "") or _standing(job, view)
             if one is not None:
                 standings[path] = one
                 if one.job.state in OVER:
-                    self._over[one.job.run_id] = one
+                    self._ended[one.job.run_id] = one
         said = QueueTold(standings, tuple(view.problems) if view else ())
         if (said.standings, said.problems) != (self._said.standings, self._said.problems):
             self._said = said

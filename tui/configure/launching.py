@@ -154,7 +154,10 @@ class Launching(Targeting):
         if spec is None:
             return
         is_here = spec.target == LOCAL
-        facts, at_once = partial(self._facts, spec), spec.at_once if spec.sweep and is_here else None
+        facts, at_once = (
+            partial(self._facts, spec),
+            spec.at_once if spec.sweep and is_here else None,
+        )
         dialog = LaunchDialog(self._title(), facts, self._warnings(spec), at_once)
         if not is_here:
             self._ask_scheduler(spec, dialog)
@@ -174,7 +177,7 @@ class Launching(Targeting):
             dialog.tell("target", f"HTCondor, scheduler {name}")
         except EngineError as error:
             dialog.tell("target", "HTCondor")
-            dialog.warn(" ".join(filter(None, [f"{error.message}.", error.hint])))
+            dialog.warn(". ".join(filter(None, [error.message, error.hint])))
 
     async def _placed(self, spec: JobSpec) -> JobSpec | None:
         """The same with the directory that it takes; None, and told, where there is none."""
@@ -188,7 +191,7 @@ class Launching(Targeting):
             return None
 
     def _tell_failure(self, error: EngineError) -> None:
-        told = " ".join(filter(None, [error.message, error.hint]))
+        told = ". ".join(filter(None, [error.message, error.hint]))
         self.notify(plain(told), title="not started", severity="error", markup=False)
 
     def _why_not(self) -> str:

@@ -149,7 +149,10 @@ class FieldLines(Painted):
                 return [strip_of((f" {key}", self.style_of("told--key")), (f" {advice}", muted))]
             return [strip_of(*first)]
         second = (f" ! {plain(problem)}", self.style_of("told--bad"))
-        return [strip_of(*first), strip_of(second if problem else (f" {plain(advice or row.help)}", muted))]
+        return [
+            strip_of(*first),
+            strip_of(second if problem else (f" {plain(advice or row.help)}", muted)),
+        ]
 
     def _facts(self, row: Row) -> list[str]:
         if row.kind == "title":

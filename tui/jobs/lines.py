@@ -65,16 +65,17 @@ class JobScene:
     """How jobs stand on HTCondor, by the paths of their runs."""
 
 
-def columns_for(
-    width: int, jobs: Sequence[Job], scene: JobScene
-) -> list[tuple[Column, int]]:
+def columns_for(width: int, jobs: Sequence[Job], scene: JobScene) -> list[tuple[Column, int]]:
     """The columns that there is room for, and their widths; the name takes what is left."""
     chosen = list(COLUMNS)
     while len(chosen) > 3 and _needed(chosen) > width:
         chosen.remove(max(chosen, key=lambda one: one.spare))
     rest, widths = max(0, width - _needed(chosen)), []
     for one in chosen:
-        texts = {"job": [plain(job.name) for job in jobs], "where": [_where(job, scene) for job in jobs]}
+        texts = {
+            "job": [plain(job.name) for job in jobs],
+            "where": [_where(job, scene) for job in jobs],
+        }
         longest = max(map(cell_len, texts.get(one.title, [])), default=0)
         grown = min(rest, max(0, longest - one.least))
         widths.append((one, one.least + grown))

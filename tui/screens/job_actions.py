@@ -46,7 +46,7 @@ class JobActions(Page):
         Binding("K", "kill", "Kill", tooltip="End its processes on this machine"),
     ]
 
-    class Done(Message):
+    class Changed(Message):
         """Something was done to a job, or could not be."""
 
         def __init__(self, said: str, problem: str = "") -> None:
@@ -157,7 +157,7 @@ class JobActions(Page):
         done: str,
         states: Sequence[str] = (),
     ) -> None:
-        """Do something to the runs of the job that HTCondor has, in these states if any is given."""
+        """Do something to the runs of the job that HTCondor has, in some states or in any."""
         job = self._may_change()
         if job is None:
             return
@@ -209,12 +209,12 @@ class JobActions(Page):
         try:
             given = change()
         except EngineError as error:
-            self.post_message(self.Done("", f"{error.message}. {error.hint}".strip()))
+            self.post_message(self.Changed("", f"{error.message}. {error.hint}".strip()))
             return
-        self.post_message(self.Done(said or str(given)))
+        self.post_message(self.Changed(said or str(given)))
 
-    @on(Done)
-    def _done(self, message: Done) -> None:
+    @on(Changed)
+    def _changed(self, message: Changed) -> None:
         message.stop()
         if message.problem:
             self.notify(message.problem, severity="error")
