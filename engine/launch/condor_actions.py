@@ -45,7 +45,7 @@ class Done:
 
 def hold(jobs: Sequence[JobHandle], reason: str = "", connect: Connect = Condor) -> Done:
     """Let jobs wait until they are released; one that runs saves first."""
-    why = f"held with engine: {reason}" if reason else "held with engine"
+    why = reason or "asked for with engine"
 
     def refusal(job: QueuedJob) -> str:
         return "it is held already" if job.state == "held" else ""

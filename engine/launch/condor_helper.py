@@ -137,13 +137,15 @@ def _edit(htcondor2: Any, schedd: Any, request: dict[str, Any]) -> int:
 
 
 def _match(htcondor2: Any, schedd: Any, request: dict[str, Any]) -> dict[str, Any]:
+    import classad2
+
     from engine.launch.condor_match import fits
 
     ads = schedd.query(request["constraint"], limit=1)
     if not ads:
         return {}
     slots = htcondor2.Collector().query(htcondor2.AdType.Startd, 'SlotType =!= "Dynamic"')
-    return fits(ads[0], slots)
+    return fits(classad2, ads[0], slots)
 
 
 def _tidy(ads: Iterable[Any], wanted: list[str]) -> list[dict[str, Any]]:

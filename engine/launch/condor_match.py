@@ -1,4 +1,4 @@
-"""How a job fits the slots of a pool; the part with HTCondor's bindings runs in the helper.
+"""How a job fits the slots of a pool; `fits` runs in the helper process.
 
 A slot of a node that gives away parts of itself is taken as it is, and as it would be if nothing
 ran on it.
@@ -18,8 +18,13 @@ ASKED = {
 """What a job asks for, to what a slot has left of it and has in all."""
 
 
-def fits(job: Any, slots: Iterable[Any]) -> dict[str, Any]:
+def fits(classad2: Any, job: Any, slots: Iterable[Any]) -> dict[str, Any]:
     """How a job ad fits slot ads, as JSON knows it.
+
+    Parameters
+    ----------
+    classad2
+        The module of the bindings, which the helper process alone imports.
 
     Returns
     -------
@@ -29,28 +34,29 @@ def fits(job: Any, slots: Iterable[Any]) -> dict[str, Any]:
         many slots would fulfil it; `ever` and `now`, how many slots take the job once they are
         free, and as they are.
     """
-    import classad2
-
     slots = list(slots)
     parts = conjuncts(str(job.lookup("Requirements")) if "Requirements" in job else "true")
     trees = [classad2.ExprTree(part) for part in parts]
-    asked = {name: _number(job, name) for name in ASKED}
-    now = sum(_takes(slot, job, trees, asked, 0) for slot in slots)
+    asked = {name: _number(classad2, job, name) for name in ASKED}
+    now = sum(_takes(classad2, slot, job, trees, asked, 0) for slot in slots)
     largest = {
-        name: max((_number(slot, has[1]) or _number(slot, has[0]) for slot in slots), default=0)
+        name: max(
+            (_number(classad2, slot, has[1]) or _number(classad2, slot, has[0]) for slot in slots),
+            default=0,
+        )
         for name, has in ASKED.items()
     }
     for slot in slots:
-        _set_free(slot)
+        _set_free(classad2, slot)
     return {
         "slots": len(slots),
         "asked": asked,
         "largest": largest,
         "conditions": [
-            [part, sum(_is_true(tree, job, slot) for slot in slots)]
+            [part, sum(_is_true(classad2, tree, job, slot) for slot in slots)]
             for part, tree in zip(parts, trees, strict=True)
         ],
-        "ever": sum(_takes(slot, job, trees, asked, 1) for slot in slots),
+        "ever": sum(_takes(classad2, slot, job, trees, asked, 1) for slot in slots),
         "now": now,
     }
 
@@ -95,36 +101,37 @@ def _depths(text: str) -> Iterable[tuple[int, int]]:
             yield place, depth
 
 
-def _takes(slot: Any, job: Any, trees: list[Any], asked: dict[str, float], which: int) -> bool:
+def _takes(
+    classad2: Any, slot: Any, job: Any, trees: list[Any], asked: dict[str, float], which: int
+) -> bool:
     """Whether a slot takes a job, by what it has left (0) or in all (1), and by its own rule."""
     enough = all(
-        number <= (_number(slot, ASKED[name][which]) or _number(slot, ASKED[name][0]))
+        number
+        <= (_number(classad2, slot, ASKED[name][which]) or _number(classad2, slot, ASKED[name][0]))
         for name, number in asked.items()
     )
     start = slot.lookup("Start") if "Start" in slot else True
-    willing = start is True or (not isinstance(start, bool) and _is_true(start, slot, job))
-    return enough and willing and all(_is_true(tree, job, slot) for tree in trees)
+    willing = start is True or (
+        not isinstance(start, bool) and _is_true(classad2, start, slot, job)
+    )
+    return enough and willing and all(_is_true(classad2, tree, job, slot) for tree in trees)
 
 
-def _set_free(slot: Any) -> None:
+def _set_free(classad2: Any, slot: Any) -> None:
     for left, whole in ASKED.values():
         if whole in slot:
-            slot[left] = _number(slot, whole)
+            slot[left] = _number(classad2, slot, whole)
 
 
-def _is_true(tree: Any, scope: Any, target: Any) -> bool:
-    import classad2
-
+def _is_true(classad2: Any, tree: Any, scope: Any, target: Any) -> bool:
     try:
         return tree.eval(scope, target) is True
     except classad2.ClassAdException:
         return False
 
 
-def _number(ad: Any, name: str) -> float:
+def _number(classad2: Any, ad: Any, name: str) -> float:
     """An attribute as a number; 0 where it is none."""
-    import classad2
-
     if name not in ad:
         return 0
     try:

@@ -17,6 +17,7 @@ from engine.launch.condor import Condor
 from engine.launch.condor_jobs import submit
 from engine.launch.condor_queue import Queue
 from engine.launch.job import HTCONDOR, JobHandle, JobSpec
+from engine.launch.jobs import JobFinder
 from engine.launch.record import amend_record, now
 from engine.launch.resources import Resources
 from engine.library.index import summarise
@@ -84,7 +85,7 @@ def test_a_job_that_can_never_run_says_why_and_runs_once_it_asks_for_less(
     (listed,) = typed.listed()
     (queued,) = listed["queue"].values()
     assert (listed["state"], queued["state"], queued["hold_code"]) == ("held", "held", 1)
-    assert queued["reason"].startswith("held with engine: others first (by user ")
+    assert queued["reason"].startswith("others first (by user ")
     assert (queued["job_id"], queued["memory_asked_mib"]) == (job.job_id, 900 << 10)
     assert typed("hold", "last") == 1
     assert typed.out == "run: it is held already\n"
@@ -200,6 +201,30 @@ def test_a_frozen_scheduler_is_told_in_time_and_the_last_states_stay(
         )
     wait_until(lambda: not queue.look([job]).problems)
     queue.close()
+
+
+@pytest.mark.slow
+def test_each_row_is_right_at_every_moment(pool: Pool, condor: Condor, quick: None) -> None:
+    small = Resources(memory="10MB", disk="1MB")
+    jobs = [submitted(condor, small, f"run{number:02}") for number in range(12)]
+    finder, queue = JobFinder("outputs"), Queue(every_s=0.5, deadline_s=1)
+    seen: dict[str, list[str | None]] = {job.name: [] for job in jobs}
+
+    def look() -> bool:
+        rows = finder.refresh(reports=queue.view.reports(jobs))
+        queue.look([handle for row in rows for handle in row.on_cluster])
+        for row in finder.refresh(reports=queue.view.reports(jobs)):
+            if row.state.state not in seen[row.name][-1:]:
+                seen[row.name].append(row.state.state)
+        return all(states[-1:] == ["finished"] for states in seen.values())
+
+    wait_until(lambda: look() or any("running" in states for states in seen.values()))
+    with pool.frozen("schedd"):
+        wait_until(lambda: look() or queue.view.problems)
+    wait_until(look)
+    queue.close()
+    right = (["queued", "running", "finished"], ["queued", "finished"], ["running", "finished"])
+    assert {name: states for name, states in seen.items() if states not in right} == {}
 
 
 def test_jobs_of_this_machine_start_no_helper(
