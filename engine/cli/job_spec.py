@@ -42,7 +42,12 @@ def add_job_options(parser: argparse.ArgumentParser) -> None:
     add_root_option(parser)
 
 
-def job_spec(args: argparse.Namespace, overrides: Sequence[str], at_once: int = 1) -> JobSpec:
+def job_spec(
+    args: argparse.Namespace,
+    overrides: Sequence[str],
+    at_once: int = 1,
+    cluster: str | None = None,
+) -> JobSpec:
     """What is to be started; raises with all that is wrong with it.
 
     Parameters
@@ -51,14 +56,18 @@ def job_spec(args: argparse.Namespace, overrides: Sequence[str], at_once: int = 
         Those of the command line, and what the command itself adds.
     at_once
         How many runs of a sweep train at the same time.
+    cluster
+        The target to which a run that goes on is sent; None for this machine.
     """
     check_overrides(args.overrides)
     if args.resume:
-        return _resumption(args, overrides, at_once)
+        return _resumption(args, overrides, at_once, cluster)
     return _beginning(args, overrides, at_once)
 
 
-def _resumption(args: argparse.Namespace, typed: Sequence[str], at_once: int) -> JobSpec:
+def _resumption(
+    args: argparse.Namespace, typed: Sequence[str], at_once: int, cluster: str | None
+) -> JobSpec:
     """A run that goes on; raises where `engine resume` would."""
     from engine.cli.resume import config_to_go_on, with_epochs
     from engine.cli.trust import trusted_packages
@@ -68,9 +77,38 @@ def _resumption(args: argparse.Namespace, typed: Sequence[str], at_once: int) ->
     if args.multirun or at_once != 1 or any(others):
         raise ConfigError("--resume takes a run and the values that change, and nothing else")
     path = select_one(args.resume, args.root).absolute()
-    overrides = with_epochs(typed, args.epochs)
-    config_to_go_on(RunDir(path), overrides, [*args.trust, *trusted_packages()])
+    overrides, trust = with_epochs(typed, args.epochs), [*args.trust, *trusted_packages()]
+    if cluster is not None:
+        return _resumption_there(args, path, overrides, trust, cluster)
+    config_to_go_on(RunDir(path), overrides, trust)
     return JobSpec(tuple(overrides), path, resume=True, trust=tuple(args.trust))
+
+
+def _resumption_there(
+    args: argparse.Namespace,
+    path: Path,
+    typed: Sequence[str],
+    trust: Sequence[str],
+    cluster: str,
+) -> JobSpec:
+    """A run that goes on at a cluster; what it asks for there is no value of the training."""
+    from engine.cli.resume import config_to_go_on
+    from engine.config.composer import Composer
+    from engine.config.launcher import is_of_launcher, launcher_to_go_on
+    from engine.launch.job import JobSpec
+
+    overrides = [word for word in typed if not is_of_launcher(word)]
+    cfg, _ = config_to_go_on(RunDir(path), overrides, trust)
+    words = [word for word in typed if is_of_launcher(word)]
+    launcher = launcher_to_go_on(Composer([]), cfg, words, cluster)
+    return JobSpec(
+        tuple(overrides),
+        path,
+        resume=True,
+        trust=tuple(args.trust),
+        target=launcher.target,
+        resources=launcher.resources,
+    )
 
 
 def _beginning(args: argparse.Namespace, typed: Sequence[str], at_once: int) -> JobSpec:
@@ -82,7 +120,7 @@ def _beginning(args: argparse.Namespace, typed: Sequence[str], at_once: int) -> 
     from engine.config.composer import Composer
     from engine.config.directories import left_out, wanted_directory
     from engine.config.launcher import wanted_launcher
-    from engine.launch.job import JobSpec
+    from engine.launch.job import LOCAL, JobSpec
 
     if args.epochs is not None:
         raise ConfigError("--epochs is for --resume", "phase1.trainer.epochs=N sets it in a run.")
@@ -100,6 +138,7 @@ def _beginning(args: argparse.Namespace, typed: Sequence[str], at_once: int) -> 
         raise ConfigError("--at-once and --leave-out are for a sweep: add --multirun")
     launcher = wanted_launcher(composer, overrides)
     out, points = left_out(composer, overrides, leave_out) if sweep else ((), None)
+    on_cluster = sweep and launcher.target != LOCAL
     return JobSpec(
         draft.without(overrides, draft.LEAVE_OUT),
         wanted_directory(composer, overrides, sweep=sweep),
@@ -112,7 +151,34 @@ def _beginning(args: argparse.Namespace, typed: Sequence[str], at_once: int) -> 
         points=points,
         target=launcher.target,
         resources=launcher.resources,
+        runs=_runs(composer, overrides, out) if on_cluster else (),
     )
+
+
+def _runs(
+    composer: Composer, overrides: Sequence[str], leave_out: Sequence[int]
+) -> tuple[tuple[str, ...], ...]:
+    """The overrides of each run of a sweep that are jobs of their own.
+
+    Raises
+    ------
+    ConfigError
+        If what they ask for, or how they are named, differs from run to run.
+    """
+    from engine.config.draft import key_of
+    from engine.config.points import points, words_of_runs
+
+    problems = [
+        f"{one}: the runs of a sweep ask for the same; submit one sweep for each value"
+        for one in dict.fromkeys(w for p in points(composer, overrides) for w in p.differing)
+        if key_of(one).partition(".")[0] == "launcher"
+    ]
+    for one in overrides:
+        if key_of(one) == "hydra.sweep.subdir":
+            problems.append(f"{one}: the runs of a sweep on a cluster are named after the sweep")
+    if problems:
+        raise ConfigError.from_problems(problems)
+    return words_of_runs(composer, overrides, leave_out)
 
 
 def _changed(

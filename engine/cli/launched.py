@@ -37,6 +37,15 @@ class Placement:
 
         return self.job is not None and self.job.target == HTCONDOR
 
+    @property
+    def sweep_stop(self) -> Path | None:
+        """Of a run that is a job of its own in a sweep the file that ends the sweep."""
+        if self.job is None or self.job.kind != "run" or self.job.sweep_dir is None:
+            return None
+        from engine.facts.sweep_dir import SweepDir
+
+        return SweepDir(Path(self.job.sweep_dir)).stop
+
     def check(self, cfg: Any) -> None:
         """Raise a `ConfigError` if no job may train with a config.
 
@@ -183,7 +192,8 @@ def _train(job: JobHandle, failures: list[Exception], debug: bool) -> None:
         from engine.cli.trust import trusted_packages
 
         trusted = [*job.trust, *trusted_packages()]
-        resume(RunDir(job.directory), job.overrides, trusted, launched=True)
+        again = Placement(job).starts_again
+        resume(RunDir(job.directory), job.overrides, trusted, launched=True, again=again)
         return
     from engine.config.command import run_command
     from engine.launch.record import sweep_settings
@@ -201,12 +211,18 @@ def _directories(job: JobHandle) -> list[str]:
     from engine.config.command import directory_override
 
     if job.kind != "sweep":
-        return [directory_override("hydra.run.dir", job.directory)]
+        place = [directory_override("hydra.run.dir", job.directory)]
+        return place if job.sweep_id is None else [*place, "hydra.mode=RUN", *_number(job)]
     words = [directory_override("hydra.sweep.dir", job.directory)]
     own = _SWEEP.fullmatch(job.name)
     if own and not any(word.startswith("hydra.sweep.subdir=") for word in job.overrides):
         words.append(f"hydra.sweep.subdir=../../runs/run_{own[1]}_job${{hydra.job.num}}")
     return words
+
+
+def _number(job: JobHandle) -> list[str]:
+    """What tells a run of a sweep which one it is, as Hydra tells the runs of its own sweeps."""
+    return [] if job.number is None else [f"hydra.job.num={job.number}"]
 
 
 def _complete(job: JobHandle, code: int, reason: str | None) -> None:

@@ -92,7 +92,11 @@ def resume_words(words: Sequence[str]) -> None:
 
 
 def resume(
-    run_dir: RunDir, overrides: Sequence[str], trusted: Sequence[str], launched: bool = False
+    run_dir: RunDir,
+    overrides: Sequence[str],
+    trusted: Sequence[str],
+    launched: bool = False,
+    again: bool = False,
 ) -> None:
     """Go on with a run in its own directory.
 
@@ -100,6 +104,9 @@ def resume(
     ----------
     launched
         Whether a launcher started this process, and a file `stop` is meant for it.
+    again
+        Whether it starts this process anew wherever it likes, so that what it says of the job is
+        said of this process, and one that has finished meanwhile is all right.
 
     Raises
     ------
@@ -114,7 +121,13 @@ def resume(
     from engine.config.saved import merged
     from engine.library.overrides import read_overrides
 
-    cfg, changed = config_to_go_on(run_dir, overrides, trusted)
+    cfg, changed = _changed_config(run_dir, overrides, trusted)
+    nothing_left = _refusal(run_dir, cfg, again)
+    if nothing_left and again:
+        log.info(nothing_left)
+        return
+    if nothing_left:
+        raise ConfigError(nothing_left)
     loop = find_loop(cfg.loop)
     if changed:
         started_with = read_overrides(run_dir.hydra / "overrides.yaml")
@@ -137,10 +150,20 @@ def config_to_go_on(
     FactsError
         If its checkpoint cannot be read.
     """
+    cfg, changed = _changed_config(run_dir, overrides, trusted)
+    nothing_left = _refusal(run_dir, cfg)
+    if nothing_left:
+        raise ConfigError(nothing_left)
+    return cfg, changed
+
+
+def _changed_config(
+    run_dir: RunDir, overrides: Sequence[str], trusted: Sequence[str]
+) -> tuple[Any, bool]:
+    """The saved config with what changes, and whether that is anything."""
     from omegaconf import OmegaConf
 
     from engine.config.saved import change, load_saved, untrusted
-    from engine.library.index import summarise
 
     cfg = load_saved(run_dir.hydra / "config.yaml")
     before = OmegaConf.to_yaml(cfg)
@@ -150,14 +173,36 @@ def config_to_go_on(
     problems = untrusted(cfg, trusted)
     if problems:
         raise ConfigError.from_problems(problems)
+    return cfg, OmegaConf.to_yaml(cfg) != before
+
+
+def _refusal(run_dir: RunDir, cfg: Any, again: bool = False) -> str | None:
+    """Why nothing is left to train; raises if somebody trains there."""
+    from engine.library.index import summarise
+
     summary = summarise(run_dir.path)
-    if summary.state in UNDER_WAY:
+    if again:
+        _refuse_a_process_here(run_dir, summary)
+    elif summary.state in UNDER_WAY:
         hint = f"engine stop {run_dir.run_id} ends it."
         raise ConfigError(f"{run_dir.run_id} is {summary.state}: {summary.sentence}", hint)
-    nothing_left = _nothing_left(run_dir, summary, cfg)
-    if nothing_left:
-        raise ConfigError(nothing_left)
-    return cfg, OmegaConf.to_yaml(cfg) != before
+    return _nothing_left(run_dir, summary, cfg)
+
+
+def _refuse_a_process_here(run_dir: RunDir, summary: RunSummary) -> None:
+    """Raise if a start of the run lives on this machine.
+
+    A job that was moved may have left a heartbeat elsewhere: it is ended by this new start.
+    """
+    from engine.facts.attempts import newest_attempt, process_of
+
+    newest = newest_attempt(run_dir)
+    if newest is None or process_of(newest) != "alive" or summary.state != "running":
+        return
+    raise ConfigError(
+        f"{run_dir.run_id} is running: process {newest.pid} on this host",
+        f"engine stop {run_dir.run_id} ends it.",
+    )
 
 
 def resume_by_itself(run_dir: RunDir, cfg: Any, loop: Loop, texts: dict[str, str]) -> None:
@@ -172,17 +217,10 @@ def resume_by_itself(run_dir: RunDir, cfg: Any, loop: Loop, texts: dict[str, str
         If the run lives on this machine, or was started with another config.
     """
     from engine.config.saved import differences, load_saved
-    from engine.facts.attempts import newest_attempt, process_of
     from engine.library.index import summarise
 
-    summary, newest = summarise(run_dir.path), newest_attempt(run_dir)
-    # A job that was moved may have left a heartbeat elsewhere: it is ended by this new start.
-    here = newest is not None and process_of(newest) == "alive"
-    if newest is not None and here and summary.state == "running":
-        raise ConfigError(
-            f"{run_dir.run_id} is running: process {newest.pid} on this host",
-            f"engine stop {run_dir.run_id} ends it.",
-        )
+    summary = summarise(run_dir.path)
+    _refuse_a_process_here(run_dir, summary)
     if not (run_dir.hydra / "config.yaml").exists():
         draw_seed(cfg)
         train_in(run_dir, loop, cfg, new=texts)

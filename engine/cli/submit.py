@@ -1,83 +1,102 @@
-"""The command `engine submit`: a training on a cluster with HTCondor."""
+"""The command `engine submit`: trainings on a cluster with HTCondor."""
 
 from __future__ import annotations
 
 import argparse
 import os
-import time
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from engine.cli.job_spec import add_job_options, job_spec
-from engine.cli.output import Command, add_json_option, print_json, remark, say
-from engine.cli.select import select_one
+from engine.cli.output import Command, add_json_option, print_json, say
+from engine.cli.select import existing_root, select_one
 from engine.errors import ConfigError
-from engine.facts.run_dir import RunDir
 
 if TYPE_CHECKING:
-    from engine.facts.job_report import JobReport
     from engine.launch.condor import Condor
     from engine.launch.job import JobHandle
 
-POLL_S = 0.5
-
 _DETAILS = """\
-The run is submitted with HTCondor's Python bindings, from a machine that HTCondor is set up on.
-All mistakes are told first, and nothing is submitted then. Its directory has launch.json, which is
-written before the job is sent, and job.log, in which HTCondor tells what becomes of it. When
-HTCondor sends the job away from its node, it saves, and goes on from there at its next start.
+Each run is a job, submitted with HTCondor's Python bindings from a machine that HTCondor is set up
+on. All mistakes are told first, and nothing is submitted then. The directory of a run has
+launch.json, which is written before its job is sent, and job.log, in which HTCondor tells what
+becomes of it. When HTCondor sends a job away from its node, it saves, and goes on from there at its
+next start.
 
-The config group launcher, which is launcher=htcondor here, says what the job asks for: cpus, gpus,
+The config group launcher, which is launcher=htcondor here, says what each job asks for: cpus, gpus,
 gpu_capability, memory, disk, category, os, requirements, accounting_group, max_vacate_time, schedd.
 
   engine submit phase1/latent_space=vq phase1.trainer.epochs=40
   engine submit env=stoomboot launcher.category=short launcher.gpus=1 launcher.memory=8GB
+  engine submit -m phase1.trainer.seed=1,2,3 phase1/latent_space=vq,linear
+  engine submit --resume last --epochs 80 launcher.memory=8GB
   engine submit phase1.trainer.epochs=1 --wait
-  engine submit --again RUN          where it is not known whether HTCondor got the job
+  engine submit --again last         where it is not known what HTCondor has got
+
+The same command a second time is a second sweep. After the loss of a terminal engine jobs shows
+what was submitted, and --again finishes a submission that was interrupted.
 """
 
 
 def _add_arguments(parser: argparse.ArgumentParser) -> None:
     add_job_options(parser)
-    text = "return when the job is over; Ctrl-C leaves it alone"
+    text = "return when all jobs are over; Ctrl-C leaves them alone"
     parser.add_argument("--wait", action="store_true", help=text)
-    text = "look for the job of this run, and submit it if HTCondor has none"
+    text = "finish the submission of this run or sweep: look for its jobs, submit what is missing"
     parser.add_argument("--again", metavar="RUN", help=text)
     add_json_option(parser)
 
 
 def _work(args: argparse.Namespace) -> int:
+    return _again(args) if args.again else _begin(args)
+
+
+def _again(args: argparse.Namespace) -> int:
+    from engine.cli.submit_wait import progress_bar
     from engine.launch.condor import Condor
+    from engine.launch.record import find_record
+    from engine.launch.submission import submit_again
 
-    if args.again:
-        job = _in_doubt(args)
-        with Condor(job.schedd) as condor:
-            from engine.launch.condor_jobs import submit_again
-
-            return _follow(submit_again(job, condor), condor, args)
-    return _begin(args)
-
-
-def _in_doubt(args: argparse.Namespace) -> JobHandle:
-    from engine.launch.record import read_job
-
-    if args.overrides or args.config_dir:
-        raise ConfigError("--again takes a run, and nothing else")
-    path = select_one(args.again, args.root).absolute()
-    job = read_job(RunDir(path).launch)
+    others = (args.resume, args.parent, args.multirun, args.leave_out, args.config_name)
+    if args.overrides or args.config_dir or args.epochs is not None or any(others):
+        raise ConfigError("--again takes a run or a sweep, and nothing else")
+    folder = _unfinished(args.again, args.root)
+    job = find_record(folder)
     if job is None:
-        raise ConfigError(f"{path.name} was not submitted")
-    return job
+        raise ConfigError(f"{folder.name} was not submitted")
+    with Condor(job.schedd) as condor:
+        with progress_bar(job.points) as progress:
+            job = submit_again(folder, condor, progress)
+        return _follow(job, condor, args)
+
+
+def _unfinished(word: str, root: str | None) -> Path:
+    """The directory of the sweep, or else of the run, that a word means."""
+    from engine.facts.sweep_dir import SweepDir
+    from engine.launch.jobs import JobFinder
+
+    named = Path(word).expanduser()
+    if SweepDir(named).record.exists():
+        return named.absolute()
+    place = existing_root(root)
+    sweeps = JobFinder(place).refresh(runs=[]) if place and word != "last" else []
+    found = [job for job in sweeps if job.name == word] or [j for j in sweeps if word in j.name]
+    if len(found) > 1:
+        names = ", ".join(job.name for job in found[:8])
+        raise ConfigError(f"{word}: {len(found)} sweeps have that in their name", names)
+    return found[0].handle.directory if found else select_one(word, root).absolute()
 
 
 def _begin(args: argparse.Namespace) -> int:
+    from engine.cli.submit_wait import progress_bar
     from engine.config.launcher import chooses
     from engine.launch.condor import Condor
-    from engine.launch.condor_jobs import submit
     from engine.launch.job import HTCONDOR
     from engine.launch.resources import Resources
+    from engine.launch.submission import submit
 
     own = [] if args.resume or chooses(args.overrides) else [f"launcher={HTCONDOR}"]
-    spec = job_spec(args, [*own, *args.overrides])
+    spec = job_spec(args, [*own, *args.overrides], cluster=HTCONDOR)
     if spec.target != HTCONDOR:
         raise ConfigError(
             f"launcher={spec.target}: this is no cluster",
@@ -85,56 +104,35 @@ def _begin(args: argparse.Namespace) -> int:
         )
     resources = Resources.from_entries(spec.resources)
     with Condor(resources.schedd) as condor:
-        return _follow(submit(spec, resources, condor), condor, args)
+        with progress_bar(spec.points) as progress:
+            job = submit(spec, resources, condor, progress)
+        return _follow(job, condor, args)
 
 
 def _follow(job: JobHandle, condor: Condor, args: argparse.Namespace) -> int:
-    """Tell of a job that was submitted, and wait for it if that is wanted; the exit code."""
+    """Tell of what was submitted, and wait for it if that is wanted; the exit code."""
+    from engine.cli.submit_wait import wait
+
     if not args.json:
-        say(f"{job.name}: job {job.job_id} of {job.schedd}, in {os.path.relpath(job.directory)}")
-        say(f"  engine follow {job.name}   shows what it does")
-        say(f"  engine stop {job.name}   lets it save and end")
-    code = _wait(job, condor) if args.wait else 0
+        _tell(job)
+    code = wait(job, condor) if args.wait else 0
     if args.json:
-        told = {"id": job.id, "name": job.name, "job_id": job.job_id, "schedd": job.schedd}
-        print_json(told | {"directory": str(job.directory), "command": job.command})
+        told = {"id": job.id, "name": job.name, "kind": job.kind, "job_id": job.job_id}
+        place = {"schedd": job.schedd, "directory": str(job.directory)}
+        print_json({**told, **place, "command": job.command, "points": job.points})
     return code
 
 
-def _wait(job: JobHandle, condor: Condor) -> int:
-    """Return when a job is over: 0 if its run has finished."""
-    from engine.facts.job_report import OVER
-    from engine.facts.state import UNDER_WAY
-    from engine.launch.condor import CouldNotAsk
-    from engine.launch.condor_watch import Watch
-    from engine.library.index import summarise
-
-    watch, last = Watch(job, condor), ""
-    while True:
-        try:
-            report = watch.look()
-            text = _words(report)
-        except CouldNotAsk as error:
-            report, text = None, error.message
-        if text != last:
-            remark(text)
-            last = text
-        if report and report.state in OVER:
-            break
-        time.sleep(POLL_S)
-    summary = summarise(str(job.directory))
-    while summary.state in UNDER_WAY:  # its last words may be on their way
-        time.sleep(POLL_S)
-        summary = summarise(str(job.directory))
-    remark(summary.sentence or summary.problem or "")
-    return 0 if summary.state == "finished" else 1
-
-
-def _words(report: JobReport | None) -> str:
-    if report is None:
-        return "submitted"
-    where = f" on {report.host}" if report.host and report.state == "running" else ""
-    return f"{report.state}{where}" + (f": {report.reason}" if report.reason else "")
+def _tell(job: JobHandle) -> None:
+    place = os.path.relpath(job.directory)
+    if job.kind == "sweep":
+        say(f"sweep {job.name}: {job.points} jobs of {job.schedd}, in {place}")
+        say("  engine jobs   shows how far it is")
+        say(f"  engine jobs stop {job.name}   lets all its runs save and end")
+        return
+    say(f"{job.name}: job {job.job_id} of {job.schedd}, in {place}")
+    say(f"  engine follow {job.name}   shows what it does")
+    say(f"  engine stop {job.name}   lets it save and end")
 
 
 main = Command(

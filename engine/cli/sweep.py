@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import contextlib
 import io
+import logging
 import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from engine.cli.attempt import Interrupt, remove_scratch
 from engine.cli.console import console
 from engine.errors import Stopped, TrainingError
+
+log = logging.getLogger("engine")
 
 POLL_S = 1.0
 """How long the file `stop` of a sweep may stand before its runs see it."""
@@ -50,6 +54,15 @@ def relayed(sweep_stop: Path | None, run_stop: Path) -> Iterator[None]:
     finally:
         ended.set()
         thread.join(timeout=2)
+
+
+def left_out(cfg: Any) -> dict[str, Any]:
+    """The training of a run whose sweep was stopped before its job began: it says so, no more."""
+    from engine.facts import append_jsonl_event, build_event_payload
+
+    log.info("left out, as its sweep was asked to stop")
+    append_jsonl_event(".", build_event_payload("on_train_end", ".", stopped=True))
+    return {}
 
 
 class _Lines(io.TextIOBase):

@@ -22,7 +22,7 @@ from engine.cli.attempt import (
 )
 from engine.cli.console import report
 from engine.cli.launched import Placement, reason_of
-from engine.cli.sweep import ToldFailure, beside_others, relayed
+from engine.cli.sweep import ToldFailure, beside_others, left_out, relayed
 from engine.errors import ConfigError, Stopped
 from engine.facts.provenance import HYDRA_JOB_ID
 from engine.facts.run_dir import RunDir, unwritable_output
@@ -201,7 +201,10 @@ def _train(cfg: Any, placement: Placement) -> None:
         elif by_itself and RunDir(wanted).facts.is_dir():
             from engine.cli.resume import resume_by_itself
 
-            resume_by_itself(RunDir(wanted), cfg, loop, texts)
+            stop = stop or placement.sweep_stop
+            is_out = stop is not None and stop.exists()
+            with relayed(stop, RunDir(wanted).stop):
+                resume_by_itself(RunDir(wanted), cfg, left_out if is_out else loop, texts)
         else:
             draw_seed(cfg)
             if by_itself and not has_fixed_directory():

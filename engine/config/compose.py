@@ -80,6 +80,9 @@ def forget_loops(names: Iterable[str]) -> None:
 def dotted_loops(words: Sequence[str]) -> list[str]:
     """Loops given as `package.module:function`, in a sweep too."""
     values = [word.removeprefix("loop=") for word in words if word.startswith("loop=")]
+    values = [
+        value.replace("\\:", ":") for value in values
+    ]  # as Hydra writes the points of a sweep
     return [name for value in values for name in value.split(",") if ":" in name]
 
 

@@ -89,6 +89,7 @@ FIELDS = (
     Field("launcher.requirements", str, optional=True, words="a ClassAd expression"),
     Field("launcher.accounting_group", str, optional=True),
     Field("launcher.max_vacate_time", int, minimum=1),
+    Field("launcher.max_materialize", int, minimum=1),
     Field("launcher.schedd", str, optional=True),
     Field("phase1.latent_dim", int, minimum=1),
     Field("phase1.id_embedding_dim", int, minimum=1),

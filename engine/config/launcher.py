@@ -6,9 +6,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from omegaconf import OmegaConf
+from omegaconf import DictConfig, OmegaConf
 
 from engine.config.composer import Composer
+from engine.config.draft import key_of
+from engine.errors import ConfigError
 
 GROUP = "launcher"
 """Config group, and the node of the config that it fills."""
@@ -42,6 +44,45 @@ def launcher_in(settings: Mapping[str, Any]) -> Launcher:
         key.removeprefix(before): value for key, value in settings.items() if key.startswith(before)
     }
     return Launcher(str(entries.pop("target", _HERE)), entries)
+
+
+def launcher_to_go_on(
+    composer: Composer, saved: DictConfig, words: Sequence[str], target: str
+) -> Launcher:
+    """The launcher with which a run goes on at a cluster.
+
+    What its config asks for there, or else the option `target` of the group, changed by `words`.
+
+    Parameters
+    ----------
+    saved
+        The config of the run; what it refers to is not looked up.
+    words
+        Overrides of the group and its keys.
+
+    Raises
+    ------
+    ConfigError
+        With all that is wrong with the words.
+    """
+    from engine.config.problems import find_problems
+
+    all_words = [*([] if chooses(words) else [f"{GROUP}={target}"]), *words]
+    problems = find_problems(all_words, composer.config_dirs, sweep=False, composer=composer)
+    if problems:
+        raise ConfigError.from_problems(problems)
+    wanted, node = wanted_launcher(composer, all_words), saved.get(GROUP)
+    before: Any = OmegaConf.to_container(node) if isinstance(node, DictConfig) else {}
+    if chooses(words) or before.pop("target", None) != target:
+        return wanted
+    typed = {key_of(word).partition(".")[2] for word in words}
+    kept = {key: value for key, value in before.items() if key not in typed}
+    return Launcher(wanted.target, wanted.resources | kept)
+
+
+def is_of_launcher(override: str) -> bool:
+    """Whether an override chooses the launcher, or sets a key of it."""
+    return key_of(override).partition(".")[0] == GROUP
 
 
 def chooses(overrides: Sequence[str]) -> bool:

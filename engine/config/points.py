@@ -70,6 +70,32 @@ def points(composer: Composer, overrides: Sequence[str]) -> list[Point]:
     ]
 
 
+_OF_SWEEPS = ("hydra.sweep", "hydra/sweeper", "hydra.mode", "hydra/launcher", "hydra.launcher")
+"""Settings of Hydra that a single run of a sweep has no use for."""
+
+
+def words_of_runs(
+    composer: Composer, overrides: Sequence[str], leave_out: Sequence[int]
+) -> tuple[tuple[str, ...], ...]:
+    """The overrides of each run of a sweep, for a launcher that starts each by itself.
+
+    Parameters
+    ----------
+    leave_out
+        Numbers of points that are no runs.
+
+    Raises
+    ------
+    ValueError
+        As `points` does.
+    """
+    kept = [one for one in points(composer, overrides) if one.number not in set(leave_out)]
+    return tuple(
+        tuple(text for text in point.overrides if not text.lstrip("+~").startswith(_OF_SWEEPS))
+        for point in kept
+    )
+
+
 def asks_for_sweep(composer: Composer, overrides: Sequence[str]) -> bool:
     """Whether the chosen options make a sweep of it by themselves, as experiments do.
 

@@ -12,6 +12,9 @@ from engine.facts.records import read_record, text_in
 from engine.facts.run_dir import RunDir
 from engine.facts.values import seconds_of
 
+_UNDER_WAY = ("submitting", "queued", "held", "running")
+"""States in a launch record of a job that may still do something."""
+
 
 def launch_record(run_dir: RunDir) -> dict[str, Any]:
     """What a launcher wrote; empty where there is nothing that can be read."""
@@ -23,7 +26,7 @@ def launch_record(run_dir: RunDir) -> dict[str, Any]:
 
 def is_later(launch: dict[str, Any], launched: os.stat_result | None, ended: float) -> bool:
     """Whether a launch record was written, and the job submitted, after the training ended."""
-    if launched is None or launch.get("state") not in ("queued", "held", "running"):
+    if launched is None or launch.get("state") not in _UNDER_WAY:
         return False
     submitted = seconds_of(text_in(launch, "submitted"))
     return launched.st_mtime > ended and (submitted is None or submitted > ended)

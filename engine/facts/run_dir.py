@@ -85,6 +85,11 @@ class RunDir:
         return self.path / "job.log"
 
     @functools.cached_property
+    def submit_lock(self) -> Path:
+        """Locked by whoever submits a job that goes on with the run."""
+        return self.path / ".submit.lock"
+
+    @functools.cached_property
     def attempts(self) -> Path:
         """The folder with one record per start of this run."""
         return self.path / "attempts"

@@ -21,6 +21,16 @@ class SweepDir:
         return self.path / "sweep.json"
 
     @property
+    def runs(self) -> Path:
+        """Of a sweep on a cluster each of its runs, a line each, written before any is sent."""
+        return self.path / "runs.jsonl"
+
+    @property
+    def lock(self) -> Path:
+        """Locked by whoever submits the sweep."""
+        return self.path / "submit.lock"
+
+    @property
     def log(self) -> Path:
         """What the sweep printed; each run has a log of its own besides."""
         return self.path / "train.log"

@@ -26,13 +26,8 @@ from engine.launch.local import environment
 Action = Literal["hold", "release", "remove", "vacate"]
 
 DEADLINES_S = {
-    "ping": 25,
-    "query": 25,
-    "act": 25,
-    "edit": 25,
-    "match": 25,
-    "history": 60,
-    "submit": 60,
+    **dict.fromkeys(("ping", "query", "clusters", "act", "edit", "match"), 25),
+    **dict.fromkeys(("history", "submit", "submit_each", "submit_cluster"), 60),
 }
 """How long the scheduler may take for each call; the bindings themselves wait for ever."""
 
@@ -44,6 +39,9 @@ _SET_UP = "Jobs are sent from a machine that is set up for HTCondor; launcher.sc
 _SENTENCES = {
     "locate": "HTCondor's scheduler cannot be found",
     "submit": "HTCondor did not take the job",
+    "submit_each": "HTCondor did not take the jobs",
+    "submit_cluster": "HTCondor did not take the jobs",
+    "clusters": "HTCondor's queue cannot be read",
     "query": "HTCondor's queue cannot be read",
     "history": "HTCondor's history cannot be read",
     "act": "HTCondor did not do it",
@@ -54,7 +52,7 @@ _SENTENCES = {
 }
 """The phase in which a request failed to what is told."""
 
-_REFUSALS = ("request", "submit", "act", "edit")
+_REFUSALS = ("request", "submit", "submit_each", "submit_cluster", "act", "edit")
 """Phases in which a failure is an answer."""
 
 
@@ -138,6 +136,31 @@ class Condor:
             If the scheduler refuses it.
         """
         return self._ask("submit", description=dict(description))
+
+    def submit_each(self, descriptions: Sequence[Mapping[str, str]]) -> tuple[list[int], str]:
+        """Submit jobs in this order up to the first that is refused: their clusters, and why.
+
+        After `CouldNotAsk` any of them may be in the queue.
+        """
+        told = self._ask("submit_each", descriptions=[dict(one) for one in descriptions]).value
+        return list(told["taken"]), plain(told["refused"] or "")
+
+    def submit_cluster(
+        self, description: Mapping[str, str], items: Sequence[Mapping[str, str]]
+    ) -> int:
+        """Submit one cluster, all of it or nothing; its number. Job N is that of item N.
+
+        Raises
+        ------
+        LaunchError
+            If the scheduler refuses it.
+        """
+        entries = {"description": dict(description), "items": [dict(one) for one in items]}
+        return int(self._ask("submit_cluster", **entries).value)
+
+    def clusters(self, constraint: str) -> list[int]:
+        """Clusters in the queue that fulfil an expression; their jobs may still be to come."""
+        return list(self._ask("clusters", constraint=constraint).value)
 
     def query(
         self, constraint: str, attributes: Sequence[str], *, mine: bool = False

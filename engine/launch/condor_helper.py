@@ -107,6 +107,34 @@ def _submit(htcondor2: Any, schedd: Any, request: dict[str, Any]) -> int:
     return int(result.cluster())
 
 
+def _submit_each(htcondor2: Any, schedd: Any, request: dict[str, Any]) -> dict[str, Any]:
+    """Submit jobs one by one up to the first that is refused; their clusters, and why."""
+    taken: list[int] = []
+    for described in request["descriptions"]:
+        try:
+            taken.append(_submit(htcondor2, schedd, {"description": described}))
+        except (htcondor2.HTCondorException, ValueError, TypeError, _Failure) as error:
+            return {"taken": taken, "refused": str(error)}
+    return {"taken": taken, "refused": None}
+
+
+def _submit_cluster(htcondor2: Any, schedd: Any, request: dict[str, Any]) -> int:
+    """Submit one cluster with a job for each item; its number."""
+    items = request["items"]
+    result = schedd.submit(htcondor2.Submit(request["description"]), itemdata=iter(items))
+    if (result.first_proc(), result.num_procs()) != (0, len(items)):
+        schedd.act(htcondor2.JobAction.Remove, [str(result.cluster())])
+        raise _Failure("submit", f"{result.num_procs()} jobs were made of {len(items)}")
+    return int(result.cluster())
+
+
+def _clusters(htcondor2: Any, schedd: Any, request: dict[str, Any]) -> list[int]:
+    """Clusters in the queue that fulfil an expression, also where no job of theirs is there yet."""
+    options = htcondor2.QueryOpts.IncludeClusterAd
+    ads = schedd.query(request["constraint"], ["ClusterId"], opts=options)
+    return sorted({int(ad["ClusterId"]) for ad in ads})
+
+
 def _query(htcondor2: Any, schedd: Any, request: dict[str, Any]) -> list[dict[str, Any]]:
     wanted, options = request["attributes"], htcondor2.QueryOpt
     mine = options.DefaultMyJobsOnly if request["mine"] else options.Default
@@ -162,12 +190,15 @@ def _is_unknown(value: Any) -> bool:
     return str(value) in ("Undefined", "Error") and not isinstance(value, str)
 
 
-_CHANGING = ("submit", "act", "edit")
+_CHANGING = ("submit", "submit_each", "submit_cluster", "act", "edit")
 """Calls before which the scheduler has to answer, so that a failure is its "no"."""
 
 _CALLS: dict[str, Callable[[Any, Any, dict[str, Any]], Any]] = {
     "ping": _ping,
     "submit": _submit,
+    "submit_each": _submit_each,
+    "submit_cluster": _submit_cluster,
+    "clusters": _clusters,
     "query": _query,
     "history": _history,
     "act": _act,

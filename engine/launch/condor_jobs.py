@@ -30,14 +30,21 @@ from engine.launch.condor_submit import (
 )
 from engine.launch.job import HTCONDOR, JobHandle, JobSpec
 from engine.launch.local import environment
-from engine.launch.record import amend_record, new_entries, now, read_job, write_record
+from engine.launch.record import (
+    NO_PROCESS,
+    amend_record,
+    new_entries,
+    now,
+    read_job,
+    write_record,
+)
 from engine.launch.resources import Resources
+
+SCRIPT_VARIABLE = "THESIS_TRAIN_SCRIPT"
+"""Environment variable that names a script to be started on nodes in place of `train.sh`."""
 
 IN_DOUBT_S = 300.0
 """How long a submission that nobody confirmed may still arrive at the scheduler."""
-
-NO_PROCESS = dict.fromkeys(("host", "pid", "pid_started", "pid_namespace", "boot_id"))
-"""Entries of a record that the job fills in on its node."""
 
 
 def submit(spec: JobSpec, resources: Resources, condor: Condor) -> JobHandle:
@@ -55,9 +62,8 @@ def submit(spec: JobSpec, resources: Resources, condor: Condor) -> JobHandle:
     """
     spec.check(HTCONDOR)
     if spec.kind != "run":
-        raise LaunchError(f"a {spec.kind} cannot be submitted to HTCondor: single runs can")
-    script = train_script()
-    description(_submission(spec.directory / "launch.json", "id", script, resources))
+        raise LaunchError(f"a {spec.kind} is no single run: see engine.launch.submission")
+    script = prepared(RunDir(spec.directory).launch, resources)
     schedd = condor.ping()
     run_dir = RunDir.claim(spec.directory)
     try:
@@ -69,7 +75,7 @@ def submit(spec: JobSpec, resources: Resources, condor: Condor) -> JobHandle:
         _discard(run_dir)
         raise
     try:
-        return _send(handle, script, resources, condor)
+        return send(handle, script, resources, condor)
     except CouldNotAsk:
         raise
     except LaunchError:
@@ -77,7 +83,7 @@ def submit(spec: JobSpec, resources: Resources, condor: Condor) -> JobHandle:
         if found is None:
             _discard(run_dir)
             raise
-        return _confirm(handle, found)
+        return confirm(handle, found)
 
 
 def submit_again(handle: JobHandle, condor: Condor) -> JobHandle:
@@ -97,7 +103,7 @@ def submit_again(handle: JobHandle, condor: Condor) -> JobHandle:
         raise ConfigError(f"{handle.name} is no job whose submission is in doubt")
     found = find(handle, condor)
     if found is not None:
-        return _confirm(handle, found)
+        return confirm(handle, found)
     begun, asked = seconds_of(handle.submitted), seconds_of(now())
     if begun is None or asked is None or asked - begun < IN_DOUBT_S:
         raise LaunchError(
@@ -106,7 +112,7 @@ def submit_again(handle: JobHandle, condor: Condor) -> JobHandle:
         )
     resources = Resources.from_entries(_mapping(entries.get("resources")))
     amend_record(handle.path, handle.id, submitted=now())
-    return _send(handle, train_script(), resources, condor)
+    return send(handle, train_script(), resources, condor)
 
 
 def find(handle: JobHandle, condor: Condor) -> str | None:
@@ -131,6 +137,21 @@ def _own(handle: JobHandle) -> str:
     return f'{ID_ATTRIBUTE} =?= "{handle.id}"'
 
 
+def prepared(record: Path, resources: Resources) -> Path:
+    """The script that a node starts, if the job can be described to HTCondor.
+
+    Raises
+    ------
+    ConfigError
+        With all that HTCondor would not take as it is meant.
+    LaunchError
+        If the script cannot be executed.
+    """
+    script = train_script()
+    description(_submission(record, "id", script, resources))
+    return script
+
+
 def train_script() -> Path:
     """The script that a node starts.
 
@@ -139,15 +160,26 @@ def train_script() -> Path:
     LaunchError
         If it is not there, or cannot be executed.
     """
+    own = os.environ.get(SCRIPT_VARIABLE)
     package = Path(engine.__file__).resolve().parent
     inside = package / "hpc" / "stoomboot" / "train.sh"
     path = inside if inside.exists() else package.parent / "hpc" / "stoomboot" / "train.sh"
+    path = Path(os.path.abspath(own)) if own else path
     if not os.access(path, os.X_OK):
         raise LaunchError(f"{path} cannot be executed", f"chmod +x {path} lets HTCondor start it.")
     return path
 
 
-def _send(handle: JobHandle, script: Path, resources: Resources, condor: Condor) -> JobHandle:
+def send(handle: JobHandle, script: Path, resources: Resources, condor: Condor) -> JobHandle:
+    """Send a job whose record is written; gives what that says then.
+
+    Raises
+    ------
+    CouldNotAsk
+        If it is not known whether HTCondor has it.
+    LaunchError
+        If the scheduler refuses it, or the connection was lost.
+    """
     described = description(_submission(handle.path, handle.id or "", script, resources))
     try:
         answer = condor.submit(described)
@@ -156,7 +188,7 @@ def _send(handle: JobHandle, script: Path, resources: Resources, condor: Condor)
             f"{handle.name}: whether HTCondor has the job is not known: {error.message}",
             f"engine submit --again {handle.name} looks for it, and never submits it twice.",
         ) from error
-    return _confirm(handle, f"{answer.value}.0")
+    return confirm(handle, f"{answer.value}.0")
 
 
 def _submission(record: Path, job_id: str, script: Path, resources: Resources) -> Submission:
@@ -164,7 +196,7 @@ def _submission(record: Path, job_id: str, script: Path, resources: Resources) -
     return Submission(record, job_id, script, resources, variables)
 
 
-def _confirm(handle: JobHandle, job_id: str) -> JobHandle:
+def confirm(handle: JobHandle, job_id: str) -> JobHandle:
     """Say in the record that HTCondor has the job, which may have said more by itself."""
     told = read_job(handle.path) or handle
     state = "queued" if told.state == "submitting" else told.state

@@ -20,6 +20,8 @@ from engine.launch.resources import Resources
 
 ID_ATTRIBUTE = "ThesisRunId"
 """Attribute of a job in HTCondor's queue that has the id in its record."""
+SWEEP_ATTRIBUTE = "ThesisSweepId"
+"""The same of its sweep."""
 
 LEASE_S = 1200
 """How long HTCondor waits for a node that it cannot reach before it starts the job elsewhere."""
@@ -55,6 +57,10 @@ class Submission:
     resources: Resources
     environment: Mapping[str, str]
     """What the job has besides what HTCondor gives it."""
+    sweep_id: str | None = None
+    """Of the record of its sweep."""
+    batch: str = ""
+    """Under which name HTCondor lists it; that of its directory where nothing is said."""
 
     @property
     def directory(self) -> Path:
@@ -84,8 +90,9 @@ def description(job: Submission) -> dict[str, str]:
         "should_transfer_files": "NO",
         "getenv": "False",
         "environment": environment(job.environment),
-        "batch_name": _plain(job.directory.name),
+        "batch_name": _plain(job.batch or job.directory.name),
         f"My.{ID_ATTRIBUTE}": f'"{job.id}"',
+        **({f"My.{SWEEP_ATTRIBUTE}": f'"{job.sweep_id}"'} if job.sweep_id else {}),
         "submit_event_notes": f"run {job.id}",
         "notification": "Never",
         "on_exit_remove": f"(ExitCode =!= {REQUEUE}) || (NumJobCompletions >= {MOST_STARTS})",
@@ -172,8 +179,9 @@ def _problems(job: Submission) -> list[str]:
         wrong = _unfit_path(path)
         if wrong:
             problems.append(f"{what} {os.fspath(path)!r}: {wrong}")
-    if not _ID.fullmatch(job.id):
-        problems.append(f"id {job.id!r}: letters, digits and . _ - only")
+    for own in filter(lambda one: one is not None, (job.id, job.sweep_id)):
+        if not _ID.fullmatch(own or ""):
+            problems.append(f"id {own!r}: letters, digits and . _ - only")
     for name, value in job.environment.items():
         wrong = unfit(value) if _VARIABLE.fullmatch(name) else "this is no name of a variable"
         if wrong:

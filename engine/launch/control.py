@@ -18,6 +18,7 @@ from engine.facts.run_dir import RunDir
 from engine.facts.sweep_dir import SweepDir
 from engine.facts.words import first_line
 from engine.launch.condor_actions import remove
+from engine.launch.condor_sweep import remove_sweep
 from engine.launch.job import HTCONDOR, JobHandle
 from engine.launch.record import read_job
 from engine.launch.usage import is_of_job, members
@@ -97,7 +98,7 @@ def kill_job(job: JobHandle, grace_s: float = 10.0) -> str:
         If none of its processes lives here, they are somebody else's, or the directory is a copy.
     """
     if job.target == HTCONDOR:
-        return _removed(job.name, [job])
+        return remove_sweep(job) if job.kind == "sweep" else _removed(job.name, [job])
     where = job.process()
     if not began_here(job.attempt, job.directory) or not members(job):
         raise LaunchError(f"{job.name}: {_why_not(job.attempt, where, job.directory)}")

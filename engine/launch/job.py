@@ -51,6 +51,8 @@ class JobSpec:
     """What it asks a cluster for, as the config has it."""
     points: int | None = None
     """How many runs the sweep has, where that is known."""
+    runs: tuple[tuple[str, ...], ...] = ()
+    """Of a sweep for a cluster the overrides of each run, as `engine.config.points` gives them."""
 
     @property
     def kind(self) -> Kind:
@@ -70,6 +72,7 @@ class JobSpec:
         lists = ("overrides", "leave_out", "trust")
         paths = tuple(Path(folder) for folder in entries["config_dirs"])
         known = {name: tuple(entries[name]) for name in lists}
+        known["runs"] = tuple(tuple(words) for words in entries.get("runs", ()))
         return cls(
             **{**entries, **known, "config_dirs": paths, "directory": Path(entries["directory"])}
         )
@@ -132,6 +135,8 @@ class JobHandle:
     sweep_id: str | None = None
     """Of a run of a sweep the id of that one's job."""
     sweep_dir: str | None = None
+    number: int | None = None
+    """Of a run of a sweep on a cluster its place in the sweep, from 0."""
     exit_code: int | None = None
     reason: str | None = None
     """Why it ended as it did."""

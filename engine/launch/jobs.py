@@ -17,6 +17,7 @@ from engine.facts.state import ENDED, UNDER_WAY
 from engine.facts.sweep_dir import SweepDir
 from engine.facts.values import seconds_of
 from engine.facts.words import count, first_line, signal_name
+from engine.launch.condor_sweep_state import cluster_sweep_state
 from engine.launch.job import HTCONDOR, JobHandle, JobState
 from engine.launch.record import read_job
 from engine.launch.usage import Meter, Usage
@@ -221,6 +222,8 @@ def may_be_queued(run: RunSummary, handle: JobHandle) -> bool:
 
 def sweep_state(handle: JobHandle, runs: Sequence[RunSummary]) -> JobState:
     """The state of a sweep, told from its record, its process and its runs."""
+    if handle.target == HTCONDOR and handle.state in ("submitting", "queued"):
+        return cluster_sweep_state(handle, runs)  # nobody waits for its runs
     asked = os.path.lexists(SweepDir(handle.directory).stop)
     if handle.target == HTCONDOR and (runs or handle.process() != "alive"):
         return _on_cluster(handle, runs)

@@ -28,6 +28,9 @@ SCHEMA_VERSION = 1
 MOST_EARLIER = 20
 """Starts after the first one that a record keeps."""
 
+NO_PROCESS = dict.fromkeys(("host", "pid", "pid_started", "pid_namespace", "boot_id"))
+"""Entries of the record of a job on a cluster that it fills in on its node."""
+
 _OF_A_START = (
     *("id", "kind", "submitted", "command", "overrides", "config_dirs", "trust", "cwd", "host"),
     *("pid", "exit_code", "reason", "ended"),
@@ -92,7 +95,26 @@ def sweep_settings(at_once: int, leave_out: tuple[int, ...]) -> list[str]:
 
 
 def write_record(path: Path, entries: dict[str, Any]) -> JobHandle:
-    """Write a record, whole or not at all.
+    """Write a record, whole or not at all; gives what it says.
+
+    Raises
+    ------
+    LaunchError
+        If it is larger than anybody would read.
+    FactsError
+        If it cannot be written.
+    """
+    write_entries(path, entries)
+    return _handle(path, entries)
+
+
+def write_entries(path: Path, entries: dict[str, Any], *, sync: bool = True) -> None:
+    """Write the entries of a record, whole or not at all.
+
+    Parameters
+    ----------
+    sync
+        Whether it has to outlive a power cut.
 
     Raises
     ------
@@ -104,8 +126,7 @@ def write_record(path: Path, entries: dict[str, Any]) -> JobHandle:
     data = json.dumps(entries).encode() + b"\n"
     if len(data) > MAX_RECORD:
         raise LaunchError(f"the overrides are too long: {len(data):,} bytes")
-    replace_file(path, lambda handle: handle.write(data))
-    return _handle(path, entries)
+    replace_file(path, lambda handle: handle.write(data), sync=sync)
 
 
 def amend_record(path: Path, job_id: str | None, /, **changes: Any) -> None:
@@ -144,6 +165,18 @@ def read_job(path: Path) -> JobHandle | None:
     """
     entries = read_record(path)
     return None if entries is None else _handle(path, entries)
+
+
+def find_record(directory: Path) -> JobHandle | None:
+    """The job of a directory, that of a sweep or of a run; None where there is no record.
+
+    Raises
+    ------
+    FactsError
+        As `read_job` does.
+    """
+    job = read_job(record_path(directory, sweep=True))
+    return read_job(record_path(directory, sweep=False)) if job is None else job
 
 
 def now() -> str:

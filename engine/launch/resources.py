@@ -42,6 +42,8 @@ class Resources:
     accounting_group: str | None = None
     max_vacate_time: int = 300
     """Seconds that a job which is sent away has to save."""
+    max_materialize: int = 1000
+    """How many jobs of a large sweep are in the queue at once."""
     schedd: str | None = None
     """Name of the scheduler; None for the one that this machine is set up for."""
 
@@ -196,6 +198,7 @@ _CHECKS: dict[str, Callable[[Any], str]] = {
     "requirements": _expression,
     "accounting_group": _word,
     "max_vacate_time": _whole(1),
+    "max_materialize": _whole(1),
     "schedd": _word,
 }
 """Key to what is wrong with its value, in words."""

@@ -17,18 +17,16 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, NoReturn
 
-from engine.errors import ConfigError, EngineError, LaunchError
+from engine.errors import EngineError, LaunchError
 from engine.facts.files import as_facts_error
-from engine.facts.records import read_record
 from engine.facts.run_dir import RunDir
 from engine.facts.sweep_dir import SweepDir
+from engine.launch.going_on import check_is_over, entries_before
 from engine.launch.job import ID_VARIABLE, JobHandle, JobSpec
 from engine.launch.record import (
     amend_record,
-    earlier_starts,
     new_entries,
     now,
-    read_job,
     record_path,
     write_record,
 )
@@ -87,18 +85,10 @@ def begin(spec: JobSpec) -> tuple[JobHandle, int]:
 
 def _begin_again(spec: JobSpec) -> tuple[JobHandle, int]:
     """The record of a run that goes on, which keeps what it came from."""
-    from engine.facts.state import UNDER_WAY
-    from engine.library.examine import summarise
-
     run_dir = RunDir(spec.directory)
-    summary = summarise(run_dir.path)
-    if summary.state is None or run_dir.launch.is_symlink():
-        raise ConfigError(f"{run_dir.path}: {summary.problem or 'its launch.json is a link'}")
-    if summary.state in UNDER_WAY:
-        hint = f"engine stop {run_dir.run_id} ends it."
-        raise ConfigError(f"{run_dir.run_id} is {summary.state}: {summary.sentence}", hint)
+    check_is_over(run_dir)
     log = _open_log(run_dir.log)
-    entries = new_entries(spec) | _mark() | _before(run_dir)
+    entries = new_entries(spec) | _mark() | entries_before(run_dir)
     with contextlib.suppress(OSError):
         run_dir.stop.unlink()  # it was meant for the start before
     return write_record(run_dir.launch, entries), log
@@ -108,19 +98,6 @@ def _mark() -> dict[str, str]:
     """The id that this process has in its environment, where its launcher has put it."""
     given = os.environ.get(ID_VARIABLE)
     return {"id": given} if given else {}
-
-
-def _before(run_dir: RunDir) -> dict[str, Any]:
-    """The entries of the record before that hold for every start of a run, and its own start."""
-    try:
-        before, entries = read_job(run_dir.launch), read_record(run_dir.launch)
-    except EngineError:
-        return {}
-    if before is None or entries is None:
-        return {}
-    known = {name: getattr(before, name) for name in ("parent", "sweep_id", "sweep_dir")}
-    kept = {name: value for name, value in known.items() if value is not None}
-    return kept | {"earlier": earlier_starts(entries)}
 
 
 def _discard(place: RunDir | SweepDir) -> None:

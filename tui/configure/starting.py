@@ -25,8 +25,8 @@ def launch(spec: JobSpec) -> Path:
         return submit(spec).directory
     # Whoever never sends anything there does not wait for it.
     from engine.launch.condor import Condor
-    from engine.launch.condor_jobs import submit as submit_to_htcondor
     from engine.launch.resources import Resources
+    from engine.launch.submission import submit as submit_to_htcondor
 
     resources = Resources.from_entries(spec.resources)
     with Condor(resources.schedd) as condor:

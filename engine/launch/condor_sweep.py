@@ -1,0 +1,131 @@
+"""A sweep on HTCondor: every run submitted once, whoever is killed, and finished by anybody.
+
+What is to be done is written down first: the record of the sweep and the list of its runs. All
+else is made from these two, and what HTCondor has is found by the ids in them.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from dataclasses import asdict
+from typing import Any
+
+from engine.errors import ConfigError, LaunchError
+from engine.facts.files import sync_folder
+from engine.facts.records import read_record
+from engine.facts.sweep_dir import SweepDir
+from engine.launch.condor import Condor
+from engine.launch.condor_jobs import prepared, train_script
+from engine.launch.condor_sending import Progress, Sending, discard
+from engine.launch.condor_submit import SWEEP_ATTRIBUTE
+from engine.launch.job import HTCONDOR, JobHandle, JobSpec
+from engine.launch.lock import locked
+from engine.launch.record import NO_PROCESS, amend_record, new_entries, write_record
+from engine.launch.resources import Resources
+from engine.launch.sweep_records import confirm_run
+from engine.launch.sweep_runs import planned, read_runs, runs_folder, write_runs
+
+REMOVED = "ended with engine"
+
+
+def submit_sweep(
+    spec: JobSpec, resources: Resources, condor: Condor, progress: Progress | None = None
+) -> JobHandle:
+    """Submit each run of a sweep as a job; gives what the record of the sweep says.
+
+    Raises
+    ------
+    ConfigError, FactsError
+        If it cannot be described to HTCondor, or its directories cannot be made.
+    CouldNotAsk
+        If the scheduler did not answer: nothing was submitted then, or `finish_sweep` finds out.
+    LaunchError
+        If the scheduler refuses it. Where it has taken none nothing is left behind.
+    """
+    spec.check(HTCONDOR)
+    if not spec.runs:
+        raise LaunchError("the runs of the sweep are not listed: see engine.config.points")
+    script = prepared(runs_folder(spec.directory) / "run" / "launch.json", resources)
+    schedd = condor.ping()
+    place = SweepDir.claim(spec.directory)
+    with locked(place.lock, place.path.name):
+        runs = planned(place.path, spec.runs)
+        more = {"state": "submitting", "schedd": schedd, "resources": asdict(resources)}
+        try:
+            write_runs(place, runs)
+            write_record(place.record, new_entries(spec, **more))
+            sync_folder(place.path.parent)
+            sending = Sending(place, runs, resources, script, condor, progress)
+            sending.make()
+        except BaseException:
+            discard(place, runs)
+            raise
+        return sending.send_new()
+
+
+def finish_sweep(place: SweepDir, condor: Condor, progress: Progress | None = None) -> JobHandle:
+    """Finish the submission of a sweep that was interrupted, without sending any run twice.
+
+    Raises
+    ------
+    ConfigError
+        If there is nothing to finish.
+    CouldNotAsk
+        If the scheduler did not answer.
+    LaunchError
+        If another process is at it, or what was sent may still arrive.
+    """
+    entries = unfinished(place)
+    with locked(place.lock, place.path.name):
+        entries = unfinished(place)
+        resources = Resources.from_entries(entries.get("resources") or {})
+        sending = Sending(place, read_runs(place), resources, train_script(), condor, progress)
+        return sending.send_rest()
+
+
+def unfinished(place: SweepDir) -> dict[str, Any]:
+    """The entries of the record of a sweep whose submission is to be finished.
+
+    Raises
+    ------
+    ConfigError
+        If it is no such sweep.
+    """
+    entries, name = read_record(place.record) or {}, place.path.name
+    if entries.get("target") != HTCONDOR or entries.get("kind") != "sweep":
+        raise ConfigError(f"{name} is no sweep on HTCondor")
+    if os.path.realpath(place.path) != entries.get("original_dir"):
+        raise ConfigError(f"{name} was moved or copied from {entries.get('original_dir')}")
+    if entries.get("state") != "submitting":
+        raise ConfigError(f"{name}: all its runs were submitted")
+    if place.stop.exists():
+        raise ConfigError(f"{name} was asked to stop, so that no more of its runs are submitted")
+    return entries
+
+
+def remove_sweep(handle: JobHandle) -> str:
+    """Have HTCondor end all jobs of a sweep with one request; gives who ended them.
+
+    What was not sent yet, or arrives late, does not begin either.
+
+    Raises
+    ------
+    CouldNotAsk
+        If the scheduler did not answer.
+    LaunchError
+        If it has none of them any more.
+    """
+    place = SweepDir(handle.directory)
+    with contextlib.suppress(FileExistsError):
+        place.stop.touch()
+    with Condor(handle.schedd) as condor:
+        number = condor.act("remove", f'{SWEEP_ATTRIBUTE} =?= "{handle.id}"', REMOVED)
+    if handle.state == "submitting":
+        folder = runs_folder(handle.directory)
+        for run in read_runs(place):
+            confirm_run(folder, run, state="removed", reason=REMOVED)
+        amend_record(handle.path, handle.id, state="queued", **NO_PROCESS)
+    elif not number:
+        raise LaunchError(f"{handle.name}: HTCondor does not have its jobs any more")
+    return "HTCondor"

@@ -1,0 +1,36 @@
+"""What holds for every launcher that lets a run go on in its own directory."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from engine.errors import ConfigError, EngineError
+from engine.facts.records import read_record
+from engine.facts.run_dir import RunDir
+from engine.launch.record import earlier_starts, read_job
+
+
+def check_is_over(run_dir: RunDir) -> None:
+    """Raise a `ConfigError` if a run is under way, or its record may not be replaced."""
+    from engine.facts.state import UNDER_WAY
+    from engine.library.examine import summarise
+
+    summary = summarise(run_dir.path)
+    if summary.state is None or run_dir.launch.is_symlink():
+        raise ConfigError(f"{run_dir.path}: {summary.problem or 'its launch.json is a link'}")
+    if summary.state in UNDER_WAY:
+        hint = f"engine stop {run_dir.run_id} ends it."
+        raise ConfigError(f"{run_dir.run_id} is {summary.state}: {summary.sentence}", hint)
+
+
+def entries_before(run_dir: RunDir) -> dict[str, Any]:
+    """The entries of the record before that hold for every start of a run, and its own start."""
+    try:
+        before, entries = read_job(run_dir.launch), read_record(run_dir.launch)
+    except EngineError:
+        return {}
+    if before is None or entries is None:
+        return {}
+    known = {name: getattr(before, name) for name in ("parent", "sweep_id", "sweep_dir")}
+    kept = {name: value for name, value in known.items() if value is not None}
+    return kept | {"earlier": earlier_starts(entries)}
