@@ -17,6 +17,7 @@ from engine.facts.launched import launch_record
 from engine.facts.run_dir import RunDir
 from engine.facts.sweep_dir import SweepDir
 from engine.facts.words import first_line
+from engine.launch.condor import CouldNotAsk
 from engine.launch.condor_actions import remove
 from engine.launch.condor_sweep import remove_sweep
 from engine.launch.job import HTCONDOR, JobHandle
@@ -79,9 +80,14 @@ def kill_all(job: Job, grace_s: float = 10.0) -> str:
     LaunchError
         As `kill_job`.
     """
-    if job.handle.target == HTCONDOR and job.handle.kind == "sweep":
+    try:
+        return kill_job(job.handle, grace_s)
+    except CouldNotAsk:
+        raise
+    except LaunchError:
+        if job.handle.target != HTCONDOR or not job.on_cluster:
+            raise
         return _removed(job.name, job.on_cluster)
-    return kill_job(job.handle, grace_s)
 
 
 def kill_job(job: JobHandle, grace_s: float = 10.0) -> str:

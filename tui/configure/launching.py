@@ -180,15 +180,24 @@ class Launching(Targeting):
             dialog.warn(". ".join(filter(None, [error.message, error.hint])))
 
     async def _placed(self, spec: JobSpec) -> JobSpec | None:
-        """The same with the directory that it takes; None, and told, where there is none."""
+        """The same with its directory, and its runs if each is a job; None, and told, if none."""
         if self._feed is None:
             return None
         try:
             asked = self._feed.place(spec.overrides, sweep=spec.sweep)
-            return replace(spec, directory=await asyncio.wrap_future(asked))
+            runs = self._runs_of(spec) if spec.sweep and spec.target != LOCAL else ()
+            return replace(spec, directory=await asyncio.wrap_future(asked), runs=runs)
         except ConfigError as error:
             self._tell_failure(error)
             return None
+
+    def _runs_of(self, spec: JobSpec) -> tuple[tuple[str, ...], ...]:
+        from engine.config.points import words_of_runs
+
+        points = self.points_list.points
+        more = tuple(one for one in spec.overrides if one not in self.draft.overrides)
+        found = words_of_runs(points, spec.overrides, spec.leave_out)
+        return tuple((*words, *more) for words in found)
 
     def _tell_failure(self, error: EngineError) -> None:
         told = ". ".join(filter(None, [error.message, error.hint]))

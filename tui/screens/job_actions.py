@@ -101,7 +101,11 @@ class JobActions(Page):
         runs = count(len(job.on_cluster), "run")
         what = f"its {runs} that have not ended" if job.handle.kind == "sweep" else "it"
         details = f"HTCondor ends {what} for good; what runs saves first, and can be resumed."
-        if await self.app.push_screen_wait(ConfirmDialog(f"remove {job.name}?", details)):
+        if not await self.app.push_screen_wait(ConfirmDialog(f"remove {job.name}?", details)):
+            return
+        if job.handle.kind == "sweep":  # with those of its runs that are still to come
+            self._do(lambda: kill_all(job), f"removed {job.name}")
+        else:
             self._act_on(remove, "removed")
 
     @work(exclusive=True, group="dialog")
