@@ -106,7 +106,7 @@ def _log(jobs: Sequence[Job], lines: int, as_json: bool) -> int:
 
 def _end(jobs: Sequence[Job], args: argparse.Namespace) -> int:
     """Stop or kill; 1 if any of them is over already or does not end."""
-    from engine.launch.control import kill_all, stop_all
+    from engine.launch.control import kill_job, stop_all
 
     if args.action == "kill" and not args.yes:
         _ask([job.name for job in jobs if job.under_way])
@@ -114,7 +114,7 @@ def _end(jobs: Sequence[Job], args: argparse.Namespace) -> int:
     for job in jobs:
         try:
             if args.action == "kill":
-                told[job.name] = f"ended by {kill_all(job, args.grace)}"
+                told[job.name] = f"ended by {kill_job(job.handle, args.grace)}"
             elif job.under_way:
                 stop_all(job)
                 told[job.name] = "asked to stop"

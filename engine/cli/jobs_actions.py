@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from engine.cli.output import print_json, remark, say
 from engine.cli.select import existing_root
-from engine.errors import ConfigError
+from engine.errors import ConfigError, LaunchError
+from engine.launch.job import HTCONDOR
 
 if TYPE_CHECKING:
     from engine.launch.condor_actions import Done
@@ -58,8 +59,30 @@ def act_on_cluster(args: argparse.Namespace, changes: Sequence[str]) -> int:
     jobs = choose(args)
     if args.action == "why":
         return _why(jobs, args.json)
+    if args.action == "remove" and any(job.handle.kind == "sweep" for job in jobs):
+        return _remove_sweeps(jobs, args)
     handles = [handle for job in jobs for handle in _of(job)]
     return _tell(_ACTIONS[args.action](handles, args, changed), args)
+
+
+def _remove_sweeps(jobs: Sequence[Job], args: argparse.Namespace) -> int:
+    """Whole sweeps, with the jobs that HTCondor has not made yet; and single ones among them."""
+    from engine.launch.condor_actions import Done, remove
+    from engine.launch.control import kill_job
+
+    done = Done()
+    for job in jobs:
+        if job.handle.kind != "sweep" or job.handle.target != HTCONDOR:
+            one = remove(_of(job))
+            done.jobs += one.jobs
+            done.problems |= one.problems
+            continue
+        try:
+            kill_job(job.handle)
+            done.jobs.append(job.handle)
+        except LaunchError as error:
+            done.problems[job.name] = error.message.removeprefix(f"{job.name}: ")
+    return _tell(done, args)
 
 
 def _hold(handles: list[JobHandle], args: argparse.Namespace, changes: dict[str, Any]) -> Done:

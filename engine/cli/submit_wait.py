@@ -54,6 +54,7 @@ def wait(job: JobHandle, condor: Condor) -> int:
 
 def _wait_for_run(job: JobHandle, condor: Condor) -> int:
     from engine.facts.job_report import OVER
+    from engine.facts.state import UNDER_WAY
     from engine.launch.condor_watch import Watch
     from engine.library.index import summarise
 
@@ -66,6 +67,9 @@ def _wait_for_run(job: JobHandle, condor: Condor) -> int:
 
     _until(look, lambda: last[0] is not None and last[0].state in OVER)
     summary = summarise(str(job.directory))
+    while summary.state in UNDER_WAY:  # its last words may be on their way
+        time.sleep(POLL_S)
+        summary = summarise(str(job.directory))
     remark(summary.sentence or summary.problem or "")
     return 0 if summary.state == "finished" else 1
 

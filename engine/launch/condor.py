@@ -7,8 +7,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
-import select
 import subprocess
 import sys
 import tempfile
@@ -22,6 +20,7 @@ from typing import IO, Any, Literal
 from engine.errors import LaunchError
 from engine.facts.text import plain
 from engine.launch.local import environment
+from engine.launch.pipe import next_line
 
 Action = Literal["hold", "release", "remove", "vacate"]
 
@@ -223,7 +222,7 @@ class Condor:
         try:
             process.stdin.write(json.dumps(request).encode() + b"\n")
             process.stdin.flush()
-            line = _line(process.stdout, until)
+            line = next_line(process.stdout, until)
         except BrokenPipeError:
             line = b""
         except TimeoutError:
@@ -280,26 +279,6 @@ class Condor:
         if self._said is not None:
             self._said.seek(0)
             self._said.truncate()
-
-
-def _line(pipe: IO[bytes], until: float) -> bytes:
-    """The next line; nothing if the other side has ended.
-
-    Raises
-    ------
-    TimeoutError
-        If it does not come in time.
-    """
-    parts = b""
-    while not parts.endswith(b"\n"):
-        ready, _, _ = select.select([pipe], [], [], max(0.0, until - time.monotonic()))
-        if not ready:
-            raise TimeoutError
-        part = os.read(pipe.fileno(), 1 << 16)
-        if not part:
-            return b""
-        parts += part
-    return parts
 
 
 def _read(told: Mapping[str, Any]) -> Answer:

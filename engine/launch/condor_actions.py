@@ -22,12 +22,13 @@ from engine.launch.condor_changes import (
     new_requirements,
     quoted,
 )
-from engine.launch.condor_queue import Connect
+from engine.launch.condor_queue import Connect, still_to_come
 from engine.launch.job import HTCONDOR, JobHandle
 from engine.launch.record import amend_record
 from engine.launch.resources import problems_of, seconds_in
 
 _GONE = "HTCondor does not have it any more"
+_TO_COME = "HTCondor makes it only once others of its sweep are over; remove takes the whole sweep"
 _NOT_DONE = "HTCondor did not do it"
 
 
@@ -178,9 +179,12 @@ def _there(
 ) -> list[tuple[JobHandle, QueuedJob]]:
     """Those of the jobs that are in the queue and fit for it; the others are problems."""
     known, fit = _known(condor, [job.id or "" for job in jobs]), []
+    absent = [job for job in jobs if job.id not in known]
+    to_come = still_to_come(condor, absent)
     for job in jobs:
         queued = known.get(job.id or "")
-        problem = refusal(queued) if queued else _GONE
+        absence = _TO_COME if job.id in to_come else _GONE
+        problem = refusal(queued) if queued else absence
         if problem or queued is None:
             done.problems[job.name] = problem
         else:

@@ -10,13 +10,10 @@ from engine.facts.holds import SPOOLING, hold_words
 from engine.facts.job_report import JobReport
 from engine.facts.time_limit import MOST_STARTS, REQUEUE
 from engine.facts.words import first_line
-from engine.launch.condor_submit import ID_ATTRIBUTE
+from engine.launch.condor_submit import ID_ATTRIBUTE, SWEEP_ATTRIBUTE
 
 OURS = f"{ID_ATTRIBUTE} =!= undefined"
 """Constraint that all our jobs fulfil, and no others."""
-
-SWEEP_ATTRIBUTE = "ThesisSweepId"
-"""Attribute of a job that has the id of the sweep that it is of."""
 
 WANTED = (
     *("ClusterId", "ProcId", ID_ATTRIBUTE, SWEEP_ATTRIBUTE, "JobStatus", "RemoteHost"),
@@ -76,6 +73,12 @@ def one_of(run_ids: Iterable[str]) -> str:
     """Constraint that the jobs with these ids fulfil."""
     listed = ", ".join(f'"{run_id}"' for run_id in run_ids)
     return f"member({ID_ATTRIBUTE}, {{{listed}}})"
+
+
+def of_sweeps(sweep_ids: Iterable[str]) -> str:
+    """Constraint that the jobs of these sweeps fulfil."""
+    listed = ", ".join(f'"{sweep_id}"' for sweep_id in sweep_ids)
+    return f"member({SWEEP_ATTRIBUTE}, {{{listed}}})"
 
 
 def read_ad(ad: Mapping[str, Any]) -> QueuedJob:

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 
 from engine.facts.job_report import OVER, JobReport
 from engine.launch.condor import Condor, CouldNotAsk
-from engine.launch.condor_ads import OURS, WANTED, QueuedJob, one_of, read_ad
+from engine.launch.condor_ads import OURS, WANTED, QueuedJob, of_sweeps, one_of, read_ad
 from engine.launch.job import HTCONDOR, JobHandle
 
 WATCHED_S = 30.0
@@ -227,6 +227,8 @@ class _Scheduler:
         if not gone:
             return {}
         found = _by_id(self.condor.query(one_of(gone), WANTED))
+        to_come = still_to_come(self.condor, [names[run_id] for run_id in gone])
+        gone = [run_id for run_id in gone if run_id not in to_come]
         left = [run_id for run_id in gone if run_id not in found and run_id not in self._gone]
         if left:
             ads = self.condor.history(one_of(left), WANTED, most=len(left))
@@ -241,6 +243,14 @@ class _Scheduler:
     def _is_over(self, run_id: str) -> bool:
         known = self.jobs.get(run_id)
         return known is not None and known.state in OVER
+
+
+def still_to_come(condor: Condor, jobs: Sequence[JobHandle]) -> set[str]:
+    """Ids of those that HTCondor has not made yet: of a large sweep it makes a few at a time."""
+    sweeps = sorted({job.sweep_id for job in jobs if job.sweep_id})
+    numbers = set(condor.clusters(of_sweeps(sweeps))) if sweeps else set()
+    clusters = {str(number) for number in numbers}
+    return {job.id or "" for job in jobs if (job.job_id or "").partition(".")[0] in clusters}
 
 
 def _nowhere(run_id: str, job: JobHandle) -> QueuedJob:

@@ -13,6 +13,7 @@ from typing import Any
 
 from engine.errors import ConfigError, LaunchError
 from engine.facts.files import sync_folder
+from engine.facts.job_report import REMOVED_HERE
 from engine.facts.records import read_record
 from engine.facts.sweep_dir import SweepDir
 from engine.launch.condor import Condor
@@ -26,7 +27,7 @@ from engine.launch.resources import Resources
 from engine.launch.sweep_records import confirm_run
 from engine.launch.sweep_runs import planned, read_runs, runs_folder, write_runs
 
-REMOVED = "ended with engine"
+REMOVED = REMOVED_HERE
 
 
 def submit_sweep(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,7 +17,6 @@ from engine.facts.launched import launch_record
 from engine.facts.run_dir import RunDir
 from engine.facts.sweep_dir import SweepDir
 from engine.facts.words import first_line
-from engine.launch.condor import CouldNotAsk
 from engine.launch.condor_actions import remove
 from engine.launch.condor_sweep import remove_sweep
 from engine.launch.job import HTCONDOR, JobHandle
@@ -72,24 +71,6 @@ def stop_all(job: Job) -> None:
             ask_job_to_stop(run)
 
 
-def kill_all(job: Job, grace_s: float = 10.0) -> str:
-    """End a job, and all of its runs that a cluster has; gives who, or what signal, did.
-
-    Raises
-    ------
-    LaunchError
-        As `kill_job`.
-    """
-    try:
-        return kill_job(job.handle, grace_s)
-    except CouldNotAsk:
-        raise
-    except LaunchError:
-        if job.handle.target != HTCONDOR or not job.on_cluster:
-            raise
-        return _removed(job.name, job.on_cluster)
-
-
 def kill_job(job: JobHandle, grace_s: float = 10.0) -> str:
     """End a job on this host with all its processes, and give the name of the signal that did.
 
@@ -104,7 +85,7 @@ def kill_job(job: JobHandle, grace_s: float = 10.0) -> str:
         If none of its processes lives here, they are somebody else's, or the directory is a copy.
     """
     if job.target == HTCONDOR:
-        return remove_sweep(job) if job.kind == "sweep" else _removed(job.name, [job])
+        return remove_sweep(job) if job.kind == "sweep" else _removed(job)
     where = job.process()
     if not began_here(job.attempt, job.directory) or not members(job):
         raise LaunchError(f"{job.name}: {_why_not(job.attempt, where, job.directory)}")
@@ -132,7 +113,7 @@ def kill(run_dir: RunDir, grace_s: float = 10.0) -> str:
         If no process of this run lives here, it is somebody else's, or the directory is a copy.
     """
     if launch_record(run_dir).get("target") == HTCONDOR and (job := read_job(run_dir.launch)):
-        return _removed(job.name, [job])
+        return _removed(job)
     attempt, is_certain = _process_to_end(run_dir)
     if attempt is None or attempt.pid is None:
         raise LaunchError(f"{run_dir.run_id}: no process is known", "It has not been started.")
@@ -149,14 +130,10 @@ def kill(run_dir: RunDir, grace_s: float = 10.0) -> str:
     )
 
 
-def _removed(name: str, jobs: Sequence[JobHandle]) -> str:
-    """Have HTCondor end jobs, which get SIGTERM and save if they run; gives who ended them."""
-    if not jobs:
-        raise LaunchError(f"{name}: HTCondor has none of its runs")
-    problems = remove(jobs).problems
-    for run, problem in problems.items():
-        more = f", and {len(problems) - 1} more" if len(problems) > 1 else ""
-        raise LaunchError(f"{run}: {problem}{more}")
+def _removed(job: JobHandle) -> str:
+    """Have HTCondor end a job, which gets SIGTERM and saves if it runs; gives who ended it."""
+    for problem in remove([job]).problems.values():
+        raise LaunchError(f"{job.name}: {problem}")
     return "HTCondor"
 
 

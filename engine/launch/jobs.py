@@ -186,7 +186,8 @@ def find_jobs(root: str | os.PathLike[str]) -> list[Job]:
 def select_job(jobs: Sequence[Job], word: str) -> Job:
     """The one job that a word means: `last`, a directory, a name or a part of one, an id.
 
-    An id is that of its record, or what HTCondor calls it.
+    An id is that of its record, or what HTCondor calls it. The whole name of a run of a sweep
+    means that run alone.
 
     Raises
     ------
@@ -196,6 +197,10 @@ def select_job(jobs: Sequence[Job], word: str) -> Job:
     if word == "last" and jobs:
         return jobs[0]
     place = os.path.abspath(os.path.expanduser(word))
+    for job in jobs:
+        for run, handle in zip(job.runs, job.handles, strict=True):
+            if handle is not job.handle and word in (handle.name, handle.job_id):
+                return _alone(run, handle)
     rules = (
         lambda job: word == job.name or os.fspath(job.handle.directory) == place,
         lambda job: word == job.handle.job_id,
@@ -212,7 +217,13 @@ def select_job(jobs: Sequence[Job], word: str) -> Job:
     raise ConfigError(f"{word}: there is no such job", "engine jobs --all lists them.")
 
 
-def may_be_queued(run: RunSummary, handle: JobHandle) -> bool:
+def _alone(run: RunSummary, handle: JobHandle) -> Job:
+    """A run of a sweep as a job of its own."""
+    state = JobState(run.state, first_line(run.sentence or run.problem))
+    return Job(handle, state, (run,), handles=(handle,))
+
+
+def _may_be_queued(run: RunSummary, handle: JobHandle) -> bool:
     """Whether a scheduler may know more than the files of a run."""
     if handle.target != HTCONDOR or run.state in ENDED:
         return False
@@ -222,11 +233,10 @@ def may_be_queued(run: RunSummary, handle: JobHandle) -> bool:
 
 def sweep_state(handle: JobHandle, runs: Sequence[RunSummary]) -> JobState:
     """The state of a sweep, told from its record, its process and its runs."""
-    if handle.target == HTCONDOR and handle.state in ("submitting", "queued"):
+    unattended = handle.state in ("submitting", "queued") or handle.process() != "alive"
+    if handle.target == HTCONDOR and unattended:
         return cluster_sweep_state(handle, runs)  # nobody waits for its runs
     asked = os.path.lexists(SweepDir(handle.directory).stop)
-    if handle.target == HTCONDOR and (runs or handle.process() != "alive"):
-        return _on_cluster(handle, runs)
     if handle.state == "ended":
         return _ended(handle, runs, asked)
     if handle.state != "running":
@@ -243,20 +253,6 @@ def sweep_state(handle: JobHandle, runs: Sequence[RunSummary]) -> JobState:
         )
         return JobState("lost", f"{progress}; {why}" if progress else why)
     return JobState(None, f"it is on {first_line(handle.host)}, and cannot be asked from here")
-
-
-def _on_cluster(handle: JobHandle, runs: Sequence[RunSummary]) -> JobState:
-    """The state of a sweep whose runs go on whoever submitted them: what matters most in it."""
-    states, progress = {run.state for run in runs}, _progress(handle, runs)
-    missing = max(0, (handle.points or 0) - len(runs))
-    if missing and handle.process() != "alive":
-        progress = f"{progress or 'nothing'}; {count(missing, 'run')} not submitted"
-    elif missing:
-        states.add("running")
-    for state in ("running", "held", "queued", "failed", "lost", "stopped"):
-        if state in states:
-            return JobState(state, progress)
-    return JobState("stopped" if missing or not runs else "finished", progress)
 
 
 def _ended(handle: JobHandle, runs: Sequence[RunSummary], asked: bool) -> JobState:

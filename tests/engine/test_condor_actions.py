@@ -144,6 +144,7 @@ def test_an_action_on_a_sweep_is_one_on_all_of_its_runs(condor: Condor, typed: T
     for number in range(2):
         job = submitted(condor, name=f"run{number}")
         amend_record(job.path, job.id, sweep_id="5eed5eed", sweep_dir=str(folder))
+        condor.edit(f'ThesisRunId =?= "{job.id}"', "ThesisSweepId", '"5eed5eed"')
     (listed,) = typed.listed()
     assert (listed["name"], listed["state"]) == ("exp", "queued")
     assert listed["sentence"] == "0 of 2 runs finished, 2 queued"
@@ -151,6 +152,8 @@ def test_an_action_on_a_sweep_is_one_on_all_of_its_runs(condor: Condor, typed: T
     assert typed.out == "run0: held\nrun1: held\n"
     (listed,) = typed.listed()
     assert (listed["state"], set(listed["queue"])) == ("held", {"run0", "run1"})
+    assert typed("release", "run1") == 0
+    assert typed.out == "run1: released\n"
     assert typed("stop", "exp") == 0
     assert all(path.exists() for path in (folder / "stop", Path("outputs/runs/run1/stop")))
     assert typed("kill", "exp", "--yes") == 0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +36,7 @@ class Fake(Condor):
         super().__init__(schedd)
         self.ads: list[dict[str, Any]] = []
         self.past: list[dict[str, Any]] = []
+        self.making: list[int] = []
         self.silent = False
         self.calls: list[str] = []
 
@@ -42,6 +44,10 @@ class Fake(Condor):
         self, constraint: str, attributes: Sequence[str], *, mine: bool = False
     ) -> list[dict[str, Any]]:
         return self._told("mine" if mine else "by id", self.ads, constraint, mine)
+
+    def clusters(self, constraint: str) -> list[int]:
+        self.calls.append("clusters")
+        return self.making
 
     def history(
         self, constraint: str, attributes: Sequence[str], most: int = 1
@@ -212,6 +218,18 @@ def test_the_job_of_another_user_is_found_by_its_id() -> None:
     following.states(job())
     assert following.states(job()) == {"a": "running"}
     assert "history" not in following.fake.calls
+
+
+def test_a_job_of_a_large_sweep_that_is_not_made_yet_is_not_gone() -> None:
+    following = Following()
+    waits = replace(job(), sweep_id="s", job_id="12.7")
+    following.fake.making = [12]
+    for _ in range(4):
+        assert following.states(waits) == {}
+    assert "history" not in following.fake.calls
+    following.fake.making = []
+    assert following.states(waits, waits, later=120) == {}
+    assert following.states(waits) == {"a": "ended"}
 
 
 def test_a_submission_in_doubt_is_not_gone() -> None:
