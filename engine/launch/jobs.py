@@ -223,7 +223,7 @@ def _alone(run: RunSummary, handle: JobHandle) -> Job:
     return Job(handle, state, (run,), handles=(handle,))
 
 
-def _may_be_queued(run: RunSummary, handle: JobHandle) -> bool:
+def may_be_queued(run: RunSummary, handle: JobHandle) -> bool:
     """Whether a scheduler may know more than the files of a run."""
     if handle.target != HTCONDOR or run.state in ENDED:
         return False

@@ -24,9 +24,7 @@ from tests.engine.launching import TINY
 from tests.tui.configured import configuring, override, settled
 from tests.tui.conftest import AppAt, run, text_of, wait_for
 from tests.tui.test_jobs_page import opened
-from tui import app as app_module
 from tui import queue_feed
-from tui.app import ThesisApp
 from tui.configure.launch_dialog import LaunchDialog
 from tui.configure.preflight import Report
 from tui.screens.jobs import JobsPage

@@ -13,7 +13,7 @@ from textual.message import Message
 
 from engine.errors import ConfigError, EngineError
 from engine.facts.words import count, first_line
-from engine.launch.control import kill_all, stop_all
+from engine.launch.control import kill_job, stop_all
 from engine.launch.job import HTCONDOR
 from engine.launch.jobs import Job
 from tui.dialogs import ConfirmDialog, TellDialog, TextDialog
@@ -104,7 +104,7 @@ class JobActions(Page):
         if not await self.app.push_screen_wait(ConfirmDialog(f"remove {job.name}?", details)):
             return
         if job.handle.kind == "sweep":  # with those of its runs that are still to come
-            self._do(lambda: kill_all(job), f"removed {job.name}")
+            self._do(lambda: kill_job(job.handle), f"removed {job.name}")
         else:
             self._act_on(remove, "removed")
 
@@ -195,7 +195,7 @@ class JobActions(Page):
             "after 10 seconds. What was done since the last checkpoint may be lost."
         )
         if await self.app.push_screen_wait(ConfirmDialog(f"kill {job.name}?", details)):
-            self._do(lambda: kill_all(job), f"ended {job.name}")
+            self._do(lambda: kill_job(job.handle), f"ended {job.name}")
 
     def _may_change(self) -> Job | None:
         """The job that a key is for, if it can be changed; says so if not."""
