@@ -89,7 +89,9 @@ def _add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def _work(args: argparse.Namespace) -> int:
     with contextlib.redirect_stdout(sys.stderr):  # what code of the user's own may print
-        report = _checked(_wish(args))
+        wish = _wish(args)
+        report = _checked(wish)
+        _add_job(report, wish)
     if args.json:
         from engine.preflight.record import record
 
@@ -99,6 +101,20 @@ def _work(args: argparse.Namespace) -> int:
 
         print_report(report, args.at_once)
     return 2 if report.problems else 0
+
+
+def _add_job(report: Report, wish: Wish) -> None:
+    """Say of what would be a job on a cluster what it asks for, and what looks wrong with that."""
+    from engine.cli.submit_check import job_remarks, past_suggestions
+    from engine.config.problem_keys import Problem, keyed
+
+    if report.problems or not report.points:
+        return
+    asked, warnings = job_remarks(report.points[0].overrides, wish.config_dirs, report)
+    report.warnings += [keyed(text) for text in warnings]
+    if asked:
+        report.remarks.append(Problem(None, f"each job asks for {', '.join(asked)}"))
+        report.remarks += [keyed(text) for text in past_suggestions(report)]
 
 
 def _wish(args: argparse.Namespace) -> Wish:

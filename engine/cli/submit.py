@@ -8,13 +8,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from engine.cli.job_spec import add_job_options, job_spec
-from engine.cli.output import Command, add_json_option, print_json, say
+from engine.cli.output import Command, add_json_option, print_json, remark, say
 from engine.cli.select import existing_root, select_one
 from engine.errors import ConfigError
 
 if TYPE_CHECKING:
     from engine.launch.condor import Condor
-    from engine.launch.job import JobHandle
+    from engine.launch.job import JobHandle, JobSpec
+    from engine.launch.resources import Resources
 
 _DETAILS = """\
 Each run is a job, submitted with HTCondor's Python bindings from a machine that HTCondor is set up
@@ -24,7 +25,8 @@ becomes of it. When HTCondor sends a job away from its node, it saves, and goes 
 next start.
 
 The config group launcher, which is launcher=htcondor here, says what each job asks for: cpus, gpus,
-gpu_capability, memory, disk, category, os, requirements, accounting_group, max_vacate_time, schedd.
+gpu_capability, memory, disk, category, os, requirements, accounting_group, max_vacate_time,
+max_materialize, schedd.
 
   engine submit phase1/latent_space=vq phase1.trainer.epochs=40
   engine submit env=stoomboot launcher.category=short launcher.gpus=1 launcher.memory=8GB
@@ -103,10 +105,25 @@ def _begin(args: argparse.Namespace) -> int:
             "engine launch starts it on this machine.",
         )
     resources = Resources.from_entries(spec.resources)
+    _warn(spec, resources)
     with Condor(resources.schedd) as condor:
         with progress_bar(spec.points) as progress:
             job = submit(spec, resources, condor, progress)
         return _follow(job, condor, args)
+
+
+def _warn(spec: JobSpec, resources: Resources) -> None:
+    """Tell what looks wrong, and may be all right here."""
+    from engine.cli.submit_check import places_of
+    from engine.config.composer import Composer
+    from engine.launch.condor_check import findings
+
+    cfg = None
+    if not spec.resume:
+        words = spec.runs[0] if spec.runs else spec.overrides
+        cfg = Composer(spec.config_dirs).compose(words)
+    for text in findings(places_of(cfg), spec.directory.parent, resources):
+        remark(f"warning: {text}")
 
 
 def _follow(job: JobHandle, condor: Condor, args: argparse.Namespace) -> int:

@@ -60,8 +60,9 @@ def replace_file(path: Path, write: Callable[[IO[bytes]], object], *, sync: bool
                 if sync:
                     os.fsync(handle.fileno())
             os.replace(beside, path)
-        finally:
+        except BaseException:
             beside.unlink(missing_ok=True)
+            raise
         if sync:
             sync_folder(path.parent)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 from dataclasses import asdict, dataclass
 
 from engine.errors import LaunchError
@@ -40,9 +39,13 @@ def submit_resumed(spec: JobSpec, resources: Resources, condor: Condor) -> JobHa
         before = _Before.of(run_dir)
         more = {"state": "submitting", "schedd": schedd, "resources": asdict(resources)}
         entries = new_entries(spec, **NO_PROCESS, **more) | entries_before(run_dir)
-        handle = write_record(run_dir.launch, entries)
-        with contextlib.suppress(FileNotFoundError), as_facts_error(run_dir.stop, "remove"):
-            run_dir.stop.unlink()  # it was meant for the start before
+        try:
+            with as_facts_error(run_dir.stop, "remove"):
+                run_dir.stop.unlink(missing_ok=True)  # it was meant for the start before
+            handle = write_record(run_dir.launch, entries)
+        except BaseException:
+            before.put_back(run_dir)
+            raise
         try:
             return send(handle, script, resources, condor)
         except CouldNotAsk:

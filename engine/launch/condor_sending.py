@@ -19,6 +19,7 @@ from engine.facts.run_dir import RunDir
 from engine.facts.sweep_dir import SweepDir
 from engine.facts.values import seconds_of
 from engine.launch.condor import Condor, CouldNotAsk
+from engine.launch.condor_check import is_served
 from engine.launch.condor_cluster import cluster_description
 from engine.launch.condor_jobs import IN_DOUBT_S
 from engine.launch.condor_submit import (
@@ -41,7 +42,7 @@ CHUNK = 50
 """Single jobs in one request."""
 
 AT_ONCE = 8
-"""Run directories that are worked on at the same time."""
+"""Run directories on a server that are worked on at the same time; elsewhere it is one."""
 
 _Given = TypeVar("_Given")
 
@@ -198,10 +199,11 @@ class Sending:
     def _for_each(
         self, runs: Iterable[SweepRun], work: Callable[[SweepRun], _Given]
     ) -> list[tuple[SweepRun, _Given]]:
-        """What `work` gives for each run, several at a time: a file server takes its time."""
+        """What `work` gives for each run; several at a time where a server takes its time."""
         told, listed = [], list(runs)
         with ThreadPoolExecutor(AT_ONCE) as pool:
-            for run, given in zip(listed, pool.map(work, listed), strict=True):
+            given_each = pool.map(work, listed) if is_served(self.folder) else map(work, listed)
+            for run, given in zip(listed, given_each, strict=True):
                 told.append((run, given))
                 self.done += 1
                 if self.progress is not None:

@@ -39,6 +39,10 @@ class Suggestion:
     """As an override has it."""
     why: str
 
+    def is_new(self, value: object) -> bool:
+        """Whether a config has another value: `4GB` is the same as `'4 GB'`."""
+        return _bare(self.value) != _bare(str(value))
+
     @property
     def sentence(self) -> str:
         """All of it."""
@@ -64,23 +68,13 @@ def suggestions(
     return {one.key: one for one in found if one is not None}
 
 
-def too_little(
-    runs: Iterable[RunSummary], settings: Mapping[str, Any], epoch_s: float | None = None
-) -> list[str]:
-    """What a config asks for, and is not enough by past runs or by `epoch_s`: sentences."""
-    alike, told = _alike(runs, settings), []
-    taken, asked = _memory_taken(alike, settings), _mib(settings.get(_MEMORY))
-    if taken is not None and asked is not None and taken > asked:
-        wanted = settings[_MEMORY]
-        told.append(f"{_MEMORY}: it asks for {wanted}, and {_took(taken, alike)}")
-    expected = _expected_s(alike, settings, epoch_s)
-    limit = CATEGORIES.get(str(settings.get(_CATEGORY)))
-    if expected is not None and limit is not None and expected > limit:
-        told.append(
-            f"{_CATEGORY}: a job of {settings[_CATEGORY]} may take {in_words(limit)}, and this "
-            f"takes about {in_words(expected)}"
-        )
-    return told
+def too_little_memory(runs: Iterable[RunSummary], settings: Mapping[str, Any]) -> str:
+    """Why the memory that a config asks for is not enough, by past runs; empty where it is."""
+    alike, asked = _alike(runs, settings), _mib(settings.get(_MEMORY))
+    taken = _memory_taken(alike, settings)
+    if taken is None or asked is None or taken <= asked:
+        return ""
+    return f"{_MEMORY}: it asks for {settings[_MEMORY]}, and {_took(taken, alike)}"
 
 
 def quantile(values: Sequence[float], share: float) -> float:
@@ -149,6 +143,11 @@ def _nearly_all(n: int) -> str:
     if n < 1 / (1 - SHARE):
         return "the one run of this kind" if n == 1 else f"all {n} runs of this kind"
     return f"{SHARE:.0%} of {n} runs".replace("%", " %")
+
+
+def _bare(value: str) -> str:
+    """A value without blanks and quotes."""
+    return "".join(sign for sign in value.casefold() if sign not in " '\"")
 
 
 def _mib(text: object) -> float | None:

@@ -77,7 +77,8 @@ def make_run(folder: Path, real: Path, sweep: Mapping[str, Any], run: SweepRun) 
     except OSError as error:
         raise unwritable_output(run_dir.path, error) from error
     with as_facts_error(run_dir.job_log):
-        run_dir.job_log.touch()  # a log that cannot be written is missed by nobody
+        # A log that cannot be written is missed by nobody.
+        os.close(os.open(run_dir.job_log, os.O_WRONLY | os.O_CREAT, 0o666))
     write_entries(run_dir.launch, run_entries(sweep, real / run.name, run), sync=False)
     return "submitting"
 

@@ -191,7 +191,7 @@ def test_documented_command_runs(
     if command.words[:1] == ("jobs",):
         put_job(own_folder)
     monkeypatch.setattr("engine.launch.local.submit", launched)
-    monkeypatch.setattr("engine.launch.condor_jobs.submit", submitted)
+    monkeypatch.setattr("engine.launch.submission.submit", submitted)
     for action in ("hold", "release", "remove", "edit"):
         monkeypatch.setattr(f"engine.launch.condor_actions.{action}", acted)
     write_files(command.document, own_folder)
@@ -210,7 +210,8 @@ def test_documented_command_runs(
 
 def launched(spec: JobSpec) -> JobHandle:
     """What a launch gives, without one: what it would start is tried elsewhere."""
-    return JobHandle(record_path(spec.directory, sweep=spec.sweep), kind=spec.kind, pid=1)
+    path = record_path(spec.directory, sweep=spec.sweep)
+    return JobHandle(path, kind=spec.kind, pid=1, points=spec.points)
 
 
 def submitted(spec: JobSpec, *_: object) -> JobHandle:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from engine.launch.suggest import quantile, suggestions, too_little
+from engine.launch.suggest import quantile, suggestions, too_little_memory
 from engine.library.summary import RunSummary
 
 CONFIG = {"loop": "ae", "data.path": "a", "device": "cpu", "phase1.trainer.epochs": 100}
@@ -70,18 +70,13 @@ def test_of_runs_on_a_gpu_the_memory_of_the_process_is_not_known() -> None:
     assert "launcher.memory" not in suggestions([past(1, 3000)], CONFIG | {"launcher.gpus": 1})
 
 
-def test_what_is_not_enough_is_told() -> None:
-    asked = {"launcher.memory": "2 GB", "launcher.category": "express"}
-    memory, category = too_little([past(1, 3000, 100)], CONFIG | asked)
-    assert memory == (
+def test_memory_that_is_not_enough_is_told() -> None:
+    runs = [past(1, 3000, 100)]
+    assert too_little_memory(runs, CONFIG | {"launcher.memory": "2 GB"}) == (
         "launcher.memory: it asks for 2 GB, and the one run of this kind took at most 2.9 GB"
     )
-    assert category == (
-        "launcher.category: a job of express may take 10 min, and this takes about 3 h"
-    )
-    enough = {"launcher.memory": "4 GB", "launcher.category": "short"}
-    assert too_little([past(1, 3000, 100)], CONFIG | enough) == []
-    assert too_little([], CONFIG | {"launcher.memory": "lots"}) == []
+    assert too_little_memory(runs, CONFIG | {"launcher.memory": "4 GB"}) == ""
+    assert too_little_memory([], CONFIG | {"launcher.memory": "lots"}) == ""
 
 
 def test_a_share_of_values_does_not_exceed_the_quantile() -> None:

@@ -234,10 +234,10 @@ class Launching(Targeting):
         if self.thesis.root not in spec.directory.parents:
             told.append(f"not in {self.thesis.root}, whose runs are in the table")
         if spec.target != LOCAL and self.form is not None:
-            from engine.launch.suggest import too_little
+            from engine.launch.suggest import too_little_memory
 
-            told += too_little(self.thesis.runs, self.form.settings, self.epoch_s())
-        return list(dict.fromkeys([*told, *report.warnings]))
+            told += filter(None, [too_little_memory(self.thesis.runs, self.form.settings)])
+        return [*told, *report.warnings]
 
     def _spec(self) -> JobSpec:
         """What would be started, in a directory that is not known yet."""

@@ -101,14 +101,9 @@ def rows_of(
 def advised(row: Row, suggested: Mapping[str, Suggestion]) -> Row:
     """A line with what is suggested for it, unless that is what it has."""
     found = suggested.get(row.key)
-    if found is None or _bare(found.value) == _bare(row.value):
+    if found is None or not found.is_new(row.value):
         return row
     return replace(row, suggested=found.value, advice=found.sentence)
-
-
-def _bare(value: str) -> str:
-    """A value without blanks and quotes: `4GB` is `4 GB`."""
-    return "".join(sign for sign in value.casefold() if sign not in " '\"")
 
 
 def rank(row: Row, searched: str) -> int:
