@@ -88,7 +88,7 @@ def _make(root: Path, plan: Plan, now: float, number: int) -> Path:
     job = f"_job{number % 9}" if plan.sweep else ""
     path = root / "runs" / f"run_{stamp}_{plan.encoder}_{plan.space}{job}"
     cfg = _config(plan)
-    events = list(_events(path, cfg, plan, begun))
+    events = list(events_of(path, cfg, plan, begun))
     write_run(path, events, plan.seed, cfg)
     run = RunDir(path)
     (run.hydra / "overrides.yaml").write_text(
@@ -136,7 +136,11 @@ def _config(plan: Plan) -> dict[str, Any]:
     return cfg
 
 
-def _events(path: Path, cfg: dict[str, Any], plan: Plan, begun: float) -> Iterator[dict[str, Any]]:
+def events_of(
+    path: Path, cfg: dict[str, Any], plan: Plan, begun: float
+) -> Iterator[dict[str, Any]]:
+    """The events of a run that goes as planned."""
+
     def event(moment: str, at: float, **fields: Any) -> dict[str, Any]:
         made = build_event_payload(moment, path, total_time_s=at, cfg=cfg, **fields)
         when = datetime.fromtimestamp(begun + at, tz=UTC)

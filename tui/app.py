@@ -23,8 +23,9 @@ from tui.configure.drafts import Drafts
 from tui.configure.opening import Opening
 from tui.feeds import CurvesFeed, LibraryFeed, SparksFeed
 from tui.look import LIGHT_PALETTE, PALETTE, Colours, Look
-from tui.messages import CurvesGrown, FeedFailed, KeepingFailed, RunsListed
+from tui.messages import CurvesGrown, FeedFailed, KeepingFailed, QueueTold, RunsListed
 from tui.page import Page
+from tui.queue_feed import QueueFeed, Standing, states_of
 from tui.remembered import Remembered
 from tui.saving import Saving
 from tui.terminal.sparing import sent_sparingly
@@ -78,6 +79,11 @@ class ThesisApp(Opening):
         self.library = LibraryFeed(Index(self.root, settings.cache), self.post_message)
         self.curves = CurvesFeed(self.post_message)
         self.sparks = SparksFeed(self.post_message)
+        self.queue = QueueFeed(self.post_message)
+        self.standings: dict[str, Standing] = {}
+        """How the job of a run stands on HTCondor, by the path of the run."""
+        self.silences: tuple[str, ...] = ()
+        """A sentence for each scheduler that does not answer."""
         self.saving = Saving(self.remembered, self.drafts, self.post_message)
         self._grown: frozenset[str] = frozenset()
         """Runs with curves that have grown, and that no page was told of."""
@@ -125,7 +131,7 @@ class ThesisApp(Opening):
         self._has_theme = True
         self.animation_level = "full" if self.look.moving else "none"
         self._end_on_signals()
-        for feed in (self.library, self.curves, self.sparks, self.saving):
+        for feed in (self.library, self.curves, self.sparks, self.queue, self.saving):
             feed.start()
         if self._first_run:
             self.open_run(self._first_run)
@@ -157,7 +163,8 @@ class ThesisApp(Opening):
 
     def on_unmount(self) -> None:
         """End the threads, and keep what was chosen."""
-        for feed in (self.library, self.curves, self.sparks, self.saving, self._composing):
+        feeds = (self.library, self.curves, self.sparks, self.queue, self.saving, self._composing)
+        for feed in feeds:
             if feed is not None:
                 feed.stop()
         self.drafts.close()
@@ -172,9 +179,21 @@ class ThesisApp(Opening):
     def on_runs_listed(self, message: RunsListed) -> None:
         """Take a new list of runs."""
         self.runs, self.problem, self.listed = message.runs, message.problem, True
+        self.queue.show(self.runs)
         page = self._page
         if page is not None:
             page.runs_changed()
+
+    def on_queue_told(self, message: QueueTold) -> None:
+        """Take what HTCondor says; the states of runs are told from it, too."""
+        before, self.standings = self.standings, message.standings
+        self.silences = message.problems
+        self.library.jobs = {path: one.report for path, one in self.standings.items()}
+        if states_of(before) != states_of(self.standings):
+            self.library.hurry()
+        page = self._page
+        if page is not None:
+            page.queue_changed()
 
     def on_curves_grown(self, message: CurvesGrown) -> None:
         """Draw curves that have grown; what stands in the queue at once is drawn at once."""

@@ -8,7 +8,7 @@ from typing import ClassVar
 from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import Vertical
+from textual.containers import Vertical, VerticalScroll
 from textual.content import Content
 from textual.screen import ModalScreen
 from textual.widgets import Footer, Input, OptionList, SelectionList, Static
@@ -23,7 +23,7 @@ _FRAME = """
     align: center middle;
     background: $background 60%;
 }}
-{name} > Vertical {{
+{name} > Vertical, {name} > VerticalScroll {{
     width: 70;
     max-width: 95%;
     height: auto;
@@ -160,6 +160,38 @@ class ConfirmDialog(ModalScreen[bool]):
     def action_answer(self, answer: bool) -> None:
         """Give the answer."""
         self.dismiss(answer)
+
+
+class TellDialog(ModalScreen[None]):
+    """Tells something that one has asked for.
+
+    Parameters
+    ----------
+    title
+        What it is about.
+    text
+        What is told.
+    """
+
+    DEFAULT_CSS = _FRAME.format(name="TellDialog")
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape,enter,q", "close", "Close", key_display="esc"),
+    ]
+
+    def __init__(self, title: str, text: str) -> None:
+        super().__init__()
+        self._title, self._text = title, text
+
+    def compose(self) -> ComposeResult:
+        """Title, text, keys."""
+        with VerticalScroll():
+            yield Static(plain(self._title), classes="title", markup=False)
+            yield Static(plain(self._text, keep_lines=True), markup=False)
+        yield Footer()
+
+    def action_close(self) -> None:
+        """Have read it."""
+        self.dismiss(None)
 
 
 class ChoiceDialog(ModalScreen[str | None]):

@@ -16,6 +16,7 @@ from textual.message import Message
 from engine.errors import FactsError
 from engine.facts.curves import CurvesFollower
 from engine.facts.follow import Pace
+from engine.facts.job_report import JobReport
 from engine.facts.series import Restart, Series
 from engine.facts.state import UNDER_WAY
 from engine.library.index import Index
@@ -84,6 +85,8 @@ class LibraryFeed(Feed):
         super().__init__("library", post)
         self._index, self._clock = index, clock
         self._told: tuple[tuple[RunSummary, ...], str] = ((), "not listed yet")
+        self.jobs: Mapping[str, JobReport] = {}
+        """What a cluster says of the jobs of runs, by their paths."""
         self._pace = Pace(*LIST_EVERY_S, hot_for=10.0)
 
     def look(self) -> float:
@@ -93,7 +96,7 @@ class LibraryFeed(Feed):
         # thread would hold up the one that draws it.
         busy = any(run.state in UNDER_WAY for run in self._told[0])
         try:
-            runs, problem = tuple(self._index.refresh(self._clock())), ""
+            runs, problem = tuple(self._index.refresh(self._clock(), self.jobs)), ""
         except FactsError as error:
             runs, problem = (), f"{error.message}. {error.hint or ''}".strip()
         changed = self._told != (runs, problem)

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
 from textual.message import Message
 
 from engine.library.summary import RunSummary
+
+if TYPE_CHECKING:
+    from tui.queue_feed import Standing
 
 
 class RunsListed(Message):
@@ -29,6 +33,21 @@ class CurvesGrown(Message):
     def __init__(self, paths: frozenset[str]) -> None:
         super().__init__()
         self.paths = paths
+
+
+class QueueTold(Message):
+    """What HTCondor says of our jobs."""
+
+    def __init__(self, standings: Mapping[str, Standing], problems: Sequence[str]) -> None:
+        super().__init__()
+        self.standings = dict(standings)
+        """Path of a run to how its job stands."""
+        self.problems = tuple(problems)
+        """A sentence for each scheduler that does not answer."""
+
+    def can_replace(self, message: Message) -> bool:
+        """A newer answer makes an older one worthless."""
+        return isinstance(message, QueueTold)
 
 
 class FeedFailed(Message):

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, cast
 
+from rich.text import Text
 from textual.screen import Screen
+from textual.widgets import Static
 
 if TYPE_CHECKING:
     from tui.app import ThesisApp
@@ -30,11 +32,21 @@ class Page(Screen[None]):
     def runs_changed(self) -> None:
         """There is a new list of runs in `thesis.runs`."""
 
+    def queue_changed(self) -> None:
+        """HTCondor has said more of our jobs: see `thesis.standings`."""
+
     def curves_changed(self, paths: frozenset[str]) -> None:
         """There is more of the curves of these runs."""
+
+    def write_line(self, place: str, line: Text) -> None:
+        """Write a line into a widget of one, if it is another than there."""
+        widget = self.query_one(place, Static)
+        if widget.content != line:
+            widget.update(line, layout=False)
 
     def on_screen_resume(self) -> None:
         """Catch up with what happened while another screen was seen."""
         self.thesis.curves.want(self.followed)
         self.runs_changed()
+        self.queue_changed()
         self.curves_changed(frozenset())

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from engine.errors import ConfigError
+from engine.facts.records import read_record
+from engine.facts.run_dir import RunDir
 from engine.facts.state import RESUMABLE, UNDER_WAY
-from engine.launch.job import JobSpec
-from engine.launch.local import submit
+from engine.launch.job import HTCONDOR, JobSpec
 from engine.library.summary import RunSummary
 from engine.tables.groups import SEED
-from tui.configure.starting import directory_of
+from tui.configure.starting import directory_of, launch
 
 
 def cannot_resume(run: RunSummary) -> str:
@@ -25,7 +27,7 @@ def cannot_resume(run: RunSummary) -> str:
 
 
 def resume(run: RunSummary, trusted: Sequence[str]) -> Path:
-    """Go on with a run in its own directory; for a thread.
+    """Go on with a run in its own directory, where it ran before; for a thread.
 
     Nothing in it is changed where its config may not be used.
 
@@ -38,13 +40,20 @@ def resume(run: RunSummary, trusted: Sequence[str]) -> Path:
 
     path = Path(run.path)
     read_trusted(path, trusted)
-    return submit(JobSpec((), path, resume=True, trust=tuple(trusted))).directory
+    spec = JobSpec((), path, resume=True, trust=tuple(trusted))
+    if run.launcher == HTCONDOR:
+        before = (read_record(RunDir(path).launch) or {}).get("resources")
+        resources = before if isinstance(before, dict) else {}
+        spec = replace(spec, target=HTCONDOR, resources=resources)
+    return launch(spec)
 
 
 def train_again(
     run: RunSummary, seed: int, root: Path, config_dirs: Sequence[str], trusted: Sequence[str]
 ) -> Path:
     """Train the config of a run with another seed, in a new directory; for a thread.
+
+    It trains where the run did.
 
     Raises
     ------
@@ -54,6 +63,7 @@ def train_again(
     from engine.config import draft
     from engine.config.clone import draft_of, name_of
     from engine.config.composer import Composer
+    from engine.config.launcher import wanted_launcher
 
     folders = tuple(Path(os.path.abspath(folder)) for folder in config_dirs)
     composer = Composer(folders)
@@ -61,14 +71,17 @@ def train_again(
     name = name_of(composer, overrides)
     for change in (f"{SEED}={seed}", f"env.output_root={draft.text_of(str(root))}"):
         overrides = draft.put(overrides, change)
+    launcher = wanted_launcher(composer, overrides)
     spec = JobSpec(
         overrides,
         directory_of(root, name, sweep=False),
         config_dirs=folders,
         parent=run.name,
         trust=tuple(trusted),
+        target=launcher.target,
+        resources=launcher.resources,
     )
-    return submit(spec).directory
+    return launch(spec)
 
 
 def next_seed(run: RunSummary, runs: Iterable[RunSummary]) -> int:

@@ -105,7 +105,7 @@ def _work(args: argparse.Namespace) -> int:
 
 def _add_job(report: Report, wish: Wish) -> None:
     """Say of what would be a job on a cluster what it asks for, and what looks wrong with that."""
-    from engine.cli.submit_check import job_remarks
+    from engine.cli.submit_check import job_remarks, past_suggestions
     from engine.config.problem_keys import Problem, keyed
 
     if report.problems or not report.points:
@@ -114,6 +114,7 @@ def _add_job(report: Report, wish: Wish) -> None:
     report.warnings += [keyed(text) for text in warnings]
     if asked:
         report.remarks.append(Problem(None, f"each job asks for {', '.join(asked)}"))
+        report.remarks += [keyed(text) for text in past_suggestions(report)]
 
 
 def _wish(args: argparse.Namespace) -> Wish:

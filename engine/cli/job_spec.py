@@ -120,6 +120,7 @@ def _beginning(args: argparse.Namespace, typed: Sequence[str], at_once: int) -> 
     from engine.config.composer import Composer
     from engine.config.directories import left_out, wanted_directory
     from engine.config.launcher import wanted_launcher
+    from engine.config.points import points, words_of_runs
     from engine.launch.job import LOCAL, JobSpec
 
     if args.epochs is not None:
@@ -137,7 +138,7 @@ def _beginning(args: argparse.Namespace, typed: Sequence[str], at_once: int) -> 
     if not sweep and (at_once != 1 or leave_out):
         raise ConfigError("--at-once and --leave-out are for a sweep: add --multirun")
     launcher = wanted_launcher(composer, overrides)
-    out, points = left_out(composer, overrides, leave_out) if sweep else ((), None)
+    out, n_runs = left_out(composer, overrides, leave_out) if sweep else ((), None)
     on_cluster = sweep and launcher.target != LOCAL
     return JobSpec(
         draft.without(overrides, draft.LEAVE_OUT),
@@ -148,37 +149,11 @@ def _beginning(args: argparse.Namespace, typed: Sequence[str], at_once: int) -> 
         leave_out=out,
         parent=parent.name if parent else None,
         trust=tuple(args.trust),
-        points=points,
+        points=n_runs,
         target=launcher.target,
         resources=launcher.resources,
-        runs=_runs(composer, overrides, out) if on_cluster else (),
+        runs=words_of_runs(points(composer, overrides), overrides, out) if on_cluster else (),
     )
-
-
-def _runs(
-    composer: Composer, overrides: Sequence[str], leave_out: Sequence[int]
-) -> tuple[tuple[str, ...], ...]:
-    """The overrides of each run of a sweep that are jobs of their own.
-
-    Raises
-    ------
-    ConfigError
-        If what they ask for, or how they are named, differs from run to run.
-    """
-    from engine.config.draft import key_of
-    from engine.config.points import points, words_of_runs
-
-    problems = [
-        f"{one}: the runs of a sweep ask for the same; submit one sweep for each value"
-        for one in dict.fromkeys(w for p in points(composer, overrides) for w in p.differing)
-        if key_of(one).partition(".")[0] == "launcher"
-    ]
-    for one in overrides:
-        if key_of(one) == "hydra.sweep.subdir":
-            problems.append(f"{one}: the runs of a sweep on a cluster are named after the sweep")
-    if problems:
-        raise ConfigError.from_problems(problems)
-    return words_of_runs(composer, overrides, leave_out)
 
 
 def _changed(

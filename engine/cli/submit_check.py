@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -61,3 +62,23 @@ def asked_for(resources: Resources) -> list[str]:
         "requirements": resources.requirements,
     }
     return [f"{name} {value}" for name, value in asked.items() if value]
+
+
+def past_suggestions(report: Report) -> list[str]:
+    """What past runs say that a job should ask for instead, a sentence each."""
+    from omegaconf import OmegaConf
+
+    from engine.launch.suggest import suggestions
+    from engine.library.flat import flatten
+    from engine.library.index import Index
+
+    cfg = report.points[0].cfg if report.points else None
+    root = str(cfg.env.output_root) if cfg is not None else ""
+    if cfg is None or not Path(root).is_dir():
+        return []
+    # As facts have a config: with texts for keys.
+    settings = flatten(json.loads(json.dumps(OmegaConf.to_container(cfg, resolve=True))))
+    epoch_s = report.models[0].epoch_s if report.models else None
+    found = suggestions(Index(root).refresh(), settings, epoch_s)
+    wanted = {key: one for key, one in found.items() if one.is_new(settings.get(key))}
+    return [f"{key}: {one.sentence}" for key, one in wanted.items()]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -35,8 +35,16 @@ def wanted_launcher(composer: Composer, overrides: Sequence[str]) -> Launcher:
     single = [text for text in overrides if not composer.parse(text).is_sweep_override()]
     node = composer.compose(single).get(GROUP)
     entries: Any = OmegaConf.to_container(node, resolve=True) if node else {}
-    target = entries.pop("target", _HERE)
-    return Launcher(str(target), dict(entries))
+    return launcher_in({f"{GROUP}.{key}": value for key, value in entries.items()})
+
+
+def launcher_in(settings: Mapping[str, Any]) -> Launcher:
+    """The launcher of a config, resolved and flat."""
+    before = f"{GROUP}."
+    entries = {
+        key.removeprefix(before): value for key, value in settings.items() if key.startswith(before)
+    }
+    return Launcher(str(entries.pop("target", _HERE)), entries)
 
 
 def launcher_to_go_on(

@@ -14,8 +14,10 @@ from hydra.types import RunMode
 
 from engine.config.compose import COMPOSE_ERRORS
 from engine.config.composer import Composer
+from engine.config.draft import key_of
 from engine.config.schema import value_problems
 from engine.config.sweeper import leave_out_problem, product
+from engine.errors import ConfigError
 
 MOST_POINTS = 10_000
 """A sweep of more is most likely a slip, and is not listed."""
@@ -75,24 +77,39 @@ _OF_SWEEPS = ("hydra.sweep", "hydra/sweeper", "hydra.mode", "hydra/launcher", "h
 
 
 def words_of_runs(
-    composer: Composer, overrides: Sequence[str], leave_out: Sequence[int]
+    found: Sequence[Point], overrides: Sequence[str], leave_out: Sequence[int]
 ) -> tuple[tuple[str, ...], ...]:
     """The overrides of each run of a sweep, for a launcher that starts each by itself.
 
     Parameters
     ----------
+    found
+        The points of the overrides.
     leave_out
         Numbers of points that are no runs.
 
     Raises
     ------
-    ValueError
-        As `points` does.
+    ConfigError
+        If what they ask for, or how they are named, differs from run to run.
     """
-    kept = [one for one in points(composer, overrides) if one.number not in set(leave_out)]
+    problems = [
+        f"{one}: the runs of a sweep ask for the same; submit one sweep for each value"
+        for one in dict.fromkeys(text for point in found for text in point.differing)
+        if key_of(one).partition(".")[0] == "launcher"
+    ]
+    problems += [
+        f"{one}: the runs of a sweep on a cluster are named after the sweep"
+        for one in overrides
+        if key_of(one) == "hydra.sweep.subdir"
+    ]
+    if problems:
+        raise ConfigError.from_problems(problems)
+    out = set(leave_out)
     return tuple(
         tuple(text for text in point.overrides if not text.lstrip("+~").startswith(_OF_SWEEPS))
-        for point in kept
+        for point in found
+        if point.number not in out
     )
 
 

@@ -132,6 +132,12 @@ class Queue:
         for one in list(self._schedulers.values()):
             one.soon = self._clock() + SOON_S
 
+    @property
+    def wait_s(self) -> float:
+        """Seconds until a scheduler is to be asked again."""
+        due = min(map(self._due, list(self._schedulers.values())), default=math.inf)
+        return max(0.0, due - self._clock())
+
     def look(self, jobs: Iterable[JobHandle]) -> View:
         """What is known now, asked for where it is time to.
 
@@ -150,7 +156,7 @@ class Queue:
                 self._schedulers[schedd] = _Scheduler(schedd, self._connect(schedd))
             one = self._schedulers[schedd]
             begun = self._clock()
-            if begun >= min(one.soon, one.asked + self._wait_s(one.failures)):
+            if begun >= self._due(one):
                 one.asked, one.soon = begun, math.inf
                 one.ask(own, self._now())
         shown = [one for schedd, one in self._schedulers.items() if schedd in of_schedulers]
@@ -163,8 +169,11 @@ class Queue:
 
     def close(self) -> None:
         """End the helper processes; another look starts new ones."""
-        for one in self._schedulers.values():
+        for one in list(self._schedulers.values()):
             one.condor.close()
+
+    def _due(self, one: _Scheduler) -> float:
+        return min(one.soon, one.asked + self._wait_s(one.failures))
 
     def _wait_s(self, failures: int) -> float:
         usual = WATCHED_S if self.watched else UNWATCHED_S

@@ -70,7 +70,7 @@ class Job:
     def on_cluster(self) -> list[JobHandle]:
         """Those of its runs that HTCondor may have at present."""
         pairs = zip(self.runs, self.handles, strict=True)
-        return [handle for run, handle in pairs if _may_be_queued(run, handle)]
+        return [handle for run, handle in pairs if may_be_queued(run, handle)]
 
     @property
     def counts(self) -> dict[str, int]:
@@ -223,7 +223,7 @@ def _alone(run: RunSummary, handle: JobHandle) -> Job:
     return Job(handle, state, (run,), handles=(handle,))
 
 
-def _may_be_queued(run: RunSummary, handle: JobHandle) -> bool:
+def may_be_queued(run: RunSummary, handle: JobHandle) -> bool:
     """Whether a scheduler may know more than the files of a run."""
     if handle.target != HTCONDOR or run.state in ENDED:
         return False

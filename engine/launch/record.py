@@ -81,7 +81,9 @@ def command_text(spec: JobSpec) -> str:
     for folder in spec.config_dirs:
         words += ["--config-dir", os.fspath(folder)]
     words += ["--multirun"] if spec.sweep else []
-    return shlex.join([*words, *spec.overrides, *sweep_settings(spec.at_once, spec.leave_out)])
+    said = f"launcher={HTCONDOR}" if spec.target == HTCONDOR else None  # by the command itself
+    overrides = [word for word in spec.overrides if word != said]
+    return shlex.join([*words, *overrides, *sweep_settings(spec.at_once, spec.leave_out)])
 
 
 def sweep_settings(at_once: int, leave_out: tuple[int, ...]) -> list[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -14,7 +15,7 @@ from omegaconf import OmegaConf
 from engine.config.compose import compose
 from engine.errors import ConfigError
 from engine.facts import RunDir
-from engine.launch.job import JobHandle, JobSpec
+from engine.launch.job import HTCONDOR, JobSpec
 from engine.launch.record import read_job
 from engine.library.index import summarise
 from engine.library.summary import RunSummary
@@ -24,6 +25,7 @@ from tests.tui.conftest import AppAt, run, text_of, wait_for
 from tui import starts
 from tui.app import ThesisApp
 from tui.configure import preflight
+from tui.screens import starting_again
 from tui.screens.configure import ConfigurePage
 from tui.screens.run import RunPage
 
@@ -111,11 +113,11 @@ def submitted(monkeypatch: pytest.MonkeyPatch) -> list[JobSpec]:
     """What would have been started."""
     specs: list[JobSpec] = []
 
-    def submit(spec: JobSpec) -> JobHandle:
+    def launch(spec: JobSpec) -> Path:
         specs.append(spec)
-        return JobHandle(spec.directory / "launch.json")
+        return spec.directory
 
-    monkeypatch.setattr(starts, "submit", submit)
+    monkeypatch.setattr(starts, "launch", launch)
     return specs
 
 
@@ -151,6 +153,25 @@ def test_one_run_of_an_experiment_is_trained_again_alone_under_its_name(
     assert spec.directory.name.endswith("_compare_latent_spaces")
     assert "phase1/experiment" not in " ".join(spec.overrides)
     assert {"phase1/latent_space=vq", "phase1.trainer.seed=8"} <= {*spec.overrides}
+
+
+def test_a_run_of_htcondor_goes_there_again_and_asks_for_the_same(
+    tmp_path: Path, submitted: list[JobSpec]
+) -> None:
+    typed = ("launcher=htcondor", "launcher.memory=3GB")
+    path = Path(a_run(tmp_path, *typed).path)
+    chosen = {"hydra": {"runtime": {"choices": {"launcher": "htcondor"}}}}
+    (path / ".hydra" / "hydra.yaml").write_text(OmegaConf.to_yaml(chosen))
+    asked = {"memory": "5GB", "cpus": 2}  # as it was changed in the queue
+    record = {"id": "a" * 32, "target": HTCONDOR, "state": "ended", "resources": asked}
+    (path / "launch.json").write_text(json.dumps(record))
+    one = summarise(path)
+    starts.resume(one, ())
+    starts.train_again(one, 8, tmp_path, [], ())
+    again, another = submitted
+    assert (again.target, again.resources) == (HTCONDOR, asked)
+    assert (another.target, another.resources["memory"]) == (HTCONDOR, "3GB")
+    assert starting_again.place_of(one) == "on HTCondor as before"
 
 
 @pytest.mark.parametrize("written", [THEIRS, {"x": "${oc.env:NOT_THERE}"}, {"x": "${nope:1}"}])

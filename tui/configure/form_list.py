@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, ClassVar
 
 from rich.cells import cell_len
@@ -19,6 +19,7 @@ from tui.widgets.painted import fit
 
 if TYPE_CHECKING:
     from engine.config.form import Form
+    from engine.launch.suggest import Suggestion
 
 KEY_CELLS = (20, 34)
 """Least and most room for keys."""
@@ -70,7 +71,7 @@ class FormList(PartList):
         self._overrides: tuple[str, ...] = ()
         self.rows: list[Row] = []
         self.changed_only = False
-        self._wanted_key = ""
+        self._suggested: Mapping[str, Suggestion] = {}
 
     # What it shows.
 
@@ -80,6 +81,12 @@ class FormList(PartList):
             self._form = form
         self._overrides = tuple(overrides)
         self._select()
+
+    def suggest(self, suggested: Mapping[str, Suggestion]) -> None:
+        """Show beside some keys what past runs speak for."""
+        if suggested != self._suggested:
+            self._suggested = suggested
+            self._select()
 
     def go_to_key(self, key: str) -> bool:
         """Put the cursor on a group or value, whatever is searched; False if there is none."""
@@ -103,7 +110,8 @@ class FormList(PartList):
         """What is known of a key of the config, be it searched or not."""
         if self.row is not None and self.row.key.replace("/", ".") == key:
             return self.row
-        rows = rows_of(self._form, self._overrides) if self._form else []
+        known = self._suggested
+        rows = rows_of(self._form, self._overrides, suggested=known) if self._form else []
         return next((row for row in rows if row.key == key), None)
 
     @property
@@ -138,7 +146,11 @@ class FormList(PartList):
             return
         at = self.row
         self.rows = rows_of(
-            self._form, self._overrides, self.searched, changed_only=self.changed_only
+            self._form,
+            self._overrides,
+            self.searched,
+            changed_only=self.changed_only,
+            suggested=self._suggested,
         )
         keys = [(row.kind, row.key) for row in self.rows]  # a node may be called as its group is
         if at is not None and (at.kind, at.key) in keys:
@@ -205,7 +217,9 @@ class FormList(PartList):
             told = plain(row.expected)
             if row.typed and not default:
                 told = f"default {plain(row.default)}"
-            text.append(f" {self._fit(told, expected)}", self.style_of("muted"))
+            told = f"suggested {plain(row.suggested)}: s" if row.suggested else told
+            style = "good" if row.suggested else "muted"
+            text.append(f" {self._fit(told, expected)}", self.style_of(style))
         return text
 
     def _title(self, text: Text, row: Row) -> Text:

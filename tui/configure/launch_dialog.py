@@ -62,15 +62,33 @@ class LaunchDialog(ModalScreen[int | None]):
         super().__init__()
         self._title, self._facts, self._warnings = title, facts, list(warnings)
         self._at_once = at_once
+        self._told: dict[str, str] = {}
+
+    def tell(self, name: str, text: str) -> None:
+        """Have another text for one of the facts."""
+        self._told[name] = text
+        if self.is_running:
+            self.query_one(".facts", Static).update(self._table())
+
+    def warn(self, text: str) -> None:
+        """Add a warning."""
+        self._warnings.append(text)
+        if self.is_running:
+            warnings = self.query_one(".warnings", Static)
+            warnings.display = True
+            warnings.update(self._warned())
+
+    def _warned(self) -> Text:
+        return Text("\n".join(f"! {plain(text)}" for text in self._warnings))
 
     def compose(self) -> ComposeResult:
         """Title, facts, warnings, keys."""
         with Vertical():
             yield Static(plain(self._title), classes="title", markup=False)
             yield Static(self._table(), classes="facts")
-            if self._warnings:
-                told = "\n".join(f"! {plain(text)}" for text in self._warnings)
-                yield Static(Text(told), classes="warnings")
+            warnings = Static(self._warned(), classes="warnings")
+            warnings.display = bool(self._warnings)
+            yield warnings
             more = "   + - how many at once" if self._at_once else ""
             yield Static(f"y start   n not now{more}", classes="hint", markup=False)
         yield Footer()
@@ -89,7 +107,7 @@ class LaunchDialog(ModalScreen[int | None]):
         table.add_column(overflow="fold")
         at_once = [("at once", str(self._at_once))] if self._at_once else []
         for name, told in [*self._facts(self._at_once or 1), *at_once]:
-            table.add_row(name, Text(plain(told)))
+            table.add_row(name, Text(plain(self._told.get(name, told))))
         return table
 
     def action_more(self, by: int) -> None:

@@ -15,15 +15,16 @@ from textual.binding import Binding, BindingType
 from engine.config import draft
 from engine.errors import ConfigError, EngineError
 from engine.facts.text import plain
-from engine.launch.job import JobSpec
+from engine.launch.job import LOCAL, JobSpec
 from engine.launch.record import command_text
 from tui.configure import preflight, starting
 from tui.configure.draft_state import Draft
-from tui.configure.editing import Editing
 from tui.configure.launch_dialog import LaunchDialog
 from tui.configure.points_list import PointsList
 from tui.configure.preflight import Problem, Report
 from tui.configure.rows import key_in
+from tui.configure.target_words import asked_for, place
+from tui.configure.targeting import Targeting
 
 ROOT_KEY = "env.output_root"
 
@@ -31,7 +32,7 @@ AT_ONCE = "configure.at_once"
 """What the app remembers: how many points train at the same time."""
 
 
-class Launching(Editing):
+class Launching(Targeting):
     """A page whose draft can be checked and launched."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -80,6 +81,10 @@ class Launching(Editing):
     def command(self) -> str:
         """The command for a shell that trains the same."""
         return "thesis-train" if self.form is None else command_text(self._spec())
+
+    def epoch_s(self) -> float | None:
+        """What the check has found an epoch to take."""
+        return self.report.epoch_s if self.report else None
 
     def problems(self) -> list[Problem]:
         """All that is wrong: with the draft, and what the check found, each once."""
@@ -148,29 +153,54 @@ class Launching(Editing):
         spec = await self._placed(self._spec())
         if spec is None:
             return
-        facts, at_once = partial(self._facts, spec), spec.at_once if spec.sweep else None
+        is_here = spec.target == LOCAL
+        facts, at_once = (
+            partial(self._facts, spec),
+            spec.at_once if spec.sweep and is_here else None,
+        )
         dialog = LaunchDialog(self._title(), facts, self._warnings(spec), at_once)
+        if not is_here:
+            self._ask_scheduler(spec, dialog)
         answer = await self.app.push_screen_wait(dialog)
         if answer is not None:
-            if spec.sweep:
+            if at_once is not None:
                 self.thesis.remembered.keep(AT_ONCE, answer)
-            self.doing = "starting …"
+            self.doing = "starting …" if is_here else f"submitting to {place(spec.target)} …"
             self.show_report()
-            self._start(replace(spec, at_once=answer), self.draft)
+            self._start(replace(spec, at_once=answer if is_here else 1), self.draft)
+
+    @work(group="scheduler", exclusive=True, description="scheduler")
+    async def _ask_scheduler(self, spec: JobSpec, dialog: LaunchDialog) -> None:
+        """Say in the dialog which scheduler it is, or that it does not answer."""
+        try:
+            name = await asyncio.to_thread(starting.scheduler, spec)
+            dialog.tell("target", f"HTCondor, scheduler {name}")
+        except EngineError as error:
+            dialog.tell("target", "HTCondor")
+            dialog.warn(". ".join(filter(None, [error.message, error.hint])))
 
     async def _placed(self, spec: JobSpec) -> JobSpec | None:
-        """The same with the directory that it takes; None, and told, where there is none."""
+        """The same with its directory, and its runs if each is a job; None, and told, if none."""
         if self._feed is None:
             return None
         try:
             asked = self._feed.place(spec.overrides, sweep=spec.sweep)
-            return replace(spec, directory=await asyncio.wrap_future(asked))
+            runs = self._runs_of(spec) if spec.sweep and spec.target != LOCAL else ()
+            return replace(spec, directory=await asyncio.wrap_future(asked), runs=runs)
         except ConfigError as error:
             self._tell_failure(error)
             return None
 
+    def _runs_of(self, spec: JobSpec) -> tuple[tuple[str, ...], ...]:
+        from engine.config.points import words_of_runs
+
+        points = self.points_list.points
+        more = tuple(one for one in spec.overrides if one not in self.draft.overrides)
+        found = words_of_runs(points, spec.overrides, spec.leave_out)
+        return tuple((*words, *more) for words in found)
+
     def _tell_failure(self, error: EngineError) -> None:
-        told = " ".join(filter(None, [error.message, error.hint]))
+        told = ". ".join(filter(None, [error.message, error.hint]))
         self.notify(plain(told), title="not started", severity="error", markup=False)
 
     def _why_not(self) -> str:
@@ -189,7 +219,11 @@ class Launching(Editing):
     def _facts(self, spec: JobSpec, at_once: int) -> list[tuple[str, str]]:
         points, parent = self.points_list, spec.parent
         told = points.note() if points.points else ""
-        facts = [("name", spec.directory.name), ("target", "this machine"), ("points", told)]
+        is_here = spec.target == LOCAL
+        target = place(spec.target) + ("" if is_here else ", asking its scheduler …")
+        facts = [("name", spec.directory.name), ("target", target), ("points", told)]
+        asked = "" if is_here else asked_for(spec.resources)
+        facts.append(("each asks" if spec.sweep else "asks for", asked))
         facts += [("directory", str(spec.directory)), ("parent", parent or "")]
         facts.append(("command", command_text(replace(spec, at_once=at_once))))
         return [(name, text) for name, text in facts if text]
@@ -199,6 +233,10 @@ class Launching(Editing):
         told = [f"not checked: {report.failure}"] if report.failure else []
         if self.thesis.root not in spec.directory.parents:
             told.append(f"not in {self.thesis.root}, whose runs are in the table")
+        if spec.target != LOCAL and self.form is not None:
+            from engine.launch.suggest import too_little_memory
+
+            told += filter(None, [too_little_memory(self.thesis.runs, self.form.settings)])
         return [*told, *report.warnings]
 
     def _spec(self) -> JobSpec:
@@ -206,17 +244,21 @@ class Launching(Editing):
         overrides, sweep = self.overrides, self.is_sweep
         if self.points_list.points:  # these know which ones are left out
             overrides = draft.without(overrides, draft.LEAVE_OUT)
+        launcher = self.launcher
+        is_here = launcher.target == LOCAL
         at_once = int(self.thesis.remembered.number(AT_ONCE, 1))
         return JobSpec(
             overrides=overrides,
             directory=self.thesis.root,
             sweep=sweep,
-            at_once=max(1, at_once) if sweep else 1,
+            at_once=max(1, at_once) if sweep and is_here else 1,
             config_dirs=tuple(Path(os.path.abspath(d)) for d in self.thesis.settings.config_dirs),
             leave_out=self.points_list.left_out,
             parent=os.path.basename(self.draft.parent) or None,
             trust=self.thesis.settings.trusted,
             points=self.points_list.n_left if sweep and self.points_list.points else None,
+            target=launcher.target,
+            resources=launcher.resources,
         )
 
     @work(group="start", description="start")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
@@ -11,12 +11,17 @@ from tui.configure.key_tree import tree_of
 
 if TYPE_CHECKING:
     from engine.config.form import Entry, Form, Group
+    from engine.launch.suggest import Suggestion
 
 NOTHING = "-"
 """Stands for no option."""
 
 _LAST = "hydra"
 """The group that says how runs are named; it stands behind the others."""
+
+RESOURCES = "launcher."
+"""How the keys begin that say what a job asks for; they stand before all other values."""
+_TARGET = f"{RESOURCES}target"
 
 
 @dataclass(frozen=True)
@@ -39,6 +44,9 @@ class Row:
     """The value with all that it refers to filled in, where that is another text."""
     typed: bool = False
     """Whether the draft sets it."""
+    suggested: str = ""
+    """The value that past runs speak for, where it has another one; and `advice`, why."""
+    advice: str = ""
 
     @property
     def can_change(self) -> bool:
@@ -47,7 +55,12 @@ class Row:
 
 
 def rows_of(
-    form: Form, overrides: Sequence[str], searched: str = "", *, changed_only: bool = False
+    form: Form,
+    overrides: Sequence[str],
+    searched: str = "",
+    *,
+    changed_only: bool = False,
+    suggested: Mapping[str, Suggestion] | None = None,
 ) -> list[Row]:
     """All lines, or those with every word of a search in them.
 
@@ -59,6 +72,8 @@ def rows_of(
         The draft, which may be newer than the form: its values are shown at once.
     changed_only
         Whether to leave out what is as the configs have it.
+    suggested
+        Key to what past runs speak for.
     """
     words = searched.casefold().split()
 
@@ -69,12 +84,26 @@ def rows_of(
     order = sorted(form.groups, key=lambda group: group.name.partition("/")[0] == _LAST)
     groups = [row for row in (group_row(one, form, overrides) for one in order) if wanted(row)]
     values = [row for row in (value_row(one, overrides) for one in form.entries) if wanted(row)]
+    values = [advised(row, suggested or {}) for row in values]
     is_flat = bool(words) or changed_only
     if words:
         groups.sort(key=lambda row: rank(row, searched))
         values.sort(key=lambda row: rank(row, searched))
-    titled = [*_titled("Groups", groups)]
-    return [*titled, *_titled("Values", values if is_flat else list(_tree(values)))]
+    if is_flat:
+        return [*_titled("Groups", groups), *_titled("Values", values)]
+    asked = [row for row in values if row.key.startswith(RESOURCES) and row.key != _TARGET]
+    others = [row for row in values if row not in asked]
+    named = [replace(row, name=row.key.removeprefix(RESOURCES)) for row in asked]
+    titled = [*_titled("Groups", groups), *_titled("Resources", named)]
+    return [*titled, *_titled("Values", list(_tree(others)))]
+
+
+def advised(row: Row, suggested: Mapping[str, Suggestion]) -> Row:
+    """A line with what is suggested for it, unless that is what it has."""
+    found = suggested.get(row.key)
+    if found is None or not found.is_new(row.value):
+        return row
+    return replace(row, suggested=found.value, advice=found.sentence)
 
 
 def rank(row: Row, searched: str) -> int:

@@ -135,6 +135,7 @@ class FieldLines(Painted):
             return []
         muted = self.style_of("told--muted")
         problem = self._problem or row.problem
+        advice = f"{row.advice}; s takes it" if row.advice else ""
         facts = self._facts(row)
         key = plain(row.key.lstrip("#") or row.name)
         first = [(f" {key}", self.style_of("told--key"))]
@@ -144,9 +145,14 @@ class FieldLines(Painted):
         if height < 2:
             if problem:
                 return [strip_of((f" ! {plain(problem)}", self.style_of("told--bad")))]
+            if advice:
+                return [strip_of((f" {key}", self.style_of("told--key")), (f" {advice}", muted))]
             return [strip_of(*first)]
         second = (f" ! {plain(problem)}", self.style_of("told--bad"))
-        return [strip_of(*first), strip_of(second if problem else (f" {plain(row.help)}", muted))]
+        return [
+            strip_of(*first),
+            strip_of(second if problem else (f" {plain(advice or row.help)}", muted)),
+        ]
 
     def _facts(self, row: Row) -> list[str]:
         if row.kind == "title":

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
-from typing import ClassVar
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, ClassVar
 
 from rich.style import Style
 from rich.text import Text
@@ -15,10 +15,13 @@ from engine.errors import EngineError
 from engine.facts.text import plain
 from engine.launch.jobs import Job, JobFinder
 from engine.library.summary import RunSummary
-from tui.jobs.lines import columns_for, line_of, titles
+from tui.jobs.lines import JobScene, columns_for, line_of, titles
 from tui.look import STATE_COLOURS, Look
 from tui.watch import Watch, Watching
 from tui.widgets.listing import Listing
+
+if TYPE_CHECKING:
+    from tui.queue_feed import Standing
 
 RECENT_S = 86400.0
 """Jobs that are over are shown so long, unless all are asked for."""
@@ -79,6 +82,8 @@ class JobList(Watching, Listing):
         self.everything = False
         """Whether old jobs are shown as well."""
         self.problem = "looking for jobs …"
+        self.standings: Mapping[str, Standing] = {}
+        """How jobs stand on HTCondor, by the paths of their runs."""
         self.runs: tuple[RunSummary, ...] | None = None
         """The runs of the root as the app knows them; None while it does not."""
         finder = JobFinder(root)
@@ -157,7 +162,11 @@ class JobList(Watching, Listing):
 
     def title_line(self) -> str:
         """The titles of the columns."""
-        return titles(columns_for(self.size.width, self.shown))
+        return titles(columns_for(self.size.width, self.shown, self._scene))
+
+    @property
+    def _scene(self) -> JobScene:
+        return JobScene(self._look, time.time(), self.standings)
 
     def found(self, number: int) -> bool:
         """Whether a job has what is looked for in its line or among its overrides."""
@@ -169,9 +178,9 @@ class JobList(Watching, Listing):
         if number >= len(self.shown):
             told = self.problem or "no job under way, and none of the last day"
             return Text(f" {plain(told)}", self.style_of("muted"))
-        columns = columns_for(self.size.width, self.shown)
-        text = Text(no_wrap=True, end="")
-        for piece, style in line_of(self.shown[number], columns, self._look, time.time()):
+        scene, text = self._scene, Text(no_wrap=True, end="")
+        columns = columns_for(self.size.width, self.shown, scene)
+        for piece, style in line_of(self.shown[number], columns, scene):
             text.append(piece, self._styled(style))
         return text
 

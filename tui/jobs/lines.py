@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from rich.cells import cell_len
 
@@ -12,8 +13,12 @@ from engine.facts.words import count
 from engine.launch.jobs import Job
 from engine.tables.units import show_age, show_size
 from tui.look import Look
+from tui.queue_words import is_stale, job_where, memory, remedy
 from tui.table.summary_lines import place
 from tui.widgets.painted import fit
+
+if TYPE_CHECKING:
+    from tui.queue_feed import Standing
 
 Piece = tuple[str, str]
 """A text and the name of its style; empty for that of the line."""
@@ -38,10 +43,10 @@ class Column:
 COLUMNS = (
     Column("state", 10),
     Column("job", 20),
-    Column("kind", 6, spare=2),
+    Column("kind", 6, spare=6),
     Column("progress", 8, spare=1, right=True),
     Column("", BAR, spare=5),
-    Column("process", 10, spare=6),
+    Column("where", 16, spare=2),
     Column("memory", 8, spare=4, right=True),
     Column("cpu", 6, spare=3, right=True),
     Column("started", 7, right=True),
@@ -49,14 +54,28 @@ COLUMNS = (
 GAP = 2
 
 
-def columns_for(width: int, jobs: Sequence[Job]) -> list[tuple[Column, int]]:
+@dataclass(frozen=True)
+class JobScene:
+    """What a line depends on beside its job."""
+
+    look: Look
+    now: float
+    """Unix seconds."""
+    standings: Mapping[str, Standing] = field(default_factory=dict)
+    """How jobs stand on HTCondor, by the paths of their runs."""
+
+
+def columns_for(width: int, jobs: Sequence[Job], scene: JobScene) -> list[tuple[Column, int]]:
     """The columns that there is room for, and their widths; the name takes what is left."""
     chosen = list(COLUMNS)
     while len(chosen) > 3 and _needed(chosen) > width:
         chosen.remove(max(chosen, key=lambda one: one.spare))
     rest, widths = max(0, width - _needed(chosen)), []
     for one in chosen:
-        texts = {"job": [plain(job.name) for job in jobs], "process": [*map(_process, jobs)]}
+        texts = {
+            "job": [plain(job.name) for job in jobs],
+            "where": [_where(job, scene) for job in jobs],
+        }
         longest = max(map(cell_len, texts.get(one.title, [])), default=0)
         grown = min(rest, max(0, longest - one.least))
         widths.append((one, one.least + grown))
@@ -74,37 +93,44 @@ def titles(columns: Sequence[tuple[Column, int]]) -> str:
     return " " + (" " * GAP).join(cells)
 
 
-def line_of(job: Job, columns: Sequence[tuple[Column, int]], look: Look, now: float) -> list[Piece]:
+def line_of(job: Job, columns: Sequence[tuple[Column, int]], scene: JobScene) -> list[Piece]:
     """One job."""
     pieces: list[Piece] = [(" ", "")]
     for n, (column, width) in enumerate(columns):
         pieces += [(" " * GAP, "")] if n else []
-        pieces += _cell(job, column, width, look, now)
+        pieces += _cell(job, column, width, scene)
     return pieces
 
 
-def _cell(job: Job, column: Column, width: int, look: Look, now: float) -> list[Piece]:
+def _cell(job: Job, column: Column, width: int, scene: JobScene) -> list[Piece]:
+    look = scene.look
     if column.title == "state":
         name = job.state.state or "unknown"
-        return [(fit(f"{look.state(job.state.state)} {name}", width, more=look.more), name)]
+        style = "muted" if is_stale(job, scene.standings) else name
+        return [(fit(f"{look.state(job.state.state)} {name}", width, more=look.more), style)]
     if not column.title:
         return _bar(job, look)
     text = {
         "job": plain(job.name),
         "kind": job.handle.kind or "",
         "progress": _progress(job),
-        "process": _process(job),
-        "memory": show_size(job.usage.memory_bytes) if job.usage else "",
+        "where": _where(job, scene),
+        "memory": _memory(job, scene),
         "cpu": _cpu(job),
-        "started": show_age(max(0.0, now - job.submitted)) if job.submitted else "",
+        "started": show_age(max(0.0, scene.now - job.submitted)) if job.submitted else "",
     }[column.title]
     style = "" if column.title in ("job", "progress") else "muted"
     return [(fit(text, width, right=column.right, more=look.more), style)]
 
 
-def _process(job: Job) -> str:
-    host, pid = plain(job.handle.host or ""), job.handle.pid
-    return f"{host.partition('.')[0]}:{pid}" if pid is not None else host
+def _where(job: Job, scene: JobScene) -> str:
+    return job_where(job, scene.standings, scene.now)
+
+
+def _memory(job: Job, scene: JobScene) -> str:
+    if job.usage:
+        return show_size(job.usage.memory_bytes)
+    return memory(job, scene.standings)
 
 
 def _cpu(job: Job) -> str:
@@ -143,15 +169,16 @@ def told(job: Job) -> str:
         f"runs: {runs}" if job.handle.kind == "sweep" and runs else "",
         f"{count(job.handle.at_once, 'run')} at once" if (job.handle.at_once or 1) > 1 else "",
         f"from {job.handle.parent}" if job.handle.parent else "",
+        remedy(job),
     ]
     return plain("; ".join(filter(None, parts)))
 
 
-def head(root: str, jobs: Sequence[Job], shown: Sequence[Job]) -> str:
-    """The line above the list."""
+def head(root: str, jobs: Sequence[Job], shown: Sequence[Job], urgent: str = "") -> str:
+    """The line above the list; what is urgent stands in the place of the root."""
     under_way = sum(job.under_way for job in jobs)
     older = len(jobs) - len(shown)
-    parts = [place(root).plain.strip(), count(len(shown), "job") or "0 jobs"]
+    parts = [urgent or place(root).plain.strip(), count(len(shown), "job") or "0 jobs"]
     parts += [f"{under_way} under way"] if under_way else []
     parts += [f"{older} older: a shows them"] if older else []
     return "  ".join(parts)

@@ -24,6 +24,7 @@ from tui.configure.override_line import OverrideLine
 from tui.configure.part_list import PartList
 from tui.configure.points_list import PointsList
 from tui.configure.preview import Preview, told_changed
+from tui.configure.target_words import NOTHING_CHANGED, head_title
 from tui.configure.told_lines import CommandLine, FieldLines, ProblemLines
 from tui.widgets.key_line import KeyLine
 from tui.widgets.listing import Listing
@@ -32,11 +33,6 @@ from tui.widgets.tab_line import TabLine
 
 PARTS = ("Form", "Composed", "Points", "Check")
 _IDS = ("form", "composed", "points", "check")
-
-NOTHING_CHANGED = "all by default"
-
-_TABS = 66
-"""Cells that the title and the names of the parts take."""
 
 WIDE = 100
 """Columns from which on the form has another part beside it."""
@@ -72,6 +68,7 @@ class ConfigurePage(Jumping):
         ),
         Binding("tab", "next_part(1)", "Next part"),
         Binding("shift+tab", "next_part(-1)", "Previous part", show=False),
+        Binding("T", "target", "HTCondor", tooltip="Train on HTCondor, or on this machine"),
         Binding("y", "copy", "Copy", show=False, tooltip="Copy the command"),
         Binding("escape,q", "back", "Back", key_display="esc"),
     ]  # fmt: skip
@@ -119,6 +116,7 @@ class ConfigurePage(Jumping):
     def runs_changed(self) -> None:
         """What past runs took may be known better."""
         if self._is_ready:
+            self.query_one(FormList).suggest(self.suggestions())
             self._show_note()
 
     # The layout.
@@ -162,6 +160,7 @@ class ConfigurePage(Jumping):
         """Show what the draft composes to."""
         pane = self.query_one(FormPane)
         pane.form.show_form(self.form, self.draft.overrides)
+        self.show_resources()
         pane.place()
         self.query_one(Preview).show_composed(self.composed)
         self.problem_at = -1
@@ -185,6 +184,7 @@ class ConfigurePage(Jumping):
     def show_report(self) -> None:
         """Show what the check found."""
         self.query_one(CheckList).show_report(self.problems(), self.report, self.doing)
+        self.query_one(FormList).suggest(self.suggestions())
         self._show_lines()
 
     def show_check(self) -> None:
@@ -215,8 +215,7 @@ class ConfigurePage(Jumping):
         name, parent = plain(self.draft.name), plain(os.path.basename(self.draft.parent))
         title = f"draft {name}" if name else f"from {parent}" if parent else "new training"
         told = self._note()
-        if self.size.width < len(told) + _TABS and told != NOTHING_CHANGED:
-            title = told.partition(",")[0]  # there is room for one of them
+        title = head_title(title, self.target, told, self.size.width)
         self.query_one(TabLine).show(title, self.part, told)
 
     def _note(self) -> str:

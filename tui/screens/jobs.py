@@ -2,23 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import ClassVar
 
-from textual import on, work
+from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.message import Message
 from textual.widgets import Static
 
-from engine.errors import EngineError
-from engine.launch.control import ask_job_to_stop, kill_job
 from engine.launch.jobs import Job
-from tui.dialogs import ConfirmDialog
 from tui.jobs.job_list import JobList
 from tui.jobs.lines import head, told
-from tui.page import Page
 from tui.run.log_view import LogView
+from tui.screens.job_actions import JobActions
 from tui.widgets.key_line import KeyLine
 from tui.widgets.listing import Listing
 from tui.widgets.search_line import SearchLine
@@ -27,18 +22,18 @@ LEAST_HEIGHT = 20
 """In fewer lines the log is shown in the place of the list, by its key alone."""
 
 
-class JobsPage(Page):
+class JobsPage(JobActions):
     """The jobs of the output root, with the log of the one under the cursor."""
 
     HELP_TITLE = "jobs"
     DEFAULT_CSS = """
     JobsPage {
         layout: vertical; background: $surface;
-        & #head, & #titles, & #told { height: 1; padding: 0 1; text-wrap: nowrap;
-                                      text-overflow: ellipsis; }
+        & #head, & #titles { height: 1; padding: 0 1; text-wrap: nowrap; text-overflow: ellipsis; }
         & #head { background: $panel; text-style: bold; }
         & #titles { padding: 0; color: $text-muted; }
-        & #told { color: $text-muted; }
+        & #told { height: auto; max-height: 3; padding: 0 1; color: $text-muted; }
+        &.low #told { max-height: 2; }
         &.low JobList { height: 1fr !important; }
         & LogView { height: 1fr; border-top: solid $foreground 20%; }
         &.log JobList, &.log #titles { display: none; }
@@ -48,21 +43,12 @@ class JobsPage(Page):
     }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("X", "stop", "Stop", tooltip="Ask the job to save and end"),
-        Binding("K", "kill", "Kill", tooltip="End its processes on this machine"),
         Binding("l", "log", "Log", tooltip="The log as large as the screen, or the list again"),
         Binding("a", "everything", "All", tooltip="Show old jobs as well, or not"),
         Binding("y", "copy_path", "Copy the path", show=False),
         Binding("Y", "copy_command", "Copy the command", show=False),
         Binding("escape,q", "back", "Back", key_display="esc"),
     ]
-
-    class Done(Message):
-        """Something was done to a job, or could not be."""
-
-        def __init__(self, said: str, problem: str) -> None:
-            super().__init__()
-            self.said, self.problem = said, problem
 
     def compose(self) -> ComposeResult:
         """Head, titles, list, what is said about the job, its log, search, keys."""
@@ -77,9 +63,33 @@ class JobsPage(Page):
 
     def on_mount(self) -> None:
         """Begin to look."""
+        self.job_list.standings = self.thesis.standings
         self.job_list.watch_files(True)
         self.job_list.focus()
         self._tell()
+
+    def on_screen_resume(self) -> None:
+        """Ask HTCondor more often while this is seen."""
+        self.thesis.queue.watch(True)
+
+    def on_screen_suspend(self) -> None:
+        """And less often again."""
+        self.thesis.queue.watch(False)
+
+    def job_meant(self) -> Job | None:
+        """The job under the cursor."""
+        return self.job_list.job if self.query(JobList) else None
+
+    def look_again(self) -> None:
+        """Look at the jobs at once."""
+        self.job_list.look_now()
+
+    def queue_changed(self) -> None:
+        """HTCondor has said more of the jobs, or is silent."""
+        if self.is_mounted and self.query(JobList):
+            self.job_list.standings = self.thesis.standings
+            self.job_list.refresh()
+            self._tell()
 
     @property
     def job_list(self) -> JobList:
@@ -114,7 +124,8 @@ class JobsPage(Page):
         if not self.query(LogView):
             return
         jobs, job = self.job_list, self.job_list.job
-        self.query_one("#head", Static).update(head(str(self.thesis.root), jobs.jobs, jobs.shown))
+        root, urgent = str(self.thesis.root), "; ".join(self.thesis.silences)
+        self.query_one("#head", Static).update(head(root, jobs.jobs, jobs.shown, urgent))
         self.query_one("#titles", Static).update(jobs.title_line() if jobs.shown else "")
         self.query_one("#told", Static).update(told(job) if job else "")
         # As many lines as there are jobs; the log has the others.
@@ -124,6 +135,7 @@ class JobsPage(Page):
             self._log.show_run(path)
         self._log.watch_files(bool(path))
         self._log.visible = bool(path)
+        self.refresh_bindings()
 
     @on(JobList.Opened)
     def _opened(self, message: JobList.Opened) -> None:
@@ -161,59 +173,6 @@ class JobsPage(Page):
         job = self.job_list.job
         if job is not None and job.handle.command:
             self.thesis.copy(job.handle.command, "the command")
-
-    @work(exclusive=True, group="dialog")
-    async def action_stop(self) -> None:
-        """Ask the job to save and end."""
-        job = self._under_way()
-        if job is None:
-            return
-        more = ", and no further runs begin" if job.handle.kind == "sweep" else ""
-        details = f"Each run finishes its present step, saves, and ends{more}."
-        if await self.app.push_screen_wait(ConfirmDialog(f"stop {job.name}?", details)):
-            self._do(lambda: ask_job_to_stop(job.handle), f"asked {job.name} to stop")
-
-    @work(exclusive=True, group="dialog")
-    async def action_kill(self) -> None:
-        """End the processes of the job."""
-        job = self._under_way()
-        if job is None:
-            return
-        details = (
-            "Its processes on this machine get SIGTERM, on which they save and end, and SIGKILL "
-            "after 10 seconds. What was done since the last checkpoint may be lost."
-        )
-        if await self.app.push_screen_wait(ConfirmDialog(f"kill {job.name}?", details)):
-            self._do(lambda: kill_job(job.handle), f"ended {job.name}")
-
-    def _under_way(self) -> Job | None:
-        """The job under the cursor, if it can be ended; says so if not."""
-        job = self.job_list.job
-        if job is None or not self.thesis.may_change():
-            return None
-        if not job.under_way:
-            self.notify("it is over already", timeout=3)
-            return None
-        return job
-
-    @work(thread=True, group="change", description="change")
-    def _do(self, change: Callable[[], object], said: str) -> None:
-        try:
-            change()
-        except EngineError as error:
-            self.post_message(self.Done("", f"{error.message}. {error.hint}".strip()))
-            return
-        self.post_message(self.Done(said, ""))
-
-    @on(Done)
-    def _done(self, message: Done) -> None:
-        message.stop()
-        if message.problem:
-            self.notify(message.problem, severity="error")
-        else:
-            self.notify(message.said, timeout=3)
-        self.job_list.look_now()
-        self.thesis.library.hurry()
 
     def action_back(self) -> None:
         """End a search, make the log small again, or leave."""

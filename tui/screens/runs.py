@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from textual import on, work
 from textual.binding import Binding, BindingType
@@ -17,6 +18,9 @@ from tui.table.keys import Words
 from tui.table.rows import Arranged
 from tui.table.run_table import RunTable
 from tui.table.views import choices, order_by, reversed_order
+
+if TYPE_CHECKING:
+    from tui.queue_feed import Standing
 
 _OF_RUNS = frozenset(
     ("filter", "sort", "reverse", "group", "fold", "columns", "everything", "mark", "mark_all",
@@ -37,6 +41,7 @@ class RunsPage(RunActions):
 
     HELP_TITLE = "runs"
     _had_runs: bool | None = None
+    _queue_told: tuple[Mapping[str, Standing], Sequence[str]] = ({}, ())
     BINDINGS: ClassVar[list[BindingType]] = [
         # Before all others, so that what is typed right behind it goes into the filter.
         Binding("slash", "filter", "Filter", key_display="/", priority=True),
@@ -64,6 +69,13 @@ class RunsPage(RunActions):
             self._had_runs = bool(self.thesis.runs)
             self.refresh_bindings()
 
+    def queue_changed(self) -> None:
+        """HTCondor has said how long jobs wait, and where they run; or it is silent."""
+        told = (self.thesis.standings, self.thesis.silences)
+        if told != self._queue_told:
+            self._queue_told = told
+            self._arrange()
+
     def action_filter(self) -> None:
         """Type a filter."""
         self.filter_bar.open(self.view.filter, self.thesis.runs)
@@ -89,7 +101,12 @@ class RunsPage(RunActions):
             self.action_unmark()
 
     def _words(self) -> Words:
-        return Words(self.thesis.runs, time.time(), self.thesis.sparks.smoothed)
+        return Words(
+            self.thesis.runs,
+            time.time(),
+            self.thesis.sparks.smoothed,
+            standings=self.thesis.standings,
+        )
 
     @work
     async def action_sort(self) -> None:

@@ -74,7 +74,9 @@ class ShownRuns(Page):
         """How the runs are seen that the table has."""
         self._is_last = False
         """Whether a filter is being typed that leaves none, so that the last runs stay."""
-        self._arranger = Arranger(lambda path: self.thesis.sparks.smoothed(path))
+        self._arranger = Arranger(
+            lambda path: self.thesis.sparks.smoothed(path), lambda: self.thesis.standings
+        )
         self._begun = False
         self._arranging = self._again = False
         self._seen: tuple[RunSummary, ...] | None = None
@@ -258,11 +260,12 @@ class ShownRuns(Page):
         told = notice(root, result, view, app.problem, *known)
         if told is not None:
             text = Text.assemble((told.title, "bold"), f"\n\n{told.text}" if told.text else "")
-            self._write("#notice", text)
+            self.write_line("#notice", text)
         self._show_table(told is None)
         shown, styles = result or Arranged(), self._styles()
-        before = Text(LAST, styles["held"]) if typed and self._is_last else place(root)
-        self._write("#head", head(before, shown, view, app.look, styles, self.size.width))
+        urgent = LAST if typed and self._is_last else "; ".join(app.silences)
+        before = Text(urgent, styles["held"]) if urgent else place(root)
+        self.write_line("#head", head(before, shown, view, app.look, styles, self.size.width))
         if typed and not self._is_last and result is not None and result.rows:
             self.filter_bar.tell(f"{len(result.shown):,} of {result.n_listed:,}", "")
         self.tell_row()
@@ -277,18 +280,13 @@ class ShownRuns(Page):
     def tell_row(self) -> None:
         """What is said about the row under the cursor; and its curve is asked for."""
         row = None if not self.table.display else self.table.row
-        self._write("#info", info(row, self.view, len(self.marked), self._styles()))
+        self.write_line("#info", info(row, self.view, len(self.marked), self._styles()))
         rows = self.table.visible_rows
         runs = [best_run(comparable(r.runs)) if r.kind == "seeds" else r.run for r in rows]
         wanted = {run.path: run.updated for run in runs if run is not None}
         if self._result is not None and self.view.sort and self.view.sort[0] in SMOOTHED:
             wanted |= {run.path: run.updated for run in self._result.shown}
         self.thesis.sparks.ask(wanted)
-
-    def _write(self, place: str, line: Text) -> None:
-        widget = self.query_one(place, Static)
-        if widget.content != line:
-            widget.update(line, layout=False)
 
     def _styles(self) -> dict[str, str]:
         of = {name: self.table.colour_of(name) for name in (*STATE_COLOURS, "broken", "muted")}

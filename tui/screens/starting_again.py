@@ -12,6 +12,7 @@ from textual.binding import Binding, BindingType
 
 from engine.errors import EngineError
 from engine.facts.text import plain
+from engine.launch.job import HTCONDOR
 from engine.library.summary import RunSummary
 from tui.dialogs import ConfirmDialog
 from tui.page import Page
@@ -41,7 +42,7 @@ class StartingAgain(Page):
         if why_not:
             self.notify(plain(why_not), timeout=5, markup=False)
             return
-        details = "It goes on in its own directory, on this machine, where it was saved last."
+        details = f"It goes on in its own directory, {place_of(run)}, where it was saved last."
         if await self.app.push_screen_wait(ConfirmDialog(f"go on with {run.name}?", details)):
             trusted = self.thesis.settings.trusted
             await self._start(lambda: starts.resume(run, trusted))
@@ -62,7 +63,7 @@ class StartingAgain(Page):
         settings = self.thesis.settings
         folders, trusted = [str(folder) for folder in settings.config_dirs], settings.trusted
         question = f"train {run.name} again with seed {seed}?"
-        details = "It gets a directory of its own and trains on this machine; e changes more."
+        details = f"It gets a directory of its own and trains {place_of(run)}; e changes more."
         if await self.app.push_screen_wait(ConfirmDialog(question, details)):
             root = self.thesis.root
             await self._start(lambda: starts.train_again(run, seed, root, folders, trusted))
@@ -72,7 +73,12 @@ class StartingAgain(Page):
         try:
             path = await asyncio.to_thread(start)
         except EngineError as error:
-            told = " ".join(filter(None, [error.message, error.hint]))
+            told = ". ".join(filter(None, [error.message, error.hint]))
             self.notify(plain(told), title="not started", severity="error", markup=False)
             return
         self.thesis.show_started(path, sweep=False)
+
+
+def place_of(run: RunSummary) -> str:
+    """Where it is started again: where it was."""
+    return "on HTCondor as before" if run.launcher == HTCONDOR else "on this machine"

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING
 
 from engine.errors import ConfigError
 from engine.library.summary import RunSummary, higher_is_better
 from engine.tables.groups import comparable, spread
 from engine.tables.keys import Key, Vocabulary
+from tui.queue_words import where
+
+if TYPE_CHECKING:
+    from tui.queue_feed import Standing
 
 MAIN = "val_loss"
 """The number of which the table draws the course."""
@@ -32,6 +37,8 @@ class Words(Vocabulary):
         The smoothed end of a run's `val_loss`, by its path.
     known
         Keys that were found before, which are not looked for again.
+    standings
+        How the jobs of runs stand on HTCondor, by their paths.
     """
 
     def __init__(
@@ -40,8 +47,10 @@ class Words(Vocabulary):
         now: float,
         ends: Ends = lambda path: None,
         known: dict[str, Key] | None = None,
+        standings: Mapping[str, Standing] | None = None,
     ) -> None:
         super().__init__(runs, now)
+        self._standings = standings or {}
         self._smoothed = ends
         self._known = {} if known is None else known
 
@@ -70,18 +79,21 @@ class Words(Vocabulary):
         if name == SEEN:
             return Key(name, "age", lambda run: _since(run.updated, self.now))
         if name == WHERE:
-            return Key(name, "text", _where)
+            return Key(name, "text", self._where)
         if name == MEAN:
             return Key(name, "metric", super().find(MAIN).read)
         if name == SMOOTH:
             return Key(name, "metric", lambda run: self._smoothed(run.path))
         return Key(name, "curve", lambda run: None)
 
+    def _where(self, run: RunSummary) -> str | None:
+        return where(run.job_id, run.host, self._standings.get(run.path), self.now) or None
+
 
 OWN = {
     CURVE: "the course of val_loss",
     SEEN: "since the last event",
-    WHERE: "host, or job of a cluster",
+    WHERE: "host; of a job on a cluster its number, and its node or how long it waits",
     MEAN: "mean and spread of val_loss in a group",
     SMOOTH: "val_loss at the end, smoothed",
 }
@@ -105,7 +117,3 @@ def mean_of(runs: Sequence[RunSummary]) -> float | None:
 
 def _since(when: float | None, now: float) -> float | None:
     return None if when is None else max(0.0, now - when)
-
-
-def _where(run: RunSummary) -> str | None:
-    return f"job {run.job_id}" if run.job_id else run.host

@@ -50,6 +50,8 @@ class CellScene:
     """Characters that all names begin with, and that go where there is no room."""
     best: str = ""
     """Path of the best run of all."""
+    stale: frozenset[str] = frozenset()
+    """Paths of the runs of which nobody says any more how they are."""
 
 
 def value(key: Key, row: Row) -> Any:
@@ -84,7 +86,7 @@ def width_of(key: Key, row: Row, scene: CellScene) -> int:
     if key.name == "name":
         return cell_len(_named(row, scene.look))
     if key.name == "state":
-        return sum(cell_len(text) for text, _ in _state(row, WORDS * 2, scene.look))
+        return sum(cell_len(text) for text, _ in _state(row, WORDS * 2, scene))
     return cell_len(text_of(key, row, scene.now))
 
 
@@ -113,7 +115,7 @@ def cell(key: Key, column: Column, row: Row, scene: CellScene) -> Parts:
     """The pieces of a cell, together exactly as wide as its column."""
     width = column.width
     if column.name == "state":
-        return _filled(_state(row, width, scene.look), width)
+        return _filled(_state(row, width, scene), width)
     if column.name == "name":
         return _filled(_name(row, column, scene), width)
     if column.name == "progress":
@@ -170,11 +172,13 @@ def _filled(parts: Parts, width: int) -> Parts:
     return (*filled, (" " * left, "")) if left else tuple(filled)
 
 
-def _state(row: Row, width: int, look: Look) -> Parts:
+def _state(row: Row, width: int, scene: CellScene) -> Parts:
+    look = scene.look
     if row.kind == "run":
         state = row.run.state or BROKEN
         sign = look.state(row.run.state)
-        return ((f"{sign} {state}" if width >= WORDS else sign, state),)
+        style = "muted" if row.run.path in scene.stale else state
+        return ((f"{sign} {state}" if width >= WORDS else sign, style),)
     counts = Counter(run.state or BROKEN for run in row.runs).most_common()
     if width < WORDS:
         worst = min((state for state, _ in counts), key=_URGENCY.index)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
 
 from engine.errors import ConfigError
 from engine.library.summary import RunSummary
@@ -16,6 +17,9 @@ from engine.tables.query import parse
 from engine.tables.table import NEWEST_FIRST, TELLING, chosen, sort_runs
 from tui.table.keys import CURVE, MAIN, MEAN, SEEN, WHERE, Ends, Words, best_run
 from tui.table.tree import Row, Tree, order_of, seeds_of, tree_rows
+
+if TYPE_CHECKING:
+    from tui.queue_feed import Standing
 
 FIRST = 60
 """Runs that are looked at before all of them are."""
@@ -60,6 +64,8 @@ class Arranged:
     """State to the number of runs that match."""
     best: str = ""
     """Path of the run with the best `val_loss`."""
+    stale: frozenset[str] = frozenset()
+    """Paths of the runs of which their scheduler says no more how they are."""
     telling: tuple[str, ...] = ()
     """Columns in which the runs differ."""
     problem: str = ""
@@ -77,10 +83,16 @@ class Arranger:
     ----------
     ends
         The smoothed end of a run's `val_loss`, by its path.
+    standings
+        Gives how the jobs of runs stand on HTCondor, by their paths.
     """
 
-    def __init__(self, ends: Ends = lambda path: None) -> None:
-        self._ends = ends
+    def __init__(
+        self,
+        ends: Ends = lambda path: None,
+        standings: Callable[[], Mapping[str, Standing]] = dict,
+    ) -> None:
+        self._ends, self._standings = ends, standings
         self._keys: dict[str, Key] = {}
         self._told_of: tuple[str, ...] = ()
         self._telling: tuple[str, ...] = ()
@@ -95,7 +107,7 @@ class Arranger:
         """
         ordered = sorted(runs, key=lambda run: run.name, reverse=True)
         listed = [run for run in ordered if run.path not in view.hidden]
-        words = Words(listed[:FIRST], time.time(), self._ends)
+        words = Words(listed[:FIRST], time.time(), self._ends, standings=self._standings())
         names, _ = _columns(view, default_columns(listed[:FIRST], telling), words)
         rows = tuple(Row(run.path, (run,)) for run in listed)
         keys = tuple(map(words.find, names))
@@ -129,7 +141,7 @@ class Arranger:
         listed = [run for run in runs if view.everything or not _is_left_out(run, view)]
         pool = runs if asks_for(query, "archived") else listed
         found = query.select(pool)
-        words = Words(runs, now, self._ends, self._keys)
+        words = Words(runs, now, self._ends, self._keys, self._standings())
         sort, problem = words.usable(view.sort)
         ordered = sort_runs(found, sort, words) if found else []
         by, other = words.usable(view.by)
@@ -144,6 +156,7 @@ class Arranger:
             n_left_out=len(runs) - len(pool),
             counts=Counter(run.state or BROKEN for run in ordered),
             best=best.path if (best := best_run(ordered)) else "",
+            stale=frozenset(path for path, one in self._standings().items() if one.is_stale),
             telling=telling,
             problem=problem or other or third,
             advice="" if found else advice(query, pool),

@@ -146,7 +146,7 @@ class RunTable(ScrollView, can_focus=True):
 
     def update_lines(self) -> None:
         """Draw again what changed on the screen: of a line as few cells as that takes."""
-        self._scene = replace(self._scene, now=time.time())
+        self._scene = replace(self._scene, now=time.time(), stale=self.arranged.stale)
         if self._layout.measure(self.arranged, self.visible_rows, self._scene):
             self._lay_out()
         regions: list[Region] = []

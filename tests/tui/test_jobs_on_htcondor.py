@@ -1,0 +1,211 @@
+"""Jobs on HTCondor in the table and on the screen of jobs, with a stand-in for the queue."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+from textual.pilot import Pilot
+
+from engine.launch import condor_actions, condor_why
+from engine.launch.condor_actions import Done
+from engine.launch.job import JobHandle
+from tests.tui.clustered import HELD, QUEUED, RUNNING, FakeQueue, submitted_run
+from tests.tui.conftest import AppAt, lines_of, run, text_of, wait_for
+from tests.tui.test_jobs_page import opened
+from tui import app as app_module
+from tui.app import ThesisApp
+from tui.dialogs import TellDialog, TextDialog
+from tui.queue_feed import QueueFeed
+from tui.screens.job_actions import asks_and_takes, proposed, told_done, wrong_change
+from tui.screens.jobs import JobsPage
+
+
+@pytest.fixture
+def queue(monkeypatch: pytest.MonkeyPatch) -> FakeQueue:
+    """What the app asks."""
+    fake = FakeQueue(job1=RUNNING, job2=QUEUED, job3=HELD)
+    monkeypatch.setattr(app_module, "QueueFeed", partial(QueueFeed, queue=fake, first_s=0))
+    return fake
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    """A root with a job that runs, one that waits, and one that is held."""
+    outputs = tmp_path / "outputs"
+    for number in (1, 2, 3):
+        submitted_run(outputs, number)
+    return outputs
+
+
+@contextlib.asynccontextmanager
+async def at_jobs(
+    app_at: AppAt, root: Path, name: str = "", size: tuple[int, int] = (130, 40), **settings: Any
+) -> AsyncIterator[tuple[Pilot[int], JobsPage]]:
+    """The screen of jobs once the queue has told, with the cursor on a job."""
+    async with app_at(root, size, **settings) as pilot:
+        page = await opened(pilot)
+        jobs = page.job_list
+        await wait_for(pilot, lambda: "held" in [one.state.state for one in jobs.shown])
+        names = [job.name for job in jobs.shown]
+        jobs.go_to(next(n for n, one in enumerate(names) if one.endswith(name)))
+        await pilot.pause()
+        yield pilot, page
+
+
+def words(pilot: Pilot[int]) -> str:
+    """What stands on the screen, wherever its lines end."""
+    return " ".join(text_of(pilot.app).split())
+
+
+@pytest.fixture
+def done(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, list[str], Mapping[str, Any]]]:
+    """What HTCondor was asked to do: action, names of the jobs, changes."""
+    actions: list[tuple[str, list[str], Mapping[str, Any]]] = []
+
+    def doing(name: str) -> Callable[..., Done]:
+        def do(jobs: Sequence[JobHandle], changes: Mapping[str, Any] | None = None) -> Done:
+            actions.append((name, [job.name[-4:] for job in jobs], dict(changes or {})))
+            return Done(jobs=list(jobs))
+
+        return do
+
+    for name in ("hold", "release", "remove", "edit"):
+        monkeypatch.setattr(condor_actions, name, doing(name))
+    return actions
+
+
+@pytest.mark.parametrize("size", [(60, 16), (80, 24), (130, 40)])
+def test_a_row_says_how_its_job_stands(
+    queue: FakeQueue, root: Path, app_at: AppAt, size: tuple[int, int]
+) -> None:
+    async def test() -> None:
+        async with at_jobs(app_at, root, "3_ae", size) as (pilot, _):
+            told = ["it took more memory", "E changes what it asks for"]
+            told += ["1.0 wn-7", "2.0 waits 5 min", "3.0 held 5 min"] if size[0] > 60 else []
+            await wait_for(pilot, lambda: not [one for one in told if one not in words(pilot)])
+            await pilot.press("escape")
+            await wait_for(pilot, lambda: not isinstance(pilot.app.screen, JobsPage))
+            if size[0] > 60:
+                await wait_for(pilot, lambda: "2.0 waits 5" in words(pilot))
+            assert queue.looks
+
+    run(test())
+
+
+def test_a_silent_scheduler_is_told_and_its_rows_are_grey(
+    queue: FakeQueue, root: Path, app_at: AppAt
+) -> None:
+    def colour(pilot: Pilot[int]) -> object:
+        strips = pilot.app.screen._compositor.render_strips()  # the colours, not the text alone
+        line = next(strip for strip in strips if "‖ held" in strip.text)
+        return next(part.style.color for part in line if part.style and "held" in part.text)
+
+    async def test() -> None:
+        async with at_jobs(app_at, root) as (pilot, page):
+            before = colour(pilot)
+            queue.silent = True
+            page.thesis.queue.acted()
+            await wait_for(pilot, lambda: "not answering since" in lines_of(pilot.app)[0])
+            assert "held" in [job.state.state for job in page.job_list.shown]
+            await wait_for(pilot, lambda: colour(pilot) != before)
+            await pilot.press("escape")
+            await wait_for(pilot, lambda: "not answering since" in lines_of(pilot.app)[0])
+            await pilot.press("J")
+            queue.silent = False
+            await wait_for(pilot, lambda: "not answering" not in text_of(pilot.app))
+
+    run(test())
+
+
+def test_keys_act_on_the_job_under_the_cursor(
+    queue: FakeQueue, root: Path, app_at: AppAt, done: list[Any]
+) -> None:
+    async def test() -> None:
+        async with at_jobs(app_at, root, "2_ae") as (pilot, page):
+            await pilot.press("U")  # it is not held
+            await pilot.press("H")
+            await wait_for(pilot, lambda: len(done) == 1)
+            page.job_list.go_to([job.name[-4:] for job in page.job_list.shown].index("3_ae"))
+            await pilot.pause()
+            await pilot.press("U")
+            await wait_for(pilot, lambda: len(done) == 2)
+            await pilot.press("D")
+            await wait_for(pilot, lambda: "y yes" in text_of(pilot.app))
+            await pilot.press("n")
+            await pilot.press("D")
+            await wait_for(pilot, lambda: "y yes" in text_of(pilot.app))
+            await pilot.press("y")
+            await wait_for(pilot, lambda: len(done) == 3)
+            await wait_for(pilot, lambda: queue.actions >= 3)
+        assert done == [("hold", ["2_ae"], {}), ("release", ["3_ae"], {}), ("remove", ["3_ae"], {})]
+
+    run(test())
+
+
+def test_a_held_job_is_given_more_memory_and_goes_on_in_one_go(
+    queue: FakeQueue, root: Path, app_at: AppAt, done: list[Any]
+) -> None:
+    async def test() -> None:
+        async with at_jobs(app_at, root, "3_ae") as (pilot, _):
+            await pilot.press("E")
+            await wait_for(pilot, lambda: isinstance(pilot.app.screen, TextDialog))
+            await wait_for(pilot, lambda: "memory=8GB" in text_of(pilot.app))
+            assert "it asks for 4 GB of memory, took 4.1 GB" in words(pilot)
+            await pilot.press("enter")
+            await wait_for(pilot, lambda: bool(done))
+        assert done == [("release", ["3_ae"], {"memory": "8GB"})]
+
+    run(test())
+
+
+def test_why_a_job_waits_is_told_in_a_dialog(
+    queue: FakeQueue, root: Path, app_at: AppAt, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(condor_why, "why", lambda job: f"no node has room for {job.name}")
+
+    async def test() -> None:
+        async with at_jobs(app_at, root, "2_ae") as (pilot, page):
+            await pilot.press("W")
+            await wait_for(pilot, lambda: isinstance(pilot.app.screen, TellDialog))
+            await wait_for(pilot, lambda: "no node has room" in text_of(pilot.app))
+            await pilot.press("escape")
+            await wait_for(pilot, lambda: pilot.app.screen is page)
+
+    run(test())
+
+
+def test_read_only_changes_no_job(
+    queue: FakeQueue, root: Path, app_at: AppAt, done: list[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[str] = []
+    monkeypatch.setattr(ThesisApp, "notify", lambda _, text, **__: told.append(text))
+
+    async def test() -> None:
+        async with at_jobs(app_at, root, "3_ae", read_only=True) as (pilot, _):
+            await pilot.press("U", "E", "D")
+            await wait_for(pilot, lambda: len([one for one in told if "read-only" in one]) == 3)
+            assert not done
+
+    run(test())
+
+
+def test_what_came_of_an_action_is_told_in_a_sentence() -> None:
+    one, two = JobHandle(Path("/r/a/launch.json")), JobHandle(Path("/r/b/launch.json"))
+    assert told_done(Done([one]), "held", "a") == "held a"
+    assert told_done(Done([one, two], remarks={"a": "it runs", "b": "it runs"}), "held", "x") == (
+        "held 2 runs. it runs"
+    )
+    with pytest.raises(Exception, match="held 1 run; b: it is held already"):
+        told_done(Done([one], {"b": "it is held already"}), "held", "x")
+
+
+def test_a_change_is_proposed_and_read_as_it_is_typed() -> None:
+    assert (proposed(None), asks_and_takes(None)) == ("memory=8GB", "")
+    assert wrong_change("memory=8GB cpus=2") == ""
+    assert "memory" in wrong_change("memry=8GB")
+    assert wrong_change("memory='8GB") == "close what is quoted"
