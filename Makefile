@@ -41,8 +41,9 @@ pictures: $(VENV)/installed-dev ## draw the docs' pictures of the app
 pool: $(VENV)/installed-dev ## start an HTCondor pool of this machine alone, to try things on
 	@hpc/pool up
 
-torture: $(VENV)/installed-dev ## kill a training 200 times, and give the readers 10,000 damaged run directories
-	$(BIN)/python -m pytest -m slow -v -n 2 tests/engine/test_torture.py tests/engine/test_fuzz.py $(ARGS)
+torture: $(VENV)/installed-dev ## kill a training 200 times, damage 10,000 run directories, and all faults around jobs
+	$(BIN)/python -m pytest -m slow -v -n 2 tests/engine/test_torture.py tests/engine/test_fuzz.py \
+		tests/engine/test_condor*.py tests/engine/test_cluster_sweep.py tests/engine/test_batch.py $(ARGS)
 
 test-long: $(VENV)/installed-dev ## the long forms of the tests, and the wheel installed from nothing
 	$(BIN)/python -m pytest -m slow $(ARGS)
