@@ -43,7 +43,7 @@ SCREENS: Screens = {
 
 CLUSTER: Screens = {
     "hpc_configure": (["--size", "130x38"], ["N", "T"]),
-    "hpc_jobs": (["--size", "130x24"], ["J", "down"]),
+    "hpc_jobs": (["--size", "130x18"], ["J", *["down"] * 3]),
 }
 """The same with runs on HTCondor."""
 
