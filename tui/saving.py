@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tui.feeds import Feed, Post
@@ -31,6 +33,9 @@ class Saving(Feed):
         super().__init__("saving", post)
         self._remembered, self._drafts = remembered, drafts
         self._next = time.monotonic() + SAVE_EVERY_S
+        # A picture is drawn with nothing that is kept, and nothing that cannot be.
+        path = remembered.path
+        self._is_kept = path is None or Path(os.devnull) not in path.parents
 
     def look(self) -> float:
         """Write what has changed; the seconds until the next time."""
@@ -42,5 +47,7 @@ class Saving(Feed):
             self._next = now + SAVE_EVERY_S
         for problems in (self._remembered.problems, self._drafts.problems):
             while problems:
-                self._post(KeepingFailed(problems.pop(0)))
+                told = KeepingFailed(problems.pop(0))
+                if self._is_kept:
+                    self._post(told)
         return self._next - now

@@ -175,6 +175,7 @@ def test_why_a_job_waits_is_told_in_a_dialog(
             await wait_for(pilot, lambda: "no node has room" in text_of(pilot.app))
             await pilot.press("escape")
             await wait_for(pilot, lambda: pilot.app.screen is page)
+            assert "no node has room" not in text_of(pilot.app)
 
     run(test())
 

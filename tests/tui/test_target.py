@@ -182,5 +182,6 @@ def test_a_scheduler_that_does_not_answer_is_told_before_the_start(
             await wait_for(pilot, lambda: "did not answer within 5 s" in text_of(pilot.app))
             await pilot.press("n")
             await wait_for(pilot, lambda: pilot.app.screen is page)
+            assert not page.doing
 
     run(test())
