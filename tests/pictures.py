@@ -51,7 +51,11 @@ CLUSTER: Screens = {
 def main() -> None:
     """Draw all pictures."""
     with tempfile.TemporaryDirectory() as folder:
-        os.environ |= {"XDG_CACHE_HOME": f"{folder}/cache", "HOME": folder}
+        os.environ |= {
+            "XDG_CACHE_HOME": f"{folder}/cache",
+            "HOME": folder,
+            "THESIS_DATA_ROOT": "/data",
+        }
         here, there = Path(folder) / "outputs", Path(folder) / "cluster" / "outputs"
         make_demo(here)
         _draw(SCREENS, here, Path(folder))

@@ -93,7 +93,7 @@ _ASCII_STATES = {
 
 STATE_COLOURS: Mapping[str, str] = {
     "running": "$success", "finished": "$text-muted", "stopped": "$text-muted",
-    "failed": "$error", "lost": "$error", "queued": "$secondary", "held": "$warning",
+    "failed": "$error", "lost": "$error", "queued": "$text-primary", "held": "$warning",
 }  # fmt: skip
 """Theme colours of the states; what needs a look is the loudest."""
 

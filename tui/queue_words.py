@@ -16,8 +16,14 @@ if TYPE_CHECKING:
 _VERBS = {"queued": "waits", "held": "held"}
 
 
-def where(job_id: str | None, host: str | None, standing: Standing | None, now: float) -> str:
-    """The number of a job with its node, or how long it waits; the host where there is none."""
+def where(
+    job_id: str | None, host: str | None, standing: Standing | None, now: float, state: str | None
+) -> str:
+    """The number of a job with its node, or how long it waits; the host where there is none.
+
+    Its facts and its log may know better than the queue, which is asked now and then: nobody waits
+    whose `state` is another one.
+    """
     if job_id is None and standing is None:
         return plain(host or "")
     number = plain(job_id or (standing.job.job_id if standing else ""))
@@ -25,7 +31,7 @@ def where(job_id: str | None, host: str | None, standing: Standing | None, now: 
     if standing is None:
         return f"{number} {node}" if node else f"job {number}"
     job, waiting = standing.job, standing.waiting_s(now)
-    verb = _VERBS.get(job.state)
+    verb = _VERBS.get(job.state) if state == job.state else None
     if verb is not None:
         return f"{number} {verb} {in_words(waiting)}" if waiting is not None else f"{number} {verb}"
     return f"{number} {node}".rstrip()
@@ -39,7 +45,8 @@ def job_where(job: Job, standings: Mapping[str, Standing], now: float) -> str:
             return plain((handle.schedd or "HTCondor").partition(".")[0])
         run = job.runs[0] if job.runs else None
         host = run.host if run else None
-        return where(handle.job_id, host, standings.get(str(handle.directory)), now)
+        standing = standings.get(str(handle.directory))
+        return where(handle.job_id, host, standing, now, job.state.state)
     name = plain(handle.host or "")
     return f"{name.partition('.')[0]}:{handle.pid}" if handle.pid is not None else name
 

@@ -99,13 +99,17 @@ def test_the_thread_ends_with_what_it_waits_for(tmp_path: Path) -> None:
 )
 def test_where_a_job_is(job: QueuedJob | None, text: str) -> None:
     standing = Standing(job, told=1000.0) if job else None
-    assert where("12.0", None, standing, 1120.0) == text
+    assert where("12.0", None, standing, 1120.0, job.state if job else "queued") == text
+
+
+def test_a_run_whose_facts_say_that_it_runs_does_not_wait_whatever_the_queue_said_before() -> None:
+    assert where("12.0", "wn-8", Standing(QUEUED, told=1000.0), 1120.0, "running") == "12.0 wn-8"
 
 
 def test_where_a_run_is_without_htcondor() -> None:
-    assert where(None, "wn-7", None, 0) == "wn-7"
-    assert where("12.0", "wn-7.example", None, 0) == "12.0 wn-7"
-    assert where(None, None, None, 0) == ""
+    assert where(None, "wn-7", None, 0, "running") == "wn-7"
+    assert where("12.0", "wn-7.example", None, 0, "running") == "12.0 wn-7"
+    assert where(None, None, None, 0, "running") == ""
 
 
 def test_memory_is_counted_as_jobs_ask_for_it() -> None:

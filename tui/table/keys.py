@@ -87,7 +87,9 @@ class Words(Vocabulary):
         return Key(name, "curve", lambda run: None)
 
     def _where(self, run: RunSummary) -> str | None:
-        return where(run.job_id, run.host, self._standings.get(run.path), self.now) or None
+        return (
+            where(run.job_id, run.host, self._standings.get(run.path), self.now, run.state) or None
+        )
 
 
 OWN = {
