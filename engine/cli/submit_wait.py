@@ -5,7 +5,8 @@ from __future__ import annotations
 import contextlib
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from engine.cli.output import remark
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from engine.launch.condor import Condor
     from engine.launch.condor_sending import Progress
     from engine.launch.job import JobHandle
+    from engine.library.summary import RunSummary
 
 POLL_S = 0.5
 LARGE = 50
@@ -43,80 +45,70 @@ def progress_bar(runs: int | None) -> Iterator[Progress | None]:
 
 def wait(job: JobHandle, condor: Condor) -> int:
     """Return when a run, or all runs of a sweep, are over: 0 if each of them has finished."""
+    is_sweep = job.kind == "sweep"
     try:
-        return _wait_for_sweep(job, condor) if job.kind == "sweep" else _wait_for_run(job, condor)
+        return _wait(job, _runs_of(job) if is_sweep else [job], condor)
     except KeyboardInterrupt:
-        what = "jobs go" if job.kind == "sweep" else "job goes"
-        show = "engine jobs" if job.kind == "sweep" else f"engine follow {job.name}"
+        what = "jobs go" if is_sweep else "job goes"
+        show = "engine jobs" if is_sweep else f"engine follow {job.name}"
         remark(f"the {what} on; {show} shows what becomes of it")
         raise
 
 
-def _wait_for_run(job: JobHandle, condor: Condor) -> int:
+def _wait(job: JobHandle, runs: Sequence[JobHandle], condor: Condor) -> int:
     from engine.facts.job_report import OVER
-    from engine.facts.state import UNDER_WAY
-    from engine.launch.condor_watch import Watch
-    from engine.library.index import summarise
-
-    watch = Watch(job, condor)
-    last: list[JobReport | None] = [None]
-
-    def look() -> str:
-        last[0] = watch.look()
-        return _words(last[0])
-
-    _until(look, lambda: last[0] is not None and last[0].state in OVER)
-    summary = summarise(str(job.directory))
-    while summary.state in UNDER_WAY:  # its last words may be on their way
-        time.sleep(POLL_S)
-        summary = summarise(str(job.directory))
-    remark(summary.sentence or summary.problem or "")
-    return 0 if summary.state == "finished" else 1
-
-
-def _wait_for_sweep(sweep: JobHandle, condor: Condor) -> int:
-    from engine.facts.run_dir import RunDir
-    from engine.facts.sweep_dir import SweepDir
-    from engine.launch.condor_wait import SweepWatch
-    from engine.launch.job import JobHandle
+    from engine.launch.condor_following import Following
     from engine.launch.jobs import sweep_state
-    from engine.launch.record import read_job
-    from engine.launch.sweep_runs import read_runs, runs_folder
-    from engine.library.index import summarise
 
-    folder = runs_folder(sweep.directory)
-    places = [
-        (RunDir(folder / run.name).launch, run.id) for run in read_runs(SweepDir(sweep.directory))
-    ]
-    runs = [read_job(path) or JobHandle(path, run_id) for path, run_id in places]
-    watch = SweepWatch(sweep, runs, condor)
-    _until(lambda: _counted(watch.look()), lambda: watch.is_over)
-    summaries = [summarise(str(run.directory)) for run in runs]
-    remark(sweep_state(sweep, summaries).sentence)
-    return 0 if all(one.state == "finished" for one in summaries) else 1
-
-
-def _until(look: Callable[[], str], is_over: Callable[[], bool]) -> None:
-    """Look again and again, and tell what has changed."""
-    from engine.launch.condor import CouldNotAsk
-
-    last = ""
+    following, last = Following(condor), ""
     while True:
-        try:
-            text = look()
-        except CouldNotAsk as error:
-            text = error.message
+        reports, problem = following.look(runs)
+        text = problem or _told(job, runs, reports)
         if text != last:
             remark(text)
             last = text
-        if is_over():
-            return
+        if len(reports) == len(runs) and all(one.state in OVER for one in reports.values()):
+            break
+        time.sleep(POLL_S)
+    summaries = _summaries(runs)
+    one = summaries[0] if job.kind != "sweep" else None
+    remark((one.sentence or one.problem or "") if one else sweep_state(job, summaries).sentence)
+    return 0 if all(one.state == "finished" for one in summaries) else 1
+
+
+def _runs_of(sweep: JobHandle) -> list[JobHandle]:
+    from engine.facts.run_dir import RunDir
+    from engine.facts.sweep_dir import SweepDir
+    from engine.launch.job import JobHandle
+    from engine.launch.record import read_job
+    from engine.launch.sweep_runs import read_runs, runs_folder
+
+    folder = runs_folder(sweep.directory)
+    runs = read_runs(SweepDir(sweep.directory))
+    places = [(RunDir(folder / run.name).launch, run.id) for run in runs]
+    return [read_job(path) or JobHandle(path, run_id) for path, run_id in places]
+
+
+def _summaries(runs: Sequence[JobHandle]) -> list[RunSummary]:
+    """What became of the runs, once none counts as under way: last words may be on their way."""
+    from engine.facts.state import UNDER_WAY
+    from engine.library.index import summarise
+
+    while True:
+        summaries = [summarise(str(run.directory)) for run in runs]
+        if not any(one.state in UNDER_WAY for one in summaries):
+            return summaries
         time.sleep(POLL_S)
 
 
-def _counted(counts: Mapping[str, int]) -> str:
+def _told(job: JobHandle, runs: Sequence[JobHandle], reports: Mapping[str, JobReport]) -> str:
+    """How the job of a run is, or how many of a sweep are in which state."""
+    if job.kind != "sweep":
+        return _words(reports.get(job.id or ""))
+    counts = Counter(one.state for one in reports.values())
+    counts["queued"] += len(runs) - len(reports)
     names = ("ended", "removed", "running", "held", "queued")
-    return ", ".join(f"{counts[name]} {name}" for name in names if counts.get(name))
+    return ", ".join(f"{counts[name]} {name}" for name in names if counts[name])
 
 
 def _words(report: JobReport | None) -> str:

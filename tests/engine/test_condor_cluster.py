@@ -14,12 +14,12 @@ from hypothesis import strategies as st
 from engine.cli import submit_wait
 from engine.config.composer import Composer
 from engine.config.launcher import launcher_to_go_on
-from engine.config.points import words_of_runs
+from engine.config.points import points, words_of_runs
 from engine.errors import ConfigError, FactsError, LaunchError
 from engine.facts.sweep_dir import SweepDir
+from engine.launch.condor import Condor
 from engine.launch.condor_cluster import cluster_description
 from engine.launch.condor_submit import Submission, description, unfit
-from engine.launch.condor_wait import SweepWatch
 from engine.launch.job import HTCONDOR, JobHandle
 from engine.launch.jobs import sweep_state
 from engine.launch.lock import locked
@@ -218,7 +218,7 @@ def test_a_submission_that_was_interrupted_is_told_with_what_to_do() -> None:
 
 def test_the_runs_of_a_sweep_are_its_points_without_what_sweepers_need() -> None:
     overrides = ["phase1.trainer.seed=1,2,3", "hydra.sweeper.leave_out=[1]", "loop=a.b:c,ae"]
-    runs = words_of_runs(Composer([]), overrides, [0, 1, 5])
+    runs = words_of_runs(points(Composer([]), overrides), overrides, [0, 1, 5])
     assert runs == (
         ("phase1.trainer.seed=2", "loop=a.b\\:c"),
         ("phase1.trainer.seed=2", "loop=ae"),
@@ -240,70 +240,18 @@ def test_a_run_goes_on_with_what_it_asked_for_and_what_is_typed() -> None:
         launcher_to_go_on(composer, there, ["launcher.memroy=1GB"], HTCONDOR)
 
 
-class Queue:
-    """A scheduler that says what is in it."""
-
-    def __init__(self) -> None:
-        self.there: list[str] = []
-        self.factories: list[int] = []
-
-    def query(self, constraint: str, attributes: object) -> list[dict[str, str]]:
-        assert constraint == 'ThesisSweepId =?= "s"'
-        return [{"ThesisRunId": one} for one in self.there]
-
-    def clusters(self, constraint: str) -> list[int]:
-        return self.factories
-
-
-LOGGED = """\
-000 (7.000.000) 2026-11-27 22:00:00 Job submitted from host: <here>
-    run a
-...
-005 (7.000.000) 2026-11-27 22:00:09 Job terminated.
-\t(1) Normal termination (return value 0)
-...
-"""
-
-
-def test_a_sweep_is_waited_for_by_its_logs_and_by_the_queue_where_they_are_silent(
-    own_folder: Path,
-) -> None:
-    (own_folder / "a").mkdir()
-    (own_folder / "a" / "job.log").write_text(LOGGED)
-    queue, now = Queue(), [0.0]
-    runs = [
-        JobHandle(own_folder / name / "launch.json", name, job_id=f"{number}.0")
-        for number, name in ((7, "a"), (8, "b"), (9, "c"))
-    ]
-    sweep = JobHandle(own_folder / "sweep.json", "s")
-    watch = SweepWatch(sweep, runs, cast("Condor", queue), clock=lambda: now[0])
-    assert watch.look() == {"ended": 1, "queued": 2}
-    queue.there, queue.factories = ["b"], [9]  # the job of c is still to come
-    for now[0] in (30.0, 60.0, 90.0):
-        assert watch.look() == {"ended": 1, "queued": 2}
-    queue.there = []
-    now[0] = 120.0
-    assert watch.look() == {"ended": 1, "queued": 2}, "missing once is not yet gone"
-    now[0] = 150.0
-    assert watch.look() == {"ended": 2, "queued": 1}
-    queue.factories = []
-    for now[0] in (180.0, 210.0):
-        watch.look()
-    assert watch.is_over
-
-
 def test_an_interrupt_while_waiting_says_how_to_return(
     own_folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     def interrupt(*_: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(submit_wait, "_until", interrupt)
+    monkeypatch.setattr(submit_wait, "_wait", interrupt)
     write_runs(SweepDir(own_folder), [])
     for kind, told in (("sweep", "the jobs go on; engine jobs shows"), ("run", "the job goes on")):
         job = JobHandle(own_folder / "sweep.json", "s", kind=cast("Kind", kind))
         with pytest.raises(KeyboardInterrupt):
-            submit_wait.wait(job, cast("Condor", Queue()))
+            submit_wait.wait(job, Condor())
         assert told in capsys.readouterr().err
 
 

@@ -13,6 +13,7 @@ import pytest
 from engine.facts.job_report import JobReport, agreed
 from engine.launch.condor import Condor, CouldNotAsk
 from engine.launch.condor_ads import read_ad
+from engine.launch.condor_following import Following
 from engine.launch.condor_queue import Queue
 from engine.launch.job import HTCONDOR, JobHandle
 
@@ -65,7 +66,7 @@ class Fake(Condor):
         return [one for one in fit if not (mine and one.get("Owner") == "somebody else")]
 
 
-class Following:
+class Asked:
     """A queue with a clock that is set by hand."""
 
     def __init__(self, **settings: Any) -> None:
@@ -131,7 +132,7 @@ def test_ages_are_by_the_clock_of_the_scheduler() -> None:
 
 
 def test_one_question_in_an_interval_for_all_jobs() -> None:
-    following = Following()
+    following = Asked()
     following.fake.ads = [ad("a"), ad("b", RUNNING)]
     both = job("a"), job("b")
     assert following.states(*both, later=0) == {"a": "queued", "b": "running"}
@@ -154,14 +155,14 @@ def test_one_question_in_an_interval_for_all_jobs() -> None:
 
 
 def test_no_scheduler_is_asked_for_jobs_of_this_machine() -> None:
-    following = Following()
+    following = Asked()
     local = JobHandle(Path("/runs/a/launch.json"), "a", target="local")
     assert following.queue.look([local]).schedulers == ()
     assert following.fakes == {}
 
 
 def test_each_scheduler_is_asked_once() -> None:
-    following = Following()
+    following = Asked()
     following.fakes = {name: Fake(name) for name in ("x", "y")}
     following.fakes["x"].ads, following.fakes["y"].ads = [ad("a")], [ad("b", HELD)]
     states = following.states(job("a", "x"), job("b", "y"))
@@ -169,7 +170,7 @@ def test_each_scheduler_is_asked_once() -> None:
 
 
 def test_what_was_said_last_stays_while_nobody_answers() -> None:
-    following = Following()
+    following = Asked()
     following.fake.ads = [ad("a", RUNNING)]
     following.states(job())
     following.fake.silent = True
@@ -190,7 +191,7 @@ def test_what_was_said_last_stays_while_nobody_answers() -> None:
 
 
 def test_a_job_that_is_missing_once_is_not_gone() -> None:
-    following = Following()
+    following = Asked()
     following.fake.ads = [ad("a", RUNNING)]
     following.states(job())
     following.fake.ads, following.fake.past = [], [ad("a", 4, ExitCode=3)]
@@ -203,7 +204,7 @@ def test_a_job_that_is_missing_once_is_not_gone() -> None:
 
 
 def test_a_job_that_nobody_knows_is_over_after_a_minute() -> None:
-    following = Following()
+    following = Asked()
     following.fake.ads = [ad("a", RUNNING)]
     following.states(job(), later=0)
     following.fake.ads = []
@@ -213,7 +214,7 @@ def test_a_job_that_nobody_knows_is_over_after_a_minute() -> None:
 
 
 def test_the_job_of_another_user_is_found_by_its_id() -> None:
-    following = Following()
+    following = Asked()
     following.fake.ads = [ad("a", RUNNING, Owner="somebody else")]
     following.states(job())
     assert following.states(job()) == {"a": "running"}
@@ -221,7 +222,7 @@ def test_the_job_of_another_user_is_found_by_its_id() -> None:
 
 
 def test_a_job_of_a_large_sweep_that_is_not_made_yet_is_not_gone() -> None:
-    following = Following()
+    following = Asked()
     waits = replace(job(), sweep_id="s", job_id="12.7")
     following.fake.making = [12]
     for _ in range(4):
@@ -233,7 +234,7 @@ def test_a_job_of_a_large_sweep_that_is_not_made_yet_is_not_gone() -> None:
 
 
 def test_a_submission_in_doubt_is_not_gone() -> None:
-    following = Following()
+    following = Asked()
     for _ in range(4):
         assert following.states(job(state="submitting")) == {}
     assert following.fake.calls == ["mine"] * 4
@@ -257,3 +258,38 @@ def test_the_end_counts_and_else_what_was_told_last(
     told = agreed(logged, asked)
     assert told is not None
     assert told.state == counts
+
+
+LOGGED = """\
+000 (7.000.000) 2026-11-27 22:00:00 Job submitted from host: <here>
+    run a
+...
+005 (7.000.000) 2026-11-27 22:00:09 Job terminated.
+\t(1) Normal termination (return value 0)
+...
+"""
+
+
+def test_logs_tell_first_and_the_queue_where_they_are_silent(own_folder: Path) -> None:
+    (own_folder / "a").mkdir()
+    (own_folder / "a" / "job.log").write_text(LOGGED)
+    runs = [
+        JobHandle(own_folder / name / "launch.json", name, target=HTCONDOR, job_id=f"{number}.0")
+        for number, name in ((7, "a"), (8, "b"))
+    ]
+    fake, now = Fake(), [0.0]
+    following = Following(fake, clock=lambda: now[0])
+    told = lambda: {name: one.state for name, one in following.look(runs)[0].items()}  # noqa: E731
+    assert told() == {"a": "ended"}
+    assert fake.calls == []
+    fake.ads = [ad("b", RUNNING)]
+    now[0] = 30.0
+    assert told() == {"a": "ended", "b": "running"}
+    fake.silent, now[0] = True, 60.0
+    reports, problem = following.look(runs)
+    assert reports["b"].state == "running"
+    assert "not answering since" in (problem or "")
+    fake.silent, fake.ads, now[0] = False, [], 1000.0
+    assert told() == {"a": "ended", "b": "running"}, "missing once is not yet gone"
+    fake.past, now[0] = [ad("b", 4, ExitCode=0)], 1030.0
+    assert told() == {"a": "ended", "b": "ended"}

@@ -23,8 +23,8 @@ from engine.facts.attempts import read_attempts
 from engine.facts.condor_log import LogReader
 from engine.launch import condor_jobs
 from engine.launch.condor import Answer, Condor, CouldNotAsk
+from engine.launch.condor_following import Following
 from engine.launch.condor_jobs import submit, submit_again
-from engine.launch.condor_watch import Watch
 from engine.launch.job import HTCONDOR, JobHandle, JobSpec
 from engine.launch.record import amend_record, read_job
 from engine.launch.resources import Resources
@@ -51,6 +51,11 @@ def spec(*words: str, name: str = "run") -> JobSpec:
 
 def state_of(job: JobHandle) -> str | None:
     return summarise(str(job.directory)).state
+
+
+def is_ended(following: Following, job: JobHandle) -> bool:
+    reports, _ = following.look([job])
+    return bool(reports) and reports[job.id or ""].state == "ended"
 
 
 def jobs_of(condor: Condor, job_id: str | None) -> list[dict[str, Any]]:
@@ -97,8 +102,8 @@ def test_an_evicted_run_saves_and_goes_on_at_its_next_start(pool: Pool, condor: 
     records = read_events(run_dir.path).records
     epochs = [record["epoch"] for record in records if record["moment"] == "on_epoch_end"]
     assert epochs == list(range(len(epochs))), "none is missing, none is there twice"
-    watch = Watch(job, condor, ask_every_s=0)
-    wait_until(lambda: (watch.look() or job).state == "ended")
+    following = Following(condor, every_s=0)
+    wait_until(lambda: is_ended(following, job))
     told = read_job(job.path)
     assert told is not None
     assert (told.state, told.exit_code) == ("ended", 0)
@@ -276,10 +281,10 @@ def test_a_job_that_ended_without_a_log_is_known_from_the_history(
     wait_until(lambda: state_of(job) == "finished")
     wait_until(lambda: not jobs_of(condor, job.id))
     (job.directory / "job.log").unlink()
-    watch = Watch(job, condor, ask_every_s=0)
-    assert watch.look() is None, "missing once is not yet gone"
-    report = watch.look()
-    assert report is not None
+    following = Following(condor, every_s=0)
+    assert following.look([job]) == ({}, None), "missing once is not yet gone"
+    reports, _ = following.look([job])
+    report = reports[job.id or ""]
     assert (report.state, report.exit_code) == ("ended", 0)
 
 
