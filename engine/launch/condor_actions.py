@@ -211,13 +211,13 @@ def _persistent(job: JobHandle, queued: QueuedJob) -> str:
 def _change(
     condor: Condor, jobs: Sequence[tuple[JobHandle, QueuedJob]], changes: Mapping[str, Any]
 ) -> None:
-    everyone = one_of(job.id or "" for job, _ in jobs)
+    everyone = one_of(job.id for job, _ in jobs)
     for attribute, expression in expressions(changes).items():
         condor.edit(everyone, attribute, expression)
     of_each = {"requirements": "Requirements", "cpus": "Environment", "category": "Environment"}
     wanted = list(dict.fromkeys(name for key, name in of_each.items() if key in changes))
     for job, _ in jobs if wanted else ():
-        own = one_of([job.id or ""])
+        own = one_of([job.id])
         for ad in condor.query(own, wanted):
             for attribute in wanted:
                 condor.edit(own, attribute, _new_part(job, attribute, ad.get(attribute), changes))

@@ -6,8 +6,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from engine.errors import LaunchError
 from engine.facts.holds import SPOOLING, hold_words
 from engine.facts.job_report import JobReport
+from engine.facts.records import is_id
 from engine.facts.time_limit import MOST_STARTS, REQUEUE
 from engine.facts.words import first_line
 from engine.launch.condor_submit import ID_ATTRIBUTE, SWEEP_ATTRIBUTE
@@ -69,16 +71,34 @@ class QueuedJob:
         return JobReport(self.state, self.reason, self.host, self.exit_code, self.signal, told)
 
 
-def one_of(run_ids: Iterable[str]) -> str:
-    """Constraint that the jobs with these ids fulfil."""
-    listed = ", ".join(f'"{run_id}"' for run_id in run_ids)
-    return f"member({ID_ATTRIBUTE}, {{{listed}}})"
+def one_of(run_ids: Iterable[str | None]) -> str:
+    """Constraint that the jobs with these ids fulfil.
+
+    Raises
+    ------
+    LaunchError
+        If one is no id: as part of an expression it could mean other jobs.
+    """
+    return _is_member(ID_ATTRIBUTE, run_ids)
 
 
-def of_sweeps(sweep_ids: Iterable[str]) -> str:
-    """Constraint that the jobs of these sweeps fulfil."""
-    listed = ", ".join(f'"{sweep_id}"' for sweep_id in sweep_ids)
-    return f"member({SWEEP_ATTRIBUTE}, {{{listed}}})"
+def of_sweeps(sweep_ids: Iterable[str | None]) -> str:
+    """Constraint that the jobs of these sweeps fulfil.
+
+    Raises
+    ------
+    LaunchError
+        If one is no id.
+    """
+    return _is_member(SWEEP_ATTRIBUTE, sweep_ids)
+
+
+def _is_member(attribute: str, ids: Iterable[str | None]) -> str:
+    known = list(ids)
+    if not all(map(is_id, known)):
+        raise LaunchError("a job cannot be asked about: its record has no id", "It is damaged.")
+    listed = ", ".join(f'"{one}"' for one in known)
+    return f"member({attribute}, {{{listed}}})"
 
 
 def read_ad(ad: Mapping[str, Any]) -> QueuedJob:

@@ -17,9 +17,9 @@ from engine.facts.job_report import REMOVED_HERE
 from engine.facts.records import read_record
 from engine.facts.sweep_dir import SweepDir
 from engine.launch.condor import Condor
+from engine.launch.condor_ads import of_sweeps
 from engine.launch.condor_jobs import prepared, train_script
 from engine.launch.condor_sending import Progress, Sending, discard
-from engine.launch.condor_submit import SWEEP_ATTRIBUTE
 from engine.launch.job import HTCONDOR, JobHandle, JobSpec
 from engine.launch.lock import locked
 from engine.launch.record import NO_PROCESS, amend_record, new_entries, write_record
@@ -117,11 +117,11 @@ def remove_sweep(handle: JobHandle) -> str:
     LaunchError
         If it has none of them any more.
     """
-    place = SweepDir(handle.directory)
+    place, own = SweepDir(handle.directory), of_sweeps([handle.id])
     with contextlib.suppress(FileExistsError):
         place.stop.touch()
     with Condor(handle.schedd) as condor:
-        number = condor.act("remove", f'{SWEEP_ATTRIBUTE} =?= "{handle.id}"', REMOVED)
+        number = condor.act("remove", own, REMOVED)
     if handle.state == "submitting":
         folder = runs_folder(handle.directory)
         for run in read_runs(place):
