@@ -10,7 +10,6 @@ from engine.errors import LaunchError
 from engine.facts.holds import SPOOLING, hold_words
 from engine.facts.job_report import JobReport
 from engine.facts.records import is_id
-from engine.facts.time_limit import MOST_STARTS, REQUEUE
 from engine.facts.words import first_line
 from engine.launch.condor_submit import ID_ATTRIBUTE, SWEEP_ATTRIBUTE
 
@@ -20,8 +19,9 @@ OURS = f"{ID_ATTRIBUTE} =!= undefined"
 WANTED = (
     *("ClusterId", "ProcId", ID_ATTRIBUTE, SWEEP_ATTRIBUTE, "JobStatus", "RemoteHost"),
     *("HoldReason", "HoldReasonCode", "HoldReasonSubCode", "RemoveReason"),
-    *("QDate", "EnteredCurrentStatus", "NumJobStarts", "NumJobCompletions"),
-    *("ExitCode", "ExitSignal", "MemoryUsage", "RequestMemory", "JobPrio"),
+    *("QDate", "EnteredCurrentStatus", "NumJobStarts", "TerminationPending"),
+    *("ExitCode", "ExitSignal", "MemoryUsage", "ResidentSetSize", "RequestMemory"),
+    "JobPrio",
 )
 """Attributes that are asked for."""
 
@@ -34,6 +34,7 @@ _STATES = {
     6: "running",  # what it made is sent
     7: "queued",  # suspended
 }
+_UNDER_WAY = (1, 2)
 
 
 @dataclass(frozen=True)
@@ -65,6 +66,8 @@ class QueuedJob:
     """What it took, at most."""
     memory_asked_mib: int | None = None
     priority: int | None = None
+    is_leaving: bool = False
+    """Whether it is over, and the queue has it still."""
 
     def report(self, told: float | None = None) -> JobReport:
         """The same for the state of a run, as said at `told`."""
@@ -122,9 +125,10 @@ def read_ad(ad: Mapping[str, Any]) -> QueuedJob:
         starts=_number(ad, "NumJobStarts"),
         exit_code=_number(ad, "ExitCode") if over else None,
         signal=_number(ad, "ExitSignal") if over else None,
-        memory_mib=_number(ad, "MemoryUsage"),
+        memory_mib=_memory_mib(ad),
         memory_asked_mib=_number(ad, "RequestMemory"),
         priority=_number(ad, "JobPrio"),
+        is_leaving=over and _number(ad, "JobStatus") in _UNDER_WAY,
     )
 
 
@@ -137,17 +141,16 @@ def _as_it_is(ad: Mapping[str, Any], state: str) -> tuple[str, str | None]:
         return state, hold_words(code, subcode, _text(ad, "HoldReason")) or None
     if state == "removed":
         return state, _text(ad, "RemoveReason")
-    if state == "queued" and _has_run_through(ad):
+    # An exit code alone is no end: an eviction, or a start before, leaves one as well.
+    if _number(ad, "JobStatus") in _UNDER_WAY and ad.get("TerminationPending") is True:
         return "ended", "HTCondor has not written its log yet"
     return state, None
 
 
-def _has_run_through(ad: Mapping[str, Any]) -> bool:
-    """Whether it ended for good, and only its log cannot be written, as on a full disk."""
-    code, times = _number(ad, "ExitCode"), _number(ad, "NumJobCompletions") or 0
-    if code is None or times < 1:
-        return False
-    return code != REQUEUE or times >= MOST_STARTS
+def _memory_mib(ad: Mapping[str, Any]) -> int | None:
+    """What it took; HTCondor's own word for that is an expression of another attribute."""
+    told, kib = _number(ad, "MemoryUsage"), _number(ad, "ResidentSetSize")
+    return told if told is not None or kib is None else -(-kib // 1024)
 
 
 def _age(ad: Mapping[str, Any], since: str) -> float | None:

@@ -110,11 +110,11 @@ class Asked:
         ),
         (ad(status=HELD, HoldReasonCode=16), "queued", "its files are on their way"),
         (
-            ad(status=IDLE, NumJobCompletions=1, ExitCode=0),
+            ad(status=IDLE, TerminationPending=True, ExitCode=0),
             "ended",
             "HTCondor has not written its log yet",
         ),
-        (ad(status=IDLE, NumJobCompletions=2, ExitCode=85), "queued", None),
+        (ad(status=IDLE, ExitCode=85), "queued", None),
         ({"ThesisRunId": "a", "JobStatus": "x", "ClusterId": None}, "queued", None),
     ],
 )
