@@ -157,10 +157,12 @@ def _by_scheduler(
     """The jobs of each scheduler; those that none has are problems."""
     groups: dict[str | None, list[JobHandle]] = {}
     for job in jobs:
-        if job.target == HTCONDOR and job.id:
-            groups.setdefault(job.schedd, []).append(job)
-        else:
+        if job.target != HTCONDOR or not job.id:
             done.problems[job.name] = "it is no job on HTCondor"
+        elif job.is_copy:
+            done.problems[job.name] = f"it is a copy: the job is that of {job.original_dir}"
+        else:
+            groups.setdefault(job.schedd, []).append(job)
     for schedd, own in groups.items():
         yield connect(schedd), own
 

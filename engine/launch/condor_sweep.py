@@ -115,8 +115,10 @@ def remove_sweep(handle: JobHandle) -> str:
     CouldNotAsk
         If the scheduler did not answer.
     LaunchError
-        If it has none of them any more.
+        If it has none of them any more, or the directory is a copy.
     """
+    if handle.is_copy:
+        raise LaunchError(f"{handle.name} is a copy: the jobs are those of {handle.original_dir}")
     place, own = SweepDir(handle.directory), of_sweeps([handle.id])
     with contextlib.suppress(FileExistsError):
         place.stop.touch()

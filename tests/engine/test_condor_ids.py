@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -10,37 +9,13 @@ import pytest
 
 from engine.errors import LaunchError
 from engine.launch import condor_actions
-from engine.launch.condor import Action
 from engine.launch.condor_ads import of_sweeps, one_of
 from engine.launch.condor_sweep import remove_sweep
 from engine.launch.condor_why import why
-from engine.launch.job import HTCONDOR, JobHandle
-from engine.launch.record import read_job
-from tests.engine.test_condor_queue import HELD, Asked, Fake, ad, job
+from tests.engine.test_condor_acting import Acting, recorded
+from tests.engine.test_condor_queue import Asked, ad, job
 
 HOSTILE = ('x" || true || "', "", "a b", "a\n", "é", '"', "\\", "a'b", "x" * 300, None, 7, ["a"])
-
-
-def recorded(folder: Path, name: str, **entries: Any) -> JobHandle:
-    """The job of a record that somebody wrote."""
-    path = folder / name / ("sweep.json" if entries.get("kind") == "sweep" else "launch.json")
-    path.parent.mkdir()
-    told = {"kind": "run", "target": HTCONDOR, "state": "queued", "original_dir": str(path.parent)}
-    path.write_text(json.dumps(told | entries))
-    found = read_job(path)
-    assert found is not None
-    return found
-
-
-class Acting(Fake):
-    """A scheduler that holds what it is told to."""
-
-    def act(self, action: Action, constraint: str, reason: str) -> int:
-        self.calls.append(action)
-        told = [one for one in self.ads if f'"{one["ThesisRunId"]}"' in constraint]
-        for one in told:
-            one["JobStatus"] = HELD
-        return len(told)
 
 
 @pytest.mark.parametrize("wrong", HOSTILE)
