@@ -123,12 +123,16 @@ def remove_sweep(handle: JobHandle) -> str:
     with contextlib.suppress(FileExistsError):
         place.stop.touch()
     with Condor(handle.schedd) as condor:
-        number = condor.act("remove", own, REMOVED)
+        acted = condor.act("remove", own, REMOVED)
     if handle.state == "submitting":
         folder = runs_folder(handle.directory)
         for run in read_runs(place):
             confirm_run(folder, run, state="removed", reason=REMOVED)
         amend_record(handle.path, handle.id, state="queued", **NO_PROCESS)
-    elif not number:
+    elif not acted.done and not acted.refused:
         raise LaunchError(f"{handle.name}: HTCondor does not have its jobs any more")
+    if acted.refused:
+        raise LaunchError(
+            f"{handle.name}: HTCondor did not remove {acted.refused} of its jobs: {acted.why}"
+        )
     return "HTCondor"
