@@ -8,7 +8,7 @@ from typing import Any
 
 from engine.errors import LaunchError
 from engine.facts.holds import SPOOLING, hold_words
-from engine.facts.job_report import JobReport
+from engine.facts.job_report import OVER, JobReport
 from engine.facts.records import is_id
 from engine.facts.words import first_line
 from engine.launch.condor_submit import ID_ATTRIBUTE, SWEEP_ATTRIBUTE
@@ -66,12 +66,19 @@ class QueuedJob:
     """What it took, at most."""
     memory_asked_mib: int | None = None
     priority: int | None = None
+    said: float | None = None
+    """Unix seconds of the answer by the scheduler's clock, which the queue's answers alone tell."""
     is_leaving: bool = False
     """Whether it is over, and the queue has it still."""
 
     def report(self, told: float | None = None) -> JobReport:
-        """The same for the state of a run, as said at `told`."""
-        return JobReport(self.state, self.reason, self.host, self.exit_code, self.signal, told)
+        """The same for the state of a run, as said at `told` where the scheduler does not tell.
+
+        Its clock is set as that of a file server is; the one of who asks may be an hour off, and
+        what was asked for would be older, or newer, than a log that tells otherwise.
+        """
+        said = told if self.said is None or self.state in OVER else self.said
+        return JobReport(self.state, self.reason, self.host, self.exit_code, self.signal, said)
 
 
 def one_of(run_ids: Iterable[str | None]) -> str:
@@ -128,6 +135,7 @@ def read_ad(ad: Mapping[str, Any]) -> QueuedJob:
         memory_mib=_memory_mib(ad),
         memory_asked_mib=_number(ad, "RequestMemory"),
         priority=_number(ad, "JobPrio"),
+        said=_seconds(ad, "ServerTime"),
         is_leaving=over and _number(ad, "JobStatus") in _UNDER_WAY,
     )
 
@@ -156,6 +164,11 @@ def _memory_mib(ad: Mapping[str, Any]) -> int | None:
 def _age(ad: Mapping[str, Any], since: str) -> float | None:
     begun, now = _number(ad, since), _number(ad, "ServerTime")
     return None if begun is None or now is None else float(max(0, now - begun))
+
+
+def _seconds(ad: Mapping[str, Any], name: str) -> float | None:
+    value = _number(ad, name)
+    return None if value is None else float(value)
 
 
 def _number(ad: Mapping[str, Any], name: str) -> int | None:

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from engine.facts.job_report import JobReport, agreed
 from engine.launch.condor_ads import read_ad
 
 COMMON = {"ClusterId": 1, "ProcId": 0, "ThesisRunId": "abc", "NumJobCompletions": 1}
@@ -52,3 +53,15 @@ def test_an_exit_code_is_an_end_only_where_the_job_has_one(
 )
 def test_the_memory_that_a_job_took(told: dict[str, Any], memory: int | None) -> None:
     assert read_ad(COMMON | {"JobStatus": 2} | told).memory_mib == memory
+
+
+@pytest.mark.parametrize("here", [5000.0, 1.0])
+def test_what_was_said_is_as_old_as_the_scheduler_tells_whatever_the_clock_here(
+    here: float,
+) -> None:
+    asked = read_ad(COMMON | {"JobStatus": 1, "ServerTime": 1000}).report(here)
+    for logged, counts in ((900.0, "queued"), (1100.0, "running")):
+        told = agreed(JobReport("running", told=logged), asked)
+        assert told is not None
+        assert told.state == counts
+    assert read_ad(COMMON | {"JobStatus": 4}).report(here).told == here, "history has no clock"

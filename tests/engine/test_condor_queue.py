@@ -194,7 +194,7 @@ def test_a_job_that_is_missing_once_is_not_gone() -> None:
     following = Asked()
     following.fake.ads = [ad("a", RUNNING)]
     following.states(job())
-    following.fake.ads, following.fake.past = [], [ad("a", 4, ExitCode=3)]
+    following.fake.ads, following.fake.past = [], [ad("a", 4, ExitCode=3, ServerTime=None)]
     assert following.states(job()) == {"a": "running"}
     assert "history" not in following.fake.calls
     assert following.states(job()) == {"a": "ended"}
