@@ -21,6 +21,8 @@ from engine.launch.condor_answers import Acted, Answer, CouldNotAsk, read_answer
 from engine.launch.local import environment
 from engine.launch.pipe import next_line, send
 
+__all__ = ["DEADLINES_S", "MOST_HISTORY", "Action", "Condor", "CouldNotAsk"]
+
 Action = Literal["hold", "release", "remove", "vacate"]
 
 DEADLINES_S = {
