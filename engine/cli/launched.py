@@ -226,9 +226,14 @@ def _number(job: JobHandle) -> list[str]:
 
 
 def _complete(job: JobHandle, code: int, reason: str | None) -> None:
-    """Write into the record of a job how it ended; what stood there goes on to hold."""
-    from engine.launch.record import amend_record, now
+    """Write into the record of a job how it ended; what stood there goes on to hold.
 
+    One that a newer start has taken over says nothing any more.
+    """
+    from engine.launch.record import amend_if, now, this_process
+
+    own = this_process()
+    own = {name: own[name] for name in ("host", "pid", "pid_started")}
     with contextlib.suppress(FactsError, LaunchError):  # the end itself matters more
         end = {"state": "ended", "exit_code": code, "reason": reason, "ended": now()}
-        amend_record(job.path, job.id, **end)
+        amend_if(job.path, job.id, own, end)

@@ -6,7 +6,6 @@ record and the job have in common before anything is sent again.
 
 from __future__ import annotations
 
-import contextlib
 import os
 import sys
 from collections.abc import Mapping
@@ -32,6 +31,7 @@ from engine.launch.job import HTCONDOR, JobHandle, JobSpec
 from engine.launch.local import environment
 from engine.launch.record import (
     NO_PROCESS,
+    amend_if,
     amend_record,
     new_entries,
     now,
@@ -39,6 +39,7 @@ from engine.launch.record import (
     write_record,
 )
 from engine.launch.resources import Resources
+from engine.launch.sweep_records import remove_made
 
 SCRIPT_VARIABLE = "THESIS_TRAIN_SCRIPT"
 """Environment variable that names a script to be started on nodes in place of `train.sh`."""
@@ -73,7 +74,7 @@ def submit(spec: JobSpec, resources: Resources, condor: Condor, **entries: Any) 
         own = replace(spec, directory=run_dir.path)  # which may have another name than was wanted
         handle = write_record(run_dir.launch, new_entries(own, **NO_PROCESS, **more, **entries))
     except BaseException:
-        _discard(run_dir)
+        remove_made(run_dir)
         raise
     try:
         return send(handle, script, resources, condor)
@@ -82,7 +83,7 @@ def submit(spec: JobSpec, resources: Resources, condor: Condor, **entries: Any) 
     except LaunchError:
         found = find(handle, condor)  # a connection may be lost after the job was taken
         if found is None:
-            _discard(run_dir)
+            remove_made(run_dir)
             raise
         return confirm(handle, found)
 
@@ -199,21 +200,11 @@ def _submission(record: Path, job_id: str, script: Path, resources: Resources) -
 
 
 def confirm(handle: JobHandle, job_id: str) -> JobHandle:
-    """Say in the record that HTCondor has the job, which may have said more by itself."""
-    told = read_job(handle.path) or handle
-    state = "queued" if told.state == "submitting" else told.state
-    amend_record(handle.path, handle.id, state=state, job_id=job_id)
+    """Say in the record that HTCondor has the job, unless that has said more by itself."""
+    own, known = {"job_id": job_id}, (handle.path, handle.id)
+    if not amend_if(*known, {"state": "submitting"}, {"state": "queued", **own}):
+        amend_if(*known, {"job_id": None}, own)
     return read_job(handle.path) or handle
-
-
-def _discard(run_dir: RunDir) -> None:
-    """Remove a directory that was just made for a job that there will not be."""
-    for path in (run_dir.job_log, run_dir.launch):
-        with contextlib.suppress(OSError):
-            path.unlink()
-    for folder in (run_dir.facts, run_dir.path):
-        with contextlib.suppress(OSError):
-            folder.rmdir()
 
 
 def _mapping(value: Any) -> Mapping[str, Any]:
