@@ -6,9 +6,11 @@ record and the job have in common before anything is sent again.
 
 from __future__ import annotations
 
+import contextlib
+import math
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -19,7 +21,6 @@ from engine.facts.condor_log import LogReader
 from engine.facts.files import as_facts_error
 from engine.facts.records import read_record
 from engine.facts.run_dir import RunDir
-from engine.facts.values import seconds_of
 from engine.launch.condor import Condor, CouldNotAsk
 from engine.launch.condor_submit import (
     ID_ATTRIBUTE,
@@ -29,6 +30,7 @@ from engine.launch.condor_submit import (
 )
 from engine.launch.job import HTCONDOR, JobHandle, JobSpec
 from engine.launch.local import environment
+from engine.launch.lock import locked
 from engine.launch.record import (
     NO_PROCESS,
     amend_if,
@@ -98,23 +100,60 @@ def submit_again(handle: JobHandle, condor: Condor) -> JobHandle:
     CouldNotAsk
         If the scheduler did not answer.
     LaunchError
-        If the submission may still arrive.
+        If the submission may still arrive, or another process is at it.
     """
-    entries = read_record(handle.path) or {}
-    if handle.target != HTCONDOR or handle.state != "submitting":
-        raise ConfigError(f"{handle.name} is no job whose submission is in doubt")
-    found = find(handle, condor)
-    if found is not None:
-        return confirm(handle, found)
-    begun, asked = seconds_of(handle.submitted), seconds_of(now())
-    if begun is None or asked is None or asked - begun < IN_DOUBT_S:
-        raise LaunchError(
-            f"{handle.name}: HTCondor does not have it yet, and may still get it",
-            f"Try again {IN_DOUBT_S / 60:g} minutes after {handle.submitted}.",
-        )
-    resources = Resources.from_entries(_mapping(entries.get("resources")))
-    amend_record(handle.path, handle.id, submitted=now())
-    return send(handle, train_script(), resources, condor)
+    with _settling(handle, condor) as (job, found):
+        if found is not None:
+            return confirm(job, found)
+        entries = read_record(job.path) or {}
+        resources = Resources.from_entries(_mapping(entries.get("resources")))
+        amend_record(job.path, job.id, submitted=now())
+        return send(job, train_script(), resources, condor)
+
+
+def give_up(handle: JobHandle, condor: Condor, reason: str) -> JobHandle:
+    """Look for a job whose submission is in doubt; count it as removed if it is not there.
+
+    Raises as `submit_again` does.
+    """
+    with _settling(handle, condor) as (job, found):
+        if found is not None:
+            return confirm(job, found)
+        amend_record(job.path, job.id, state="removed", reason=reason)
+        return read_job(job.path) or job
+
+
+@contextlib.contextmanager
+def _settling(handle: JobHandle, condor: Condor) -> Iterator[tuple[JobHandle, str | None]]:
+    """A job in doubt as it is now, and its number; None once it is certain that it has none."""
+    run_dir = RunDir(handle.directory)
+    with locked(run_dir.submit_lock, handle.name):
+        job = read_job(handle.path)
+        if job is None or (job.id, job.target, job.state) != (handle.id, HTCONDOR, "submitting"):
+            raise ConfigError(f"{handle.name} is no job whose submission is in doubt")
+        found = find(job, condor)
+        if found is None:
+            text = f"{job.name}: HTCondor does not have it yet, and may still get it"
+            refuse_in_doubt(job.path, run_dir.submit_lock, text)
+        yield job, found
+
+
+def refuse_in_doubt(record: Path, lock: Path, text: str) -> None:
+    """Raise a `LaunchError` with this text for as long as a submission may still arrive.
+
+    It began when its record was written, by the clock of the machine on which that lies: those of
+    who submitted and of who asks may differ from it, and from each other.
+
+    Parameters
+    ----------
+    lock
+        A file beside the record, of the process that asks.
+    """
+    with as_facts_error(lock):
+        os.utime(lock)
+        left = IN_DOUBT_S - (os.stat(lock).st_mtime - os.stat(record).st_mtime)
+    if left > 0:
+        raise LaunchError(text, f"Try again in {math.ceil(left / 60)} min.")
 
 
 def find(handle: JobHandle, condor: Condor) -> str | None:

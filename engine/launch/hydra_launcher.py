@@ -14,16 +14,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from engine.errors import EngineError, FactsError
+from engine.errors import ConfigError, EngineError, FactsError
 from engine.facts.job_report import OVER as JOB_OVER
-from engine.facts.job_report import JobReport
+from engine.facts.job_report import REMOVED_HERE, JobReport
 from engine.facts.run_dir import RunDir
 from engine.facts.state import BADLY, OVER
 from engine.facts.sweep_dir import SweepDir
 from engine.facts.words import first_line
 from engine.launch.awaited_sweep import known_job
 from engine.launch.condor import Condor, CouldNotAsk
-from engine.launch.condor_jobs import submit, submit_again
+from engine.launch.condor_jobs import give_up, submit, submit_again
 from engine.launch.control import ask_to_stop
 from engine.launch.job import HTCONDOR, JobHandle, JobSpec
 from engine.launch.record import read_job
@@ -37,6 +37,9 @@ whose job says nothing."""
 
 GRACE_S = 60.0
 """How long the facts of a job that ended may take to appear on a network file system."""
+
+
+GIVEN_UP = f"{REMOVED_HERE}: it never came to HTCondor, and its sweep was stopped"
 
 
 class Follower(Protocol):
@@ -130,10 +133,10 @@ class Batch:
         CouldNotAsk
             If nothing has begun, and the scheduler does not answer.
         """
-        if self._clock() >= self._try_at and not self._stopping:
+        if self._clock() >= self._try_at:
             self._try_at = self._clock() + RETRY_S
             self.silent = None
-            self._submit()
+            (self._settle if self._stopping else self._submit)()
         if not self._stopping and SweepDir(self._sweep.directory).stop.exists():
             self._stop()
         open_ones = self._open()
@@ -158,6 +161,26 @@ class Batch:
         for place in range(len(self._points)):
             if place not in self.jobs and place not in self.ends:
                 self.ends[place] = End(None, "stopped", "not submitted, as the sweep was stopped")
+
+    def _settle(self) -> None:
+        """Of a sweep that was stopped look up the jobs of which it is not known who has them."""
+        doubtful = [
+            (place, job) for place, job in self._open().items() if job.state == "submitting"
+        ]
+        for place, job in doubtful:
+            try:
+                self.jobs[place] = told = give_up(read_job(job.path) or job, self._condor, GIVEN_UP)
+            except CouldNotAsk as error:
+                self.silent = error.message
+                return
+            except ConfigError:
+                self.jobs[place] = read_job(job.path) or job  # it has said more by itself
+            except EngineError as error:
+                self.silent = error.message  # it may still arrive
+            else:
+                if told.state == "removed":
+                    self.ends[place] = End(told.directory, "stopped", GIVEN_UP)
+                    self._tell(f"{job.name}: {GIVEN_UP}")
 
     def _submit(self) -> None:
         """Submit what is not there yet; what nobody answers to is left for another time."""

@@ -17,10 +17,13 @@ from engine.facts.job_report import JobReport
 from engine.facts.sweep_dir import SweepDir
 from engine.launch.awaited_sweep import begin_sweep
 from engine.launch.condor import Answer, Condor, CouldNotAsk
+from engine.launch.condor_jobs import IN_DOUBT_S
 from engine.launch.hydra_launcher import GRACE_S, RETRY_S, Batch, Point
 from engine.launch.job import HTCONDOR, JobHandle, JobSpec
 from engine.launch.record import amend_record, read_job
 from engine.launch.resources import Resources
+from engine.library.index import summarise
+from tests.engine.launching import written_ago
 
 SILENT = "HTCondor's scheduler does not answer"
 
@@ -269,3 +272,54 @@ def test_a_sweep_that_is_stopped_asks_its_runs_to_and_submits_no_more(cluster: C
     sweep.batch.step()
     assert Path("outputs/runs/run_x_job0/stop").exists()
     assert sweep.told[-1] == "stopping all runs, as asked"
+
+
+def test_a_stopped_sweep_ends_also_where_a_submission_is_in_doubt(
+    cluster: Cluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sweep = Sweep(cluster, 1)
+
+    def unheard(_: Mapping[str, str]) -> Answer:
+        raise CouldNotAsk(SILENT)
+
+    monkeypatch.setattr(cluster, "submit", unheard)
+    sweep.batch.step()
+    SweepDir(sweep.record.directory).stop.touch()
+    sweep.batch.step()
+    cluster.now += RETRY_S
+    sweep.batch.step()
+    assert not sweep.batch.is_over
+    assert sweep.batch.silent == "run_x_job0: HTCondor does not have it yet, and may still get it"
+    written_ago(Path("outputs/runs/run_x_job0/launch.json"), IN_DOUBT_S)
+    cluster.answers = False
+    for _ in range(2):
+        cluster.now += RETRY_S
+        sweep.batch.step()
+    assert (sweep.batch.is_over, sweep.batch.silent) == (False, SILENT)
+    cluster.answers = True
+    cluster.now += RETRY_S
+    sweep.batch.step()
+    assert sweep.batch.is_over
+    assert sweep.batch.counts() == {"failed": 1}
+    assert summarise("outputs/runs/run_x_job0").state == "stopped"
+
+
+def test_a_stopped_sweep_waits_for_a_job_that_was_taken_unheard(
+    cluster: Cluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sweep = Sweep(cluster, 1)
+
+    def taken_unheard(description: Mapping[str, str]) -> Answer:
+        Cluster.submit(cluster, description)
+        raise CouldNotAsk(SILENT)
+
+    monkeypatch.setattr(cluster, "submit", taken_unheard)
+    sweep.batch.step()
+    SweepDir(sweep.record.directory).stop.touch()
+    monkeypatch.setattr(cluster, "query", lambda *_, **__: [{"ClusterId": 1, "ProcId": 0}])
+    cluster.now += RETRY_S
+    for _ in range(2):
+        sweep.batch.step()
+        cluster.now += RETRY_S
+    assert sweep.batch.jobs[0].job_id == "1.0"
+    assert sweep.batch.counts() == {"queued": 1}

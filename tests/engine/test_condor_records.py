@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from threading import Thread
 from typing import Any
@@ -12,11 +14,12 @@ from typing import Any
 import pytest
 
 from engine.cli import launched
-from engine.errors import LaunchError
+from engine.errors import ConfigError, LaunchError
 from engine.facts import RunDir
 from engine.facts.records import MAX_RECORD, read_record
 from engine.launch import condor_jobs, record
-from engine.launch.condor_jobs import confirm
+from engine.launch.condor import Answer, Condor
+from engine.launch.condor_jobs import IN_DOUBT_S, confirm, submit_again
 from engine.launch.condor_node import taken_over
 from engine.launch.job import HTCONDOR, ID_VARIABLE, JobHandle, JobSpec
 from engine.launch.record import (
@@ -29,6 +32,7 @@ from engine.launch.record import (
 )
 from engine.launch.sweep_records import confirm_run, discard_runs, make_run
 from engine.launch.sweep_runs import SweepRun
+from tests.engine.launching import written_ago
 
 
 @pytest.fixture
@@ -145,3 +149,55 @@ def test_a_run_whose_record_cannot_be_written_is_not_left(own_folder: Path) -> N
     with pytest.raises(LaunchError, match="too long"):
         make_run(own_folder, own_folder, sweep, SweepRun(0, "own", "run", ()))
     assert list(own_folder.iterdir()) == []
+
+
+class Silent(Condor):
+    """Has nothing, and takes what it is sent."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.taken = 0
+        self.meanwhile: Callable[[], object] = lambda: None
+
+    def query(self, *_: Any, **__: Any) -> list[dict[str, Any]]:
+        self.meanwhile()
+        return []
+
+    history = query
+
+    def submit(self, description: Mapping[str, str]) -> Answer:
+        self.taken += 1
+        return Answer("here", self.taken)
+
+
+def test_a_job_in_doubt_is_sent_once_though_several_ask_for_it_at_once(job: JobHandle) -> None:
+    written_ago(job.path, IN_DOUBT_S)
+    condor, refused = Silent(), []
+
+    def ask_too() -> None:
+        with pytest.raises(LaunchError, match="run: another process is submitting it") as caught:
+            submit_again(job, Silent())
+        refused.append(caught)
+
+    condor.meanwhile = ask_too
+    assert submit_again(job, condor).job_id == "1.0"
+    assert refused
+    with pytest.raises(ConfigError, match="no job whose submission is in doubt"):
+        submit_again(job, condor)  # who knows the record as it was
+    assert condor.taken == 1
+
+
+@pytest.mark.parametrize("hours", [-1, 0, 1])
+def test_how_long_a_submission_is_in_doubt_is_told_by_the_clock_of_its_files(
+    job: JobHandle, hours: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Those of who submitted, and of who asks, may be off by an hour."""
+    submitted = datetime.now(UTC) + timedelta(hours=hours)
+    amend_record(job.path, job.id, submitted=submitted.isoformat())
+    present = time.time() - 3600 * hours
+    monkeypatch.setattr(time, "time", lambda: present)
+    with pytest.raises(LaunchError, match="may still get it") as caught:
+        submit_again(job, Silent())
+    assert caught.value.hint == "Try again in 5 min."
+    written_ago(job.path, IN_DOUBT_S)
+    assert submit_again(job, Silent()).state == "queued"
