@@ -17,12 +17,14 @@ from typing import Protocol
 from engine.errors import ConfigError, EngineError, FactsError
 from engine.facts.job_report import OVER as JOB_OVER
 from engine.facts.job_report import REMOVED_HERE, JobReport
+from engine.facts.job_state import GRACE_S
 from engine.facts.run_dir import RunDir
-from engine.facts.state import BADLY, OVER
+from engine.facts.state import OVER
 from engine.facts.sweep_dir import SweepDir
 from engine.facts.words import first_line
 from engine.launch.awaited_sweep import known_job
 from engine.launch.condor import Condor, CouldNotAsk
+from engine.launch.condor_following import is_told
 from engine.launch.condor_jobs import give_up, submit, submit_again
 from engine.launch.control import ask_to_stop
 from engine.launch.job import HTCONDOR, JobHandle, JobSpec
@@ -34,10 +36,6 @@ from engine.library.summary import RunSummary, best_val_loss
 RETRY_S = 30.0
 """After how long a submission that nobody answered is tried again, and the facts of a run are read
 whose job says nothing."""
-
-GRACE_S = 60.0
-"""How long the facts of a job that ended may take to appear on a network file system."""
-
 
 GIVEN_UP = f"{REMOVED_HERE}: it never came to HTCondor, and its sweep was stopped"
 
@@ -240,10 +238,7 @@ class Batch:
         """Whether a run is over; `over` is the report of a job that is."""
         if over is not None:
             since = self._over_since.setdefault(place, self._clock())
-            went_well = over.state == "ended" and not (over.exit_code or over.signal)
-            late = run.state in BADLY and went_well
-            is_told = run.state in OVER and not late
-            return is_told or self._clock() - since >= GRACE_S
+            return is_told(run.state, over) or self._clock() - since >= GRACE_S
         self._over_since.pop(place, None)
         # Somebody may have gone on with it here; else HTCondor starts again what was stopped.
         return run.state in (OVER if job.target != HTCONDOR else ("finished", "failed"))

@@ -14,11 +14,12 @@ from engine.cli.cluster_sweep import way_back
 from engine.errors import ConfigError, LaunchError
 from engine.facts import RunDir, append_jsonl_event, build_event_payload
 from engine.facts.job_report import JobReport
+from engine.facts.job_state import GRACE_S
 from engine.facts.sweep_dir import SweepDir
 from engine.launch.awaited_sweep import begin_sweep
 from engine.launch.condor import Answer, Condor, CouldNotAsk
 from engine.launch.condor_jobs import IN_DOUBT_S
-from engine.launch.hydra_launcher import GRACE_S, RETRY_S, Batch, Point
+from engine.launch.hydra_launcher import RETRY_S, Batch, Point
 from engine.launch.job import HTCONDOR, JobHandle, JobSpec
 from engine.launch.record import amend_record, read_job
 from engine.launch.resources import Resources
