@@ -71,7 +71,7 @@ class End:
     exit_code: int = 1
 
 
-class Batch:
+class AwaitedRuns:
     """Runs that are submitted together: each once, and followed until it is over.
 
     Parameters

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import threading
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -16,10 +18,10 @@ from engine.facts import RunDir, append_jsonl_event, build_event_payload
 from engine.facts.job_report import JobReport
 from engine.facts.job_state import GRACE_S
 from engine.facts.sweep_dir import SweepDir
-from engine.launch.awaited_sweep import begin_sweep
+from engine.launch.awaited_sweep import awaited, begin_sweep
 from engine.launch.condor import Answer, Condor, CouldNotAsk
 from engine.launch.condor_jobs import IN_DOUBT_S
-from engine.launch.hydra_launcher import RETRY_S, Batch, Point
+from engine.launch.hydra_launcher import RETRY_S, AwaitedRuns, Point
 from engine.launch.job import HTCONDOR, JobHandle, JobSpec
 from engine.launch.record import amend_record, read_job
 from engine.launch.resources import Resources
@@ -92,7 +94,7 @@ class Sweep:
             for n in range(numbers)
         ]
         self.record, self.told = begin_sweep(spec), list[str]()
-        self.batch = Batch(
+        self.batch = AwaitedRuns(
             points, self.record, cluster, cluster, self.told.append, clock=cluster.clock
         )
 
@@ -230,6 +232,30 @@ def test_a_sweep_has_one_command_that_waits(cluster: Cluster) -> None:
     amend_record(record.path, record.id, pid=1, pid_started=None, boot_id=None)
     with pytest.raises(ConfigError, match="process 1 waits for"):
         Sweep(cluster, 1)
+
+
+def test_of_several_commands_that_begin_a_sweep_at_once_one_does(own_folder: Path) -> None:
+    spec = JobSpec((), own_folder / "exp_x", sweep=True, target=HTCONDOR)
+    others = threading.Barrier(4, timeout=30)
+
+    def begin(_: int) -> str:
+        others.wait()
+        try:
+            with awaited(spec) as record:
+                others.wait()
+                return record.id or ""
+        except ConfigError as error:
+            others.wait()
+            return error.message
+
+    with ThreadPoolExecutor(4) as pool:
+        *_, own = told = sorted(pool.map(begin, range(4)), key=lambda text: " " not in text)
+    assert [" waits for " in text for text in told] == [True] * 3 + [False]
+    with awaited(spec) as record:
+        assert record.id == own
+        amend_record(record.path, record.id, host="elsewhere", pid=7)
+        with pytest.raises(ConfigError, match="process 7 on elsewhere waits for"), awaited(spec):
+            pass
 
 
 def test_the_way_back_is_the_same_command_with_the_directory(cluster: Cluster) -> None:
