@@ -7,7 +7,6 @@ import json
 import subprocess
 import sys
 import threading
-import time
 from collections import Counter
 from pathlib import Path
 
@@ -257,27 +256,3 @@ def test_an_experiment_is_a_sweep_whose_runs_are_single_ones(
     assert main(["submit", *words, "--json"]) == 0
     told = json.loads(capsys.readouterr().out)
     assert told["points"] == len(paths()) == len(condor.query("true", ["ClusterId"]))
-
-
-STUB = """\
-#!/bin/sh
-read -r _ < "$2" && echo "$THESIS_LAUNCH_ID" >> started && sleep 0
-"""
-
-
-@pytest.mark.slow
-def test_a_thousand_jobs_are_submitted_at_once_and_each_is_started_once(
-    condor: Condor,  # noqa: F811
-    own_folder: Path,
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    script = own_folder / "stub.sh"
-    script.write_text(STUB)
-    script.chmod(0o755)
-    monkeypatch.setenv("THESIS_TRAIN_SCRIPT", str(script))
-    begun = time.process_time()  # others may use this machine, too
-    job = submit(sweep(number=1000), SMALL, condor)
-    assert time.process_time() - begun < 4
-    wait_until(lambda: condor.clusters(f'ThesisSweepId =?= "{job.id}"') == [], 900)
-    found = [(path / "started").read_text().split() for path in paths()]
-    assert sorted(one for ones in found for one in ones) == sorted(ids(job))
