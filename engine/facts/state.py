@@ -18,7 +18,7 @@ from engine.facts.evidence import (
 )
 from engine.facts.job_report import OVER as JOB_OVER
 from engine.facts.job_report import JobReport
-from engine.facts.job_state import job_over, waiting
+from engine.facts.job_state import between_starts, job_over, waiting
 from engine.facts.last_seen import LastSeen
 from engine.facts.run_dir import RunDir
 from engine.facts.verdict import KILLED, NODE_GONE, OUT_OF_MEMORY, RESTARTED, RunState
@@ -75,8 +75,8 @@ def judge(evidence: Evidence) -> RunState:
         job = evidence.job
         if ended.state == "stopped" and job and job.state in ("queued", "held"):
             return waiting(evidence, job)  # it was sent away, has saved, and will go on
-        if ended.state == "stopped" and job and job.state == "running" and seen.starts_again:
-            return waiting(evidence, replace(job, state="queued"))  # the scheduler is slower
+        if ended.state == "stopped" and job and job.state == "running":
+            return between_starts(evidence, job) or ended
         return ended
     told = _open_state(evidence)
     if ended and told.state in ("lost", "failed"):
