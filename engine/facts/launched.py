@@ -8,12 +8,9 @@ from typing import Any
 
 from engine.errors import FactsError
 from engine.facts.attempts import Attempt, attempt_of, process_of
-from engine.facts.records import integer_in, read_record, text_in
+from engine.facts.records import read_record, text_in
 from engine.facts.run_dir import RunDir
 from engine.facts.values import seconds_of
-
-EVENTS_BEFORE = "events_before"
-"""Entry with the size of the events that there were when a run was launched again."""
 
 _UNDER_WAY = ("submitting", "queued", "held", "running")
 """States in a launch record of a job that may still do something."""
@@ -27,17 +24,11 @@ def launch_record(run_dir: RunDir) -> dict[str, Any]:
         return {}  # damaged: it tells nothing
 
 
-def is_later(
-    launch: dict[str, Any], launched: os.stat_result | None, events: os.stat_result
-) -> bool:
-    """Whether a run was launched again after its training ended, and has said nothing since."""
+def is_later(launch: dict[str, Any], launched: os.stat_result | None, ended: float) -> bool:
+    """Whether a launch record was written, and the job submitted, after the training ended."""
     if launched is None or launch.get("state") not in _UNDER_WAY:
         return False
-    size = integer_in(launch, EVENTS_BEFORE)
-    if size is not None:
-        return size == events.st_size  # clocks may differ, and copies have other times
     submitted = seconds_of(text_in(launch, "submitted"))
-    ended = events.st_mtime
     return launched.st_mtime > ended and (submitted is None or submitted > ended)
 
 

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
 from typing import Any
 
 from engine.errors import ConfigError, EngineError
-from engine.facts.launched import EVENTS_BEFORE
 from engine.facts.records import read_record
 from engine.facts.run_dir import RunDir
 from engine.launch.record import earlier_starts, read_job
@@ -26,19 +24,13 @@ def check_is_over(run_dir: RunDir) -> None:
 
 
 def entries_before(run_dir: RunDir) -> dict[str, Any]:
-    """The entries of the record before that hold for every start of a run, and its own start.
-
-    The size of the events tells whether it has said anything since.
-    """
-    own: dict[str, Any] = {}
-    with contextlib.suppress(OSError):
-        own[EVENTS_BEFORE] = run_dir.events.stat().st_size
+    """The entries of the record before that hold for every start of a run, and its own start."""
     try:
         before, entries = read_job(run_dir.launch), read_record(run_dir.launch)
     except EngineError:
-        return own
+        return {}
     if before is None or entries is None:
-        return own
+        return {}
     known = {name: getattr(before, name) for name in ("parent", "sweep_id", "sweep_dir")}
     kept = {name: value for name, value in known.items() if value is not None}
-    return own | kept | {"earlier": earlier_starts(entries)}
+    return kept | {"earlier": earlier_starts(entries)}
