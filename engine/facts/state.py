@@ -222,9 +222,13 @@ def _younger(evidence: Evidence, limit_s: float) -> bool:
 
 
 def _beats_elsewhere(evidence: Evidence, limit_s: float) -> bool:
-    """Whether a process that cannot be looked at gave a heartbeat within the limit."""
+    """Whether a process that cannot be looked at gave a heartbeat within the limit.
+
+    One that is to come tells nothing: the clock of the files is ahead of ours.
+    """
     age = evidence.heartbeat_age_s
-    return evidence.process in ("elsewhere", "unknown") and age is not None and age <= limit_s
+    is_there = evidence.process in ("elsewhere", "unknown")
+    return is_there and age is not None and -JUST_NOW_S <= age <= limit_s
 
 
 def _patience_s(evidence: Evidence) -> float:
