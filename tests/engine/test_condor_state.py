@@ -224,8 +224,9 @@ def test_a_run_that_was_stopped_is_asked_about_until_its_job_is_over(
     run_dir.job_log.write_text(log)
     amend_record(run_dir.launch, "abc", state=record)
     before = run_dir.events.stat().st_mtime - 100
-    os.utime(run_dir.launch, (before, before))
-    index, later = Index("outputs"), time.time() + 60
+    for path in (run_dir.launch, run_dir.job_log):
+        os.utime(path, (before, before))
+    index, later = Index("outputs"), time.time() + 90
     reports = {str(run_dir.path): asked} if asked else {}
     (run,) = index.refresh(jobs=reports, now=later)
     handle = read_job(run_dir.launch)
