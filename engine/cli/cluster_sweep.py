@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import re
@@ -15,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from engine.cli.sweep import ToldFailure
 from engine.errors import ConfigError, Stopped
+from engine.facts.sweep_dir import SweepDir
 from engine.facts.text import plain
 
 if TYPE_CHECKING:
@@ -77,10 +79,11 @@ def train_on_cluster(sweep: ClusterSweep, points: Sequence[ClusterPoint]) -> lis
     from engine.launch.record import amend_record
 
     wanted, line = _checked(sweep, points), Line()
-    with (
-        awaited(_spec(sweep, points[-1].number + 1)) as record,
-        Condor(wanted[0].resources.schedd) as condor,
-    ):
+    with contextlib.ExitStack() as stack:
+        condor = stack.enter_context(Condor(wanted[0].resources.schedd))
+        if not SweepDir(sweep.directory).record.exists():
+            condor.ping()  # nothing is left of a sweep that nobody can take
+        record = stack.enter_context(awaited(_spec(sweep, points[-1].number + 1)))
         amend_record(record.path, record.id, points=max(points[-1].number + 1, record.points or 0))
         for point in points:
             log.info("\t#%d : %s", point.number, " ".join(_told_of(point)))

@@ -213,9 +213,24 @@ def _sets(overrides: Sequence[str], *keys: str) -> bool:
     return any(one == key or one.startswith(f"{key}.") for one in given for key in keys)
 
 
+class _Return(JobReturn):
+    """What became of a point; of a failure was told when it came, which Hydra does once more."""
+
+    @property
+    def return_value(self) -> Any:
+        """The value, or the failure as an exception."""
+        if self.status == JobStatus.FAILED:
+            raise self._return_value
+        return self._return_value
+
+    @return_value.setter
+    def return_value(self, value: Any) -> None:
+        self._return_value = value
+
+
 def _told(config: DictConfig, point: ClusterPoint, trained: Trained) -> JobReturn:
     """What became of a point, in Hydra's words."""
-    told = JobReturn()
+    told = _Return()
     told.overrides = list(config.hydra.overrides.task)
     told.cfg = point.config
     told.hydra_cfg = OmegaConf.create({"hydra": config.hydra})

@@ -116,11 +116,12 @@ class AwaitedRuns:
 
     def counts(self) -> dict[str, int]:
         """How many runs are in which state; `done` stands for those that have finished."""
-        ended = ("done" if end.state == "finished" else "failed" for end in self.ends.values())
+        words = {"finished": "done", "stopped": "stopped"}
+        ended = (words.get(end.state, "failed") for end in self.ends.values())
         waiting = len(self._points) - len(self.jobs.keys() | self.ends.keys())
         open_ones = (self._states.get(place, "queued") for place in self._open())
         found = Counter([*ended, *open_ones]) + Counter({"not submitted": waiting})
-        order = ("not submitted", "queued", "held", "running", "done", "failed")
+        order = ("not submitted", "queued", "held", "running", "done", "stopped", "failed")
         return {state: found[state] for state in order if found[state]}
 
     def step(self) -> None:

@@ -327,7 +327,7 @@ def test_a_stopped_sweep_ends_also_where_a_submission_is_in_doubt(
     cluster.now += RETRY_S
     sweep.batch.step()
     assert sweep.batch.is_over
-    assert sweep.batch.counts() == {"failed": 1}
+    assert sweep.batch.counts() == {"stopped": 1}
     assert summarise("outputs/runs/run_x_job0").state == "stopped"
 
 
