@@ -118,6 +118,7 @@ def check_like_a_whole_one(job: JobHandle, how: str, starts: int) -> None:
     assert (log.count("events to train on"), log.count("going on after")) == (starts, starts - 1)
 
 
+@pytest.mark.slow
 def test_a_job_whose_time_is_over_goes_on_at_its_next_start(condor: Condor) -> None:
     job = submitted(condor, "for_long")
     seen = set()
