@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 from engine.errors import LaunchError
 from engine.facts.condor_log import LogReader
 from engine.facts.files import as_facts_error
+from engine.facts.job_report import REMOVED_HERE
 from engine.facts.records import read_record
 from engine.facts.run_dir import RunDir
 from engine.facts.sweep_dir import SweepDir
@@ -150,8 +151,9 @@ class Sending:
 
     def _leave_out(self, runs: Sequence[SweepRun]) -> None:
         """Of a sweep that was stopped the other runs are not sent."""
+        reason = f"{REMOVED_HERE}: its sweep was stopped"
         for run in runs:
-            confirm_run(self.folder, run, state="removed", reason="its sweep was stopped")
+            confirm_run(self.folder, run, state="removed", reason=reason)
 
     def _confirm(self, found: Mapping[SweepRun, str]) -> None:
         """Say in the records that HTCondor has these."""
