@@ -20,6 +20,7 @@ from engine.launch.condor_jobs import submit
 from engine.launch.job import HTCONDOR, JobHandle, JobSpec
 from engine.launch.resources import Resources
 from engine.library.index import summarise
+from tests.conftest import long_form
 from tests.engine.condor_pool import Pool
 from tests.engine.interruptions import facts_of
 from tests.engine.launching import wait_until
@@ -80,6 +81,8 @@ WORDS = (
     *("logging.make_plots=false", "device=cpu", f"+ae.loss_weights={LOSS_WEIGHTS}"),
 )
 SMALL = Resources(memory="10MB", disk="1MB", time_limit="10min")
+
+ten_times = pytest.mark.parametrize("number", long_form(*range(10)))
 
 
 @pytest.fixture
@@ -155,9 +158,9 @@ def test_a_job_that_is_held_and_released_goes_on_at_its_next_start(condor: Condo
     check_like_a_whole_one(job, "in_a_step", starts=2)
 
 
-@pytest.mark.slow
+@ten_times
 def test_a_job_that_is_killed_while_it_saves_goes_on_from_the_checkpoint_before(
-    pool: Pool, condor: Condor
+    pool: Pool, condor: Condor, number: int
 ) -> None:
     job = submitted(condor, "while_saving")
     wait_until((job.directory / "held_up").exists)
@@ -178,9 +181,9 @@ def test_a_run_whose_directory_is_removed_ends_and_does_not_make_it_anew(condor:
     assert not job.directory.exists()
 
 
-@pytest.mark.slow
+@ten_times
 def test_a_job_whose_node_dies_is_started_again_once_its_lease_is_over(
-    pool: Pool, condor: Condor, monkeypatch: pytest.MonkeyPatch
+    pool: Pool, condor: Condor, monkeypatch: pytest.MonkeyPatch, number: int
 ) -> None:
     monkeypatch.setattr(condor_submit, "LEASE_S", 30)
     job = submitted(condor, "in_a_step")
