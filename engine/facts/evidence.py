@@ -111,7 +111,7 @@ def gather(
     wrote = _wrote(events, seen)
     silent_attempt = attempt is not None and attempt.events_size == size
     ended = seen.moment in ENDS
-    relaunched = ended and events is not None and is_later(launch, launched, events.st_mtime)
+    relaunched = ended and events is not None and is_later(launch, launched, events)
     claimed = launched if relaunched or launch.get("state") == "running" else None
     claimed = claimed or _stat(run_dir.facts)
     evidence = Evidence(

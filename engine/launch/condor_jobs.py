@@ -22,8 +22,8 @@ from engine.facts.records import read_record
 from engine.facts.run_dir import RunDir
 from engine.facts.values import seconds_of
 from engine.launch.condor import Condor, CouldNotAsk
+from engine.launch.condor_ads import one_of
 from engine.launch.condor_submit import (
-    ID_ATTRIBUTE,
     Submission,
     description,
     job_environment,
@@ -135,7 +135,7 @@ def find(handle: JobHandle, condor: Condor) -> str | None:
 
 
 def _own(handle: JobHandle) -> str:
-    return f'{ID_ATTRIBUTE} =?= "{handle.id}"'
+    return one_of([handle.id])
 
 
 def prepared(record: Path, resources: Resources) -> Path:

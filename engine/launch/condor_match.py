@@ -76,6 +76,12 @@ def conjuncts(expression: str) -> list[str]:
     return [part for piece in pieces for part in conjuncts(piece)]
 
 
+def is_balanced(expression: str) -> bool:
+    """Whether all that is opened is closed, so that it stays whole in parentheses."""
+    depths = [depth for _, depth in _depths(f"({expression})")]
+    return depths[-1:] == [0] and 0 not in depths[:-1]
+
+
 def _bare(text: str) -> str:
     """Without parentheses around all of it."""
     while text.startswith("(") and text.endswith(")"):

@@ -11,8 +11,9 @@ import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from engine.errors import LaunchError
 from engine.facts.job_report import OVER, JobReport
-from engine.launch.condor import Condor, CouldNotAsk
+from engine.launch.condor import Condor
 from engine.launch.condor_ads import OURS, WANTED, QueuedJob, of_sweeps, one_of, read_ad
 from engine.launch.job import HTCONDOR, JobHandle
 
@@ -202,7 +203,7 @@ class _Scheduler:
         try:
             here = _by_id(self.condor.query(OURS, WANTED, mine=True))
             here |= self._look_closer(wanted, here, now)
-        except CouldNotAsk as error:
+        except LaunchError as error:  # whatever it refuses, nothing is known of the jobs
             self.failures += 1
             since = self.state.silent_since or now
             self.state = Told(schedd, self.state.answered, since, error.message)

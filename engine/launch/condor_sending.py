@@ -19,12 +19,12 @@ from engine.facts.run_dir import RunDir
 from engine.facts.sweep_dir import SweepDir
 from engine.facts.values import seconds_of
 from engine.launch.condor import Condor, CouldNotAsk
+from engine.launch.condor_ads import of_sweeps
 from engine.launch.condor_check import is_served
 from engine.launch.condor_cluster import cluster_description
 from engine.launch.condor_jobs import IN_DOUBT_S
 from engine.launch.condor_submit import (
     ID_ATTRIBUTE,
-    SWEEP_ATTRIBUTE,
     Submission,
     description,
     job_environment,
@@ -167,7 +167,7 @@ class Sending:
     def _found(self, runs: Sequence[SweepRun]) -> dict[SweepRun, str]:
         """The runs that HTCondor has or had, with the numbers of their jobs."""
         ids = dict(_logged(self.folder, runs))
-        own = f'{SWEEP_ATTRIBUTE} =?= "{self.entries["id"]}"'
+        own = of_sweeps([self.entries["id"]])
         wanted = ("ClusterId", "ProcId", ID_ATTRIBUTE)
         if len(ids) < len(runs):
             ads = self.condor.query(own, wanted)

@@ -24,9 +24,11 @@ _NAMES = {
 
 def why(job: JobHandle, connect: Connect = Condor) -> str | None:
     """Why a job does not run; None where HTCondor does not have it, so that its files tell."""
+    if job.id is None:
+        return None
     with connect(job.schedd) as condor:
         try:
-            ads = condor.query(one_of([job.id or ""]), WANTED)
+            ads = condor.query(one_of([job.id]), WANTED)
             if not ads:
                 return None
             found = read_ad(ads[0])

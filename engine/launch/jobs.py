@@ -13,7 +13,7 @@ from pathlib import Path
 
 from engine.errors import ConfigError, FactsError
 from engine.facts.job_report import JobReport
-from engine.facts.state import ENDED, UNDER_WAY
+from engine.facts.state import UNDER_WAY
 from engine.facts.sweep_dir import SweepDir
 from engine.facts.values import seconds_of
 from engine.facts.words import count, first_line, signal_name
@@ -31,7 +31,7 @@ MULTIRUNS = "multiruns"
 """Folder in an output root with the directories of sweeps."""
 
 LONGEST_S = 8 * 86400.0
-"""How long after its submission a run that seems lost may still be in a queue."""
+"""How long after its last sign of life a run that has not finished may still be in a queue."""
 
 _ID = re.compile(r"[0-9a-f]{4,32}", re.ASCII)
 
@@ -225,10 +225,14 @@ def _alone(run: RunSummary, handle: JobHandle) -> Job:
 
 def may_be_queued(run: RunSummary, handle: JobHandle) -> bool:
     """Whether a scheduler may know more than the files of a run."""
-    if handle.target != HTCONDOR or run.state in ENDED:
+    if handle.target != HTCONDOR or run.state in ("finished", "failed"):
         return False
-    begun = seconds_of(handle.submitted)
-    return run.state != "lost" or (begun is not None and time.time() - begun < LONGEST_S)
+    if run.state not in ("stopped", "lost"):
+        return True
+    if run.state == "stopped" and run.job_over:
+        return False  # else it may have been sent away, with no word about it in the log
+    signs = [sign for sign in (seconds_of(handle.submitted), run.updated) if sign is not None]
+    return bool(signs) and time.time() - max(signs) < LONGEST_S
 
 
 def sweep_state(handle: JobHandle, runs: Sequence[RunSummary]) -> JobState:

@@ -18,7 +18,7 @@ from typing import Any
 from engine.errors import LaunchError
 from engine.facts import machine
 from engine.facts.files import replace_file
-from engine.facts.records import MAX_RECORD, integer_in, read_record, text_in
+from engine.facts.records import MAX_RECORD, id_in, integer_in, read_record, text_in
 from engine.facts.run_dir import RunDir
 from engine.facts.sweep_dir import SweepDir
 from engine.launch.job import HTCONDOR, KINDS, JobHandle, JobSpec
@@ -195,6 +195,7 @@ def _handle(path: Path, entries: dict[str, Any]) -> JobHandle:
     known["earlier"] = tuple(commands)
     kind = entries.get("kind")
     known["kind"] = kind if kind in KINDS else None
+    known |= {name: id_in(entries, name) for name in ("id", "sweep_id")}
     for name in ("command", "reason"):  # as long as they are
         known[name] = entries.get(name) if isinstance(entries.get(name), str) else None
     return JobHandle(path, **known)
