@@ -100,6 +100,7 @@ def _begin(args: argparse.Namespace) -> int:
     from engine.cli.submit_wait import progress_bar
     from engine.config.launcher import chooses
     from engine.launch.condor import Condor
+    from engine.launch.condor_why import misfit
     from engine.launch.job import HTCONDOR
     from engine.launch.resources import Resources
     from engine.launch.submission import submit
@@ -116,6 +117,9 @@ def _begin(args: argparse.Namespace) -> int:
     resources = Resources.from_entries(spec.resources)
     _warn(spec, resources)
     with Condor(resources.schedd) as condor:
+        unfit = misfit(resources, condor)
+        if unfit:
+            remark(f"warning: {unfit}")
         try:
             with progress_bar(spec.points) as progress:
                 job = submit(spec, resources, condor, progress)

@@ -7,12 +7,14 @@ from pathlib import Path
 import pytest
 
 from engine.cli import main
+from engine.cli.submit_check import pool_warnings
 from engine.facts.job_report import JobReport
 from engine.facts.last_seen import LastSeen
 from engine.facts.run_dir import RunDir
 from engine.facts.state import run_state
 from engine.launch.job import JobSpec
 from engine.launch.record import NO_PROCESS, amend_record, new_entries, write_record
+from engine.launch.resources import Resources
 
 
 @pytest.fixture(autouse=True)
@@ -71,3 +73,8 @@ def test_a_job_that_ended_before_its_first_event_says_why(own_folder: Path) -> N
     assert (told.state, told.sentence) == ("failed", "failed: there is no data file x")
     other = run_state(run_dir, LastSeen(), JobReport("ended", exit_code=3))
     assert other.sentence == "its job ended with exit code 3"
+
+
+def test_a_check_of_jobs_says_that_nobody_takes_them() -> None:
+    (told,) = pool_warnings(Resources())
+    assert told.startswith(("HTCondor's scheduler cannot be found", "HTCondor's Python bindings"))
