@@ -140,18 +140,21 @@ def _tell(done: Done, args: argparse.Namespace) -> int:
 
 
 def _why(jobs: Sequence[Job], as_json: bool) -> int:
-    """Why jobs do not run; what their files tell where HTCondor does not have them."""
+    """Why jobs do not run, by their files where HTCondor has none; 1 if it could not be asked."""
     from engine.launch.condor import Condor
-    from engine.launch.condor_why import why
+    from engine.launch.condor_why import UNASKED, why
 
     def connect(schedd: str | None) -> Condor:
         return Condor(schedd, {"query": ANSWER_S})
 
     told: dict[str, str] = {}
+    code = 0
     for job in jobs:
         waiting = job.on_cluster
         for handle in waiting[:MOST_REASONS]:
-            told[handle.name] = why(handle, connect) or _files(job, handle)
+            sentence = why(handle, connect) or _files(job, handle)
+            told[handle.name] = sentence
+            code = 1 if sentence.startswith(UNASKED) else code
         if len(waiting) > MOST_REASONS:
             remark(f"{job.name}: {len(waiting) - MOST_REASONS} more runs are not told of")
         if not waiting:
@@ -161,7 +164,7 @@ def _why(jobs: Sequence[Job], as_json: bool) -> int:
     else:
         for name, text in told.items():
             say(f"{name}: {text}")
-    return 0
+    return code
 
 
 def _files(job: Job, handle: JobHandle) -> str:

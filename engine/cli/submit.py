@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from engine.cli.job_spec import add_job_options, job_spec
 from engine.cli.output import (
@@ -88,7 +88,10 @@ def _unfinished(word: str, root: str | None) -> Path:
     if SweepDir(named).record.exists():
         return named.absolute()
     place = existing_root(root)
-    sweeps = JobFinder(place).refresh(runs=[]) if place and word != "last" else []
+    if place and word == "last":  # as engine jobs has it: a sweep, and no run of it
+        jobs = JobFinder(place).refresh()
+        return (jobs[0].handle.directory if jobs else select_one(word, root)).absolute()
+    sweeps = JobFinder(place).refresh(runs=[]) if place else []
     found = [job for job in sweeps if job.name == word] or [j for j in sweeps if word in j.name]
     if len(found) > 1:
         names = ", ".join(job.name for job in found[:8])
@@ -162,8 +165,26 @@ def _follow(job: JobHandle, condor: Condor, args: argparse.Namespace) -> int:
     if args.json:
         told = {"id": job.id, "name": job.name, "kind": job.kind, "job_id": job.job_id}
         place = {"schedd": job.schedd, "directory": str(job.directory)}
-        print_json({**told, **place, "command": job.command, "points": job.points})
+        rest = {"command": job.command, "points": job.points}
+        runs = {"runs": _runs(job)} if job.kind == "sweep" else {}
+        print_json({**told, **place, **rest, **runs})
     return code
+
+
+def _runs(sweep: JobHandle) -> list[dict[str, Any]]:
+    """The runs of a sweep, with HTCondor's number of each; None for what it makes later."""
+    from engine.facts.run_dir import RunDir
+    from engine.facts.sweep_dir import SweepDir
+    from engine.launch.record import read_job
+    from engine.launch.sweep_runs import read_runs, runs_folder
+
+    folder = runs_folder(sweep.directory)
+    places = [folder / run.name for run in read_runs(SweepDir(sweep.directory))]
+    jobs = [read_job(RunDir(place).launch) for place in places]
+    return [
+        {"name": place.name, "directory": str(place), "job_id": job.job_id if job else None}
+        for place, job in zip(places, jobs, strict=True)
+    ]
 
 
 def _tell(job: JobHandle) -> None:

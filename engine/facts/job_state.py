@@ -24,11 +24,12 @@ def waiting(evidence: Evidence, job: JobReport) -> RunState:
     if job.state == "queued" and evidence.seen.starts_again and not evidence.reopened:
         saved = f"saved{evidence.seen.after_epochs}"
         return RunState("queued", f"its time was over; {saved}; waits for its next start")
-    again = f" again after attempt {evidence.attempt.number}" if evidence.attempt else ""
+    again = " again" if job.state == "queued" else ""
+    after = f"{again} after attempt {evidence.attempt.number}" if evidence.attempt else ""
     reason = f": {first_line(job.reason)}" if job.reason else ""
     out_of_memory = job.state == "held" and _MEMORY.search(job.reason or "")
     cause = OUT_OF_MEMORY if out_of_memory else None
-    return RunState(job.state, f"{job.state}{again}{reason}", cause)
+    return RunState(job.state, f"{job.state}{after}{reason}", cause)
 
 
 def job_over(evidence: Evidence, job: JobReport) -> RunState:

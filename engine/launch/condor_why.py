@@ -15,6 +15,9 @@ from engine.launch.condor_queue import Connect
 from engine.launch.job import JobHandle
 from engine.launch.resources import Resources
 
+UNASKED = "HTCondor could not be asked"
+"""How the answer begins where nobody gave one."""
+
 _NAMES = {
     "RequestMemory": ("memory", 1024.0**2),
     "RequestCpus": ("cpus", 1.0),
@@ -37,7 +40,7 @@ def why(job: JobHandle, connect: Connect = Condor) -> str | None:
             match = condor.match(one_of([found.run_id])) if found.state == "queued" else {}
         except CouldNotAsk as error:
             since = time.strftime("%H:%M")
-            return f"HTCondor could not be asked at {since}: {error.message}"
+            return f"{UNASKED} at {since}: {error.message}"
     return sentence(job.name, found, match)
 
 
