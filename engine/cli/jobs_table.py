@@ -43,8 +43,8 @@ _MATTERS = (
     *("pid", "directory"),
 )
 """Titles of which the last goes first where a terminal has no room."""
-_LEAST_NAME = 28
-"""Places of a name of which the parts that differ can be told."""
+_LEAST = {"job": 28, "progress": 30, "directory": 1000}
+"""How narrow columns may become: names stay apart, a reason is read, half a path is none."""
 
 _ENTRIES = (
     *("id", "kind", "target", "submitted", "ended", "exit_code", "reason", "host", "pid"),
@@ -112,7 +112,7 @@ def _print(jobs: Sequence[Job], view: View | None) -> None:
         return
     from engine.cli.aligned import print_fitting
 
-    print_fitting(titles, rows, list(map(_MATTERS.index, shown)), {"job": _LEAST_NAME})
+    print_fitting(titles, rows, list(map(_MATTERS.index, shown)), _LEAST)
 
 
 def _cells(job: Job, view: View | None) -> dict[str, Cell]:

@@ -46,6 +46,9 @@ The same command a second time is a second sweep. After the loss of a terminal e
 what was submitted, and --again finishes a submission that was interrupted.
 """
 
+ANSWER_S = 10.0
+"""How long a scheduler may take to say that it is there."""
+
 
 def _add_arguments(parser: argparse.ArgumentParser) -> None:
     add_job_options(parser)
@@ -119,7 +122,7 @@ def _begin(args: argparse.Namespace) -> int:
         )
     resources = Resources.from_entries(spec.resources)
     _warn(spec, resources)
-    with Condor(resources.schedd) as condor:
+    with Condor(resources.schedd, {"ping": ANSWER_S}) as condor:
         unfit = misfit(resources, condor)
         if unfit:
             remark(f"warning: {unfit}")

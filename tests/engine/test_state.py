@@ -193,7 +193,7 @@ SITUATIONS: dict[str, Situation] = {
     ).gives("held", "held: Failed to send file(s)"),
     "held for its memory": when(
         [launched(900), on_other(80), events(80)], EPOCH, JobReport("held", MEMORY_REASON)
-    ).gives("held", f"held again after attempt 1: {MEMORY_REASON}", "out of memory"),
+    ).gives("held", f"held after attempt 1: {MEMORY_REASON}", "out of memory"),
     "launched, not begun yet": when([launched(5, state="running", target="local")]).gives(
         "running", "no event yet, 5 s after its start"
     ),
