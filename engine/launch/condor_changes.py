@@ -9,7 +9,7 @@ from typing import Any
 
 from engine.errors import ConfigError
 from engine.facts.time_limit import TIME_LIMIT
-from engine.launch.condor_match import conjuncts
+from engine.launch.expressions import conjuncts
 from engine.launch.resources import CATEGORIES, Resources, problems_of
 
 CHANGEABLE = ("memory", "disk", "cpus", "gpus", "category", "requirements", "priority")

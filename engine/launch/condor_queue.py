@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 
 from engine.errors import LaunchError
 from engine.facts.job_report import OVER, JobReport
+from engine.facts.job_state import GRACE_S
 from engine.launch.condor import Condor
 from engine.launch.condor_ads import OURS, WANTED, QueuedJob, of_sweeps, one_of, read_ad
 from engine.launch.job import HTCONDOR, JobHandle
@@ -28,8 +29,6 @@ LONGEST_S = 300.0
 
 GONE_AFTER = 2
 """In how many answers a job is missing until it is looked for by its id, and in the history."""
-GRACE_S = 60.0
-"""How long a job that is nowhere counts as it did last: its files may be on their way."""
 
 Connect = Callable[[str | None], Condor]
 """Makes the client for a scheduler, by its name."""

@@ -27,8 +27,6 @@ from engine.launch.resources import Resources
 from engine.launch.sweep_records import confirm_run
 from engine.launch.sweep_runs import planned, read_runs, runs_folder, write_runs
 
-REMOVED = REMOVED_HERE
-
 
 def submit_sweep(
     spec: JobSpec, resources: Resources, condor: Condor, progress: Progress | None = None
@@ -123,11 +121,11 @@ def remove_sweep(handle: JobHandle) -> str:
     with contextlib.suppress(FileExistsError):
         place.stop.touch()
     with Condor(handle.schedd) as condor:
-        acted = condor.act("remove", own, REMOVED)
+        acted = condor.act("remove", own, REMOVED_HERE)
     if handle.state == "submitting":
         folder = runs_folder(handle.directory)
         for run in read_runs(place):
-            confirm_run(folder, run, state="removed", reason=REMOVED)
+            confirm_run(folder, run, state="removed", reason=REMOVED_HERE)
         amend_record(handle.path, handle.id, state="queued", **NO_PROCESS)
     elif not acted.done and not acted.refused:
         raise LaunchError(f"{handle.name}: HTCondor does not have its jobs any more")

@@ -244,9 +244,12 @@ def may_be_queued(run: RunSummary, handle: JobHandle) -> bool:
 
 def sweep_state(handle: JobHandle, runs: Sequence[RunSummary]) -> JobState:
     """The state of a sweep, told from its record, its process and its runs."""
-    unattended = handle.state in ("submitting", "queued") or handle.process() != "alive"
-    if handle.target == HTCONDOR and unattended:
-        return cluster_sweep_state(handle, runs)  # nobody waits for its runs
+    if handle.target == HTCONDOR:
+        told = cluster_sweep_state(handle, runs)
+        waits = handle.state == "running" and handle.process() == "alive"
+        if told.state in UNDER_WAY or not waits:
+            return told
+        return JobState("running", told.sentence or "starting")  # who waits may submit others
     asked = os.path.lexists(SweepDir(handle.directory).stop)
     if handle.state == "ended":
         return _ended(handle, runs, asked)

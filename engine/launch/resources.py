@@ -9,7 +9,7 @@ from difflib import get_close_matches
 from typing import Any
 
 from engine.errors import ConfigError
-from engine.launch.condor_match import is_balanced
+from engine.launch.expressions import is_balanced
 
 CATEGORIES = {"express": 600, "short": 4 * 3600, "medium": 24 * 3600, "long": 96 * 3600}
 """Job categories of Stoomboot, and the seconds that a job of each may take."""

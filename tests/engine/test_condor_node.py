@@ -118,14 +118,16 @@ def check_like_a_whole_one(job: JobHandle, how: str, starts: int) -> None:
     assert (log.count("events to train on"), log.count("going on after")) == (starts, starts - 1)
 
 
+@pytest.mark.slow
 def test_a_job_whose_time_is_over_goes_on_at_its_next_start(condor: Condor) -> None:
     job = submitted(condor, "for_long")
     seen = set()
 
     def finished() -> bool:
         told = summarise(str(job.directory))
+        assert told.state not in ("failed", "lost"), told.sentence
         seen.add((told.state, told.sentence))
-        return state_of(job) == "finished"
+        return told.state == "finished"
 
     wait_until(finished, seconds=150)
     over = "its time was over; saved after 2 of 4 epochs; waits for its next start"

@@ -91,8 +91,9 @@ def test_the_log_tells_of_a_job_whose_training_says_nothing(
 @pytest.mark.parametrize(
     ("log", "state"),
     [
-        (SUBMIT + EXECUTE, "stopped"),
+        (SUBMIT + EXECUTE, "running"),
         (SUBMIT + EXECUTE + EVICTED, "queued"),
+        (SUBMIT + EXECUTE + EVICTED + EXECUTE, "running"),
         (SUBMIT + EXECUTE + EVICTED + HELD, "held"),
         (SUBMIT + EXECUTE + EVICTED + REMOVED, "stopped"),
         (SUBMIT + EXECUTE + TERMINATED, "stopped"),
@@ -117,10 +118,32 @@ def test_a_run_that_has_finished_stays_so_whatever_its_job_does(run_dir: RunDir,
     assert state_of(run_dir)[0] == "finished"
 
 
+@pytest.mark.parametrize(
+    ("log_s", "now_s", "told"),
+    [
+        (-10, 5, ("running", "saved; its job is ending")),
+        (-10, 90, ("stopped", "stopped")),
+        (10, 90, ("running", "started again on wn-1")),
+    ],
+)
+def test_a_job_between_two_starts_is_running(
+    run_dir: RunDir, log_s: float, now_s: float, told: tuple[str, str]
+) -> None:
+    tell(run_dir, "on_start")
+    tell(run_dir, "on_train_end", stopped=True)
+    run_dir.job_log.write_text(SUBMIT + EXECUTE)
+    stopped = run_dir.events.stat().st_mtime
+    os.utime(run_dir.job_log, (stopped + log_s, stopped + log_s))
+    (run,) = Index("outputs").refresh(now=stopped + now_s)
+    assert (run.state, run.sentence) == told
+
+
 def test_a_log_that_comes_late_is_seen(run_dir: RunDir) -> None:
     tell(run_dir, "on_start")
     tell(run_dir, "on_train_end", stopped=True)
     run_dir.job_log.write_text(SUBMIT + EXECUTE)
+    before = run_dir.events.stat().st_mtime - 10
+    os.utime(run_dir.job_log, (before, before))
     index = Index("outputs")
     later = run_dir.events.stat().st_mtime + 3600
     (run,) = index.refresh(now=later)
@@ -201,8 +224,9 @@ def test_a_run_that_was_stopped_is_asked_about_until_its_job_is_over(
     run_dir.job_log.write_text(log)
     amend_record(run_dir.launch, "abc", state=record)
     before = run_dir.events.stat().st_mtime - 100
-    os.utime(run_dir.launch, (before, before))
-    index, later = Index("outputs"), time.time() + 60
+    for path in (run_dir.launch, run_dir.job_log):
+        os.utime(path, (before, before))
+    index, later = Index("outputs"), time.time() + 90
     reports = {str(run_dir.path): asked} if asked else {}
     (run,) = index.refresh(jobs=reports, now=later)
     handle = read_job(run_dir.launch)

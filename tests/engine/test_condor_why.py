@@ -15,8 +15,8 @@ from engine.launch.condor_changes import (
     quoted,
     read_changes,
 )
-from engine.launch.condor_match import conjuncts
 from engine.launch.condor_why import sentence
+from engine.launch.expressions import conjuncts
 
 ADDED = (
     '(TARGET.Arch == "X86_64") && (TARGET.OpSys == "LINUX") && '
