@@ -17,7 +17,7 @@ from types import TracebackType
 from typing import IO, Any, Literal
 
 from engine.facts.text import plain
-from engine.launch.condor_answers import Acted, Answer, CouldNotAsk, read_answer
+from engine.launch.condor_answers import Acted, Answer, CouldNotAsk, condensed, read_answer
 from engine.launch.local import environment
 from engine.launch.pipe import next_line, send
 
@@ -27,6 +27,7 @@ Action = Literal["hold", "release", "remove", "vacate"]
 
 DEADLINES_S = {
     **dict.fromkeys(("ping", "query", "clusters", "act", "edit", "match"), 25),
+    "fit": 5,  # nobody needs to know
     **dict.fromkeys(("history", "submit", "submit_each", "submit_cluster"), 60),
 }
 """How long the scheduler may take for each call; the bindings themselves wait for ever."""
@@ -108,7 +109,7 @@ class Condor:
         After `CouldNotAsk` any of them may be in the queue.
         """
         told = self._ask("submit_each", descriptions=[dict(one) for one in descriptions]).value
-        return list(told["taken"]), plain(told["refused"] or "")
+        return list(told["taken"]), condensed(plain(told["refused"] or ""))
 
     def submit_cluster(
         self, description: Mapping[str, str], items: Sequence[Mapping[str, str]]
@@ -167,6 +168,16 @@ class Condor:
         See `engine.launch.condor_match`; nothing where there is no such job.
         """
         return dict(self._ask("match", constraint=constraint).value)
+
+    def fit(self, asked: Mapping[str, Any], requirements: str) -> dict[str, Any]:
+        """The same of a job that is not there yet, with these attributes.
+
+        Raises
+        ------
+        LaunchError
+            If its requirements are no expression.
+        """
+        return dict(self._ask("fit", asked=dict(asked), expression=requirements).value)
 
     def _ads(self, call: str, constraint: str, attributes: Sequence[str], **more: Any) -> list[Any]:
         asked = {"constraint": constraint, "attributes": list(attributes)}

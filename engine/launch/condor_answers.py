@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from engine.errors import LaunchError
 from engine.facts.text import plain
+from engine.facts.words import first_line
 
 _MISSING = "HTCondor's Python bindings are not here"
 _INSTALL = "pip install htcondor"
@@ -22,11 +24,18 @@ _SENTENCES = {
     "history": "HTCondor's history cannot be read",
     "lost": "the connection to HTCondor broke",
     "edit": "HTCondor did not change the job",
-    "match": "HTCondor's slots cannot be read",
+    **dict.fromkeys(("match", "fit"), "HTCondor's slots cannot be read"),
     "ping": "HTCondor's scheduler does not answer",
     "request": "HTCondor does not understand this",
 }
 """The phase in which a request failed to what is told."""
+
+_NAMED = ("locate", "request", "edit")
+"""Phases in which the sentence needs HTCondor's words; else they are in the hint."""
+_WAIT = "Jobs that run go on; try again in a few minutes."
+_CODE = re.compile(r"(?:^|\s*)\b[A-Za-z_]+:-?\d+:\s*")
+_SENTENCE_END = re.compile(r"\.(?:\s|$)|\|")
+_LONGEST = 120
 
 _REFUSALS = ("request", "submit", "submit_each", "submit_cluster", "act", "edit")
 """Phases in which a failure is an answer."""
@@ -71,7 +80,18 @@ def read_answer(told: Mapping[str, Any]) -> Answer:
     phase, said = str(told.get("phase")), plain(told.get("error") or "")
     if phase == "bindings":
         raise CouldNotAsk(f"{_MISSING}: {said}", f"{_INSTALL} brings them.")
-    sentence = _SENTENCES.get(phase, "HTCondor cannot be asked")
+    sentence, words = _SENTENCES.get(phase, "HTCondor cannot be asked"), condensed(said)
     kind = LaunchError if phase in _REFUSALS else CouldNotAsk
-    hint = _SET_UP if phase == "locate" else ""
-    raise kind(f"{sentence}: {said}" if said else sentence, hint)
+    if phase in _NAMED:
+        raise kind(f"{sentence}: {words}" if words else sentence, _SET_UP * (phase == "locate"))
+    wait = _WAIT if kind is CouldNotAsk else ""
+    says = f"HTCondor says: {words}" if words else ""
+    raise kind(sentence, " ".join(filter(None, [wait, says])))
+
+
+def condensed(said: str) -> str:
+    """The first sentence of what HTCondor says, without the codes of its errors, and not long."""
+    said = said.partition("errmsg=")[2] or said
+    parts = [part for part in _CODE.split(said) if part.strip()]
+    sentence = _SENTENCE_END.split(" ".join(parts[0].split()))[0] if parts else ""
+    return first_line(sentence, _LONGEST)

@@ -180,15 +180,26 @@ def _edit(htcondor2: Any, schedd: Any, request: dict[str, Any]) -> int:
 
 
 def _match(htcondor2: Any, schedd: Any, request: dict[str, Any]) -> dict[str, Any]:
+    ads = schedd.query(request["constraint"], limit=1)
+    return _fits(htcondor2, ads[0]) if ads else {}
+
+
+def _fit(htcondor2: Any, schedd: Any, request: dict[str, Any]) -> dict[str, Any]:
+    """How a job would fit the slots that is not there yet; the scheduler is not asked."""
+    import classad2
+
+    job = classad2.ClassAd()
+    job.update({**request["asked"], "Requirements": classad2.ExprTree(request["expression"])})
+    return _fits(htcondor2, job)
+
+
+def _fits(htcondor2: Any, job: Any) -> dict[str, Any]:
     import classad2
 
     from engine.launch.condor_match import fits
 
-    ads = schedd.query(request["constraint"], limit=1)
-    if not ads:
-        return {}
     slots = htcondor2.Collector().query(htcondor2.AdType.Startd, 'SlotType =!= "Dynamic"')
-    return fits(classad2, ads[0], slots)
+    return fits(classad2, job, slots)
 
 
 def _tidy(ads: Iterable[Any], wanted: list[str]) -> list[dict[str, Any]]:
@@ -222,6 +233,7 @@ _CALLS: dict[str, Callable[[Any, Any, dict[str, Any]], Any]] = {
     "act": _act,
     "edit": _edit,
     "match": _match,
+    "fit": _fit,
 }
 
 if __name__ == "__main__":

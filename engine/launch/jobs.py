@@ -187,7 +187,7 @@ def select_job(jobs: Sequence[Job], word: str) -> Job:
     """The one job that a word means: `last`, a directory, a name or a part of one, an id.
 
     An id is that of its record, or what HTCondor calls it. The whole name of a run of a sweep
-    means that run alone.
+    means that run alone, the number of a cluster that has several of its runs the sweep.
 
     Raises
     ------
@@ -198,12 +198,13 @@ def select_job(jobs: Sequence[Job], word: str) -> Job:
         return jobs[0]
     place = os.path.abspath(os.path.expanduser(word))
     for job in jobs:
-        for run, handle in zip(job.runs, job.handles, strict=True):
-            if handle is not job.handle and word in (handle.name, handle.job_id):
-                return _alone(run, handle)
+        own = zip(job.runs, job.handles, strict=True)
+        meant = [one for one in own if one[1] is not job.handle and _is_called(word, one[1])]
+        if meant:
+            return job if len(meant) > 1 else _alone(*meant[0])
     rules = (
         lambda job: word == job.name or os.fspath(job.handle.directory) == place,
-        lambda job: word == job.handle.job_id,
+        lambda job: _is_called(word, job.handle),
         lambda job: bool(_ID.fullmatch(word)) and (job.handle.id or "").startswith(word),
         lambda job: word in job.name,
     )
@@ -215,6 +216,12 @@ def select_job(jobs: Sequence[Job], word: str) -> Job:
             names = ", ".join(job.name for job in found[:8])
             raise ConfigError(f"{word}: {len(found)} jobs have that in their name", names)
     raise ConfigError(f"{word}: there is no such job", "engine jobs --all lists them.")
+
+
+def _is_called(word: str, handle: JobHandle) -> bool:
+    """Whether it is its name, its number at HTCondor or that of its cluster."""
+    number = handle.job_id or ""
+    return word in (handle.name, number or None, number.partition(".")[0] or None)
 
 
 def _alone(run: RunSummary, handle: JobHandle) -> Job:
