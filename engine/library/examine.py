@@ -26,6 +26,7 @@ from engine.facts.state import run_state
 from engine.facts.tail import READ_BYTES, Tail
 from engine.facts.values import seconds_of, whole
 from engine.facts.verdict import RunState
+from engine.library.asked import asked_of
 from engine.library.find import Found, is_closed, look_at
 from engine.library.fold import Fold
 from engine.library.overrides import read_overrides
@@ -231,6 +232,7 @@ def _launched(launch: Record) -> Record:
         "host": text_in(launch, "host"),
         "sweep": os.path.basename(sweep) if sweep else None,
         "overrides": [w for w in words if isinstance(w, str)] if isinstance(words, list) else None,
+        "asked": asked_of(words if isinstance(words, list) else (), launch.get("resources")),
     }
 
 
