@@ -212,12 +212,16 @@ def _around(run_dir: RunDir, attempt: Attempt | None, problems: list[str]) -> Re
         around |= {"tags": labels.tags, "note": labels.note, "archived": labels.archived}
     except FactsError as error:
         problems.append(error.message)
+    launched = around.get("started")
     words = read_overrides(run_dir.hydra / "overrides.yaml") or around.get("overrides")
     around["overrides"] = words or ()
     if attempt is not None:
         around |= {"attempts": attempt.number, "host": attempt.host}
         around["job_id"] = around.get("job_id") or attempt.job_id
-        around["started"] = seconds_of(attempt.started) or around.get("started")
+        around["begun"] = seconds_of(attempt.started)
+        around["started"] = around["begun"] or around.get("started")
+    if launched is not None:
+        around["begun"] = max(launched, around.get("begun") or launched)
     return around
 
 

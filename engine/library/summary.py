@@ -96,6 +96,8 @@ class RunSummary(Unread):
     `updated`, of the last event."""
     ended: float | None = None
     updated: float | None = None
+    begun: float | None = None
+    """Unix seconds of the newest start, or launch."""
     duration_s: float | None = None
     """Seconds of training over all attempts, without the time between them."""
     epoch_time_s: float | None = None

@@ -13,8 +13,9 @@ from engine.facts.words import count
 from engine.library.summary import RunSummary
 from tui.dialogs import ConfirmDialog
 from tui.labelling import archiving
-from tui.screens.changing_runs import ChangingRuns, named
+from tui.screens.changing_runs import ChangingRuns
 from tui.screens.marked_runs import MarkedRuns
+from tui.screens.runs_on_htcondor import named
 from tui.table.run_table import RunTable
 
 
