@@ -19,7 +19,7 @@ class RunsOnHTCondor(ActingOnJobs):
     """A page with runs that a key is for, some of them on HTCondor."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("Q", "act_on_job", "Act", tooltip="Hold, release, change, remove its job; or why"),
+        Binding("Q", "act_on_job", "Act", tooltip="Choose what is done with its job"),
     ]
 
     _had_job = False
