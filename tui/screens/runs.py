@@ -83,6 +83,11 @@ class RunsPage(RunActions):
         super().tell_row()
         self.offer_act()
 
+    def show_only(self, filter: str) -> None:
+        """Filter the runs until somebody filters otherwise; the next start knows nothing of it."""
+        self._filter = filter
+        self.look_at(replace(self.view, filter=filter), from_top=True)
+
     def action_filter(self) -> None:
         """Type a filter."""
         self.filter_bar.open(self.view.filter, self.thesis.runs)
