@@ -142,11 +142,17 @@ def as_words(resources: Mapping[str, Any]) -> list[str]:
 def proposed(resources: Mapping[str, Any], standing: Standing | None) -> str:
     """What a job asks for now, to be changed; twice the memory where it had too little."""
     told, job = dict(resources), standing.job if standing else None
-    if job and job.memory_asked_mib:
-        told["memory"] = f"{job.memory_asked_mib / 1024:g} GB"
-    if job and job.state == "held" and job.hold_subcode == OUT_OF_MEMORY and told.get("memory"):
-        told["memory"] = f"{2 * Resources(memory=told['memory']).memory_mib / 1024:g} GB"
+    known = Resources(memory=told["memory"]).memory_mib if "memory" in told else None
+    asked = job.memory_asked_mib or known if job else known
+    if job and asked and job.state == "held" and job.hold_subcode == OUT_OF_MEMORY:
+        told["memory"] = _size(2 * asked)
+    elif asked and asked != known:
+        told["memory"] = _size(asked)
     return shlex.join(as_words(told)) or "memory=8GB"
+
+
+def _size(mib: int) -> str:
+    return f"{mib / 1024:g} GB" if mib % 512 == 0 else f"{mib} MB"
 
 
 def changed(text: str, resources: Mapping[str, Any]) -> list[str]:

@@ -289,6 +289,9 @@ def test_what_a_job_asks_for_is_shown_as_it_is_typed_and_only_what_differs_is_ch
     assert changed(line.replace("cpus=2", "cpus=4"), asks) == ["cpus=4"]
     assert proposed({}, Standing(replace(QUEUED, memory_asked_mib=512), 0.0)) == "memory=0.5GB"
     assert proposed(asks, Standing(HELD, 0.0)).startswith("memory=8GB ")
+    assert proposed({"memory": "10MB"}, Standing(replace(QUEUED, memory_asked_mib=10), 0.0)) == (
+        "memory=10MB"
+    )
 
 
 def test_why_a_job_waits_is_told_in_a_dialog(
