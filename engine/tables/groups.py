@@ -74,8 +74,8 @@ def telling_keys(runs: Sequence[RunSummary], at_most: int) -> tuple[list[str], l
     components = [name for name in ("loop", *COMPONENTS) if _differ(_values(runs, name))]
     set_by_hand = {word.lstrip("+~").split("=", 1)[0] for run in runs for word in run.overrides}
     asked = (path for run in runs for path in run.asked if not says_where(path))
-    paths = dict.fromkeys([*differing_keys(runs), *asked])
-    paths = [path for path in paths if _tells(path, runs)]
+    known = dict.fromkeys([*differing_keys(runs), *asked])
+    paths = [path for path in known if _tells(path, runs)]
     paths.sort(key=lambda path: path not in set_by_hand)
     keys = components + paths
     return keys[:at_most], keys[at_most:]

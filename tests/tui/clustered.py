@@ -14,9 +14,6 @@ from engine.launch.condor_ads import QueuedJob
 from engine.launch.condor_queue import Told, View
 from engine.launch.job import HTCONDOR, JobHandle
 
-TOLD = time.time()
-"""When the queue says what it says."""
-
 QUEUED = QueuedJob("", "", "queued", since_s=300.0, queued_s=300.0, memory_asked_mib=4096)
 RUNNING = replace(QUEUED, state="running", host="wn-7.example", memory_mib=1800)
 HELD = replace(
@@ -45,6 +42,7 @@ class FakeQueue:
     def __init__(self, **says: QueuedJob) -> None:
         self.says = {name.removeprefix("job"): job for name, job in says.items()}
         self.looks = self.actions = 0
+        self.told = time.time()
         self.silent = self.watched = self.closed = False
 
     @property
@@ -67,4 +65,4 @@ class FakeQueue:
                 found[job.id or ""] = replace(known, run_id=job.id or "", job_id=job.job_id or "")
         since = time.time() if self.silent else None
         told = Told("taai", time.time(), since, "no answer" if self.silent else None)
-        return View(found, dict.fromkeys(found, TOLD), (told,))
+        return View(found, dict.fromkeys(found, self.told), (told,))

@@ -74,12 +74,12 @@ class JobActions(ActingOnJobs):
         job = self.job_meant()
         if job is None or not fits(action or "act_on_job", job):
             return
-        meant = meant_by(job)
+        meant, chosen = meant_by(job), action or None
         if not action:
             menu = JobMenu(meant, f"what is to be done with {job.name}?")
-            action = await self.app.push_screen_wait(menu) or ""
-        if action:
-            await self.act(action, meant)
+            chosen = await self.app.push_screen_wait(menu)
+        if chosen:
+            await self.act(chosen, meant)
 
     # Wherever it runs.
 
