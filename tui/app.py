@@ -6,7 +6,7 @@ import asyncio
 import signal
 import threading
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar
@@ -246,7 +246,7 @@ class ThesisApp(Opening):
         if not sweep:
             self.open_run(str(path))
         elif isinstance(table, RunsPage):
-            table.look_at(replace(table.view, filter=f"sweep={path.name}"), from_top=True)
+            table.show_only(f"sweep={path.name}")
 
     def compare(self, paths: Sequence[str], tab: int | None = None) -> None:
         """Lay runs over each other, in a part of that page, or the one that was open last."""

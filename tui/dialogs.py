@@ -71,6 +71,8 @@ class TextDialog(ModalScreen[str | None]):
         Why what stands there cannot be.
     check
         Says what is wrong with a text, while it is typed; nothing is answered as long as it does.
+    is_replaced
+        Whether the first key replaces what stands there.
     """
 
     DEFAULT_CSS = _FRAME.format(name="TextDialog")
@@ -86,8 +88,11 @@ class TextDialog(ModalScreen[str | None]):
         hint: str = "",
         problem: str = "",
         check: Callable[[str], str] | None = None,
+        *,
+        is_replaced: bool = False,
     ) -> None:
         super().__init__()
+        self._is_replaced = is_replaced
         self._title, self._value, self._hint = title, value, hint
         self._problem, self._check = problem, check
         self._line = plain(value)
@@ -103,6 +108,11 @@ class TextDialog(ModalScreen[str | None]):
             if self._hint:
                 yield Static(self._hint, classes="hint", markup=False)
         yield Footer()
+
+    def on_mount(self) -> None:
+        """Have the first key replace what stands there."""
+        if self._is_replaced:
+            self.query_one(Input).action_select_all()
 
     @on(Input.Changed)
     def _typed(self, event: Input.Changed) -> None:

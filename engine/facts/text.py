@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 
 # An escape sequence (CSI, OSC and other strings, two-character ones), or a lone control character.
@@ -12,6 +13,8 @@ _CONTROL = re.compile(
     r"|\x1b[ -/]*[0-~]?"
     r"|[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]"
 )
+
+_NUMBER = re.compile(r"(\d+)", re.ASCII)
 
 
 def plain(text: object, *, keep_lines: bool = False) -> str:
@@ -25,3 +28,16 @@ def plain(text: object, *, keep_lines: bool = False) -> str:
         return text  # nearly always
     clean = _CONTROL.sub("", text).encode("utf-8", "replace").decode()
     return clean if keep_lines else clean.replace("\n", " ").replace("\t", " ")
+
+
+@functools.lru_cache(maxsize=1 << 16)
+def natural(text: str) -> tuple[str, ...]:
+    """What texts are ordered by so that `job2` stands before `job10`."""
+    parts = _NUMBER.split(text)  # texts, and between them numbers
+    return tuple(_by_size(part) if n % 2 else part for n, part in enumerate(parts))
+
+
+def _by_size(digits: str) -> str:
+    """A number as a text that stands before those of larger ones."""
+    told = digits.lstrip("0")
+    return f"{len(told):09}{told}"

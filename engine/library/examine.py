@@ -26,6 +26,7 @@ from engine.facts.state import run_state
 from engine.facts.tail import READ_BYTES, Tail
 from engine.facts.values import seconds_of, whole
 from engine.facts.verdict import RunState
+from engine.library.asked import asked_of
 from engine.library.find import Found, is_closed, look_at
 from engine.library.fold import Fold
 from engine.library.overrides import read_overrides
@@ -220,12 +221,16 @@ def _around(run_dir: RunDir, attempt: Attempt | None, problems: list[str]) -> Re
         around |= {"tags": labels.tags, "note": labels.note, "archived": labels.archived}
     except FactsError as error:
         problems.append(error.message)
+    launched = around.get("started")
     words = read_overrides(run_dir.hydra / "overrides.yaml") or around.get("overrides")
     around["overrides"] = words or ()
     if attempt is not None:
         around |= {"attempts": attempt.number, "host": attempt.host}
         around["job_id"] = around.get("job_id") or attempt.job_id
-        around["started"] = seconds_of(attempt.started) or around.get("started")
+        around["begun"] = seconds_of(attempt.started)
+        around["started"] = around["begun"] or around.get("started")
+    if launched is not None:
+        around["begun"] = max(launched, around.get("begun") or launched)
     return around
 
 
@@ -240,6 +245,7 @@ def _launched(launch: Record) -> Record:
         "host": text_in(launch, "host"),
         "sweep": os.path.basename(sweep) if sweep else None,
         "overrides": [w for w in words if isinstance(w, str)] if isinstance(words, list) else None,
+        "asked": asked_of(words if isinstance(words, list) else (), launch.get("resources")),
     }
 
 

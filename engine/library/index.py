@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 from engine.facts.job_report import JobReport
 from engine.facts.state import ENDED
+from engine.facts.text import natural
 from engine.library.cache import Cache, Line
 from engine.library.examine import judge, read, summarise
 from engine.library.find import Found, find_runs, walk
@@ -92,7 +93,9 @@ class Index:
         self._changed = self._changed or entries.keys() != before.keys()
         self._entries = entries
         self._save()
-        return sorted((entry.summary for entry in entries.values()), key=lambda run: run.path)
+        return sorted(
+            (entry.summary for entry in entries.values()), key=lambda run: natural(run.path)
+        )
 
     def _entry(
         self,

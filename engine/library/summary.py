@@ -87,12 +87,17 @@ class RunSummary(Unread):
     """Names of numbers that were NaN or infinite in some epoch."""
     config: dict[str, Any] = field(default_factory=dict)
     """The config, flat: `phase1.trainer.lr` to its value."""
+    asked: dict[str, Any] = field(default_factory=dict)
+    """What was set for it, flat, and what its job asks a cluster for; while its config is not
+    known, which comes with its first event."""
     overrides: tuple[str, ...] = ()
     started: float | None = None
     """Unix seconds of the first event, or of the launch while there is none; likewise `ended`, and
     `updated`, of the last event."""
     ended: float | None = None
     updated: float | None = None
+    begun: float | None = None
+    """Unix seconds of the newest start, or launch."""
     duration_s: float | None = None
     """Seconds of training over all attempts, without the time between them."""
     epoch_time_s: float | None = None
@@ -146,6 +151,7 @@ def summary_of(path: str, record: Mapping[str, Any]) -> RunSummary:
     for name, value in around.items():
         if value is not None:
             setattr(summary, name, tuple(value) if isinstance(value, list) else value)
+    _fill_asked(summary)
     summary.skipped = record["skipped"]
     return summary
 
@@ -185,6 +191,22 @@ def _fill_origin(summary: RunSummary, fold: Fold) -> None:
     if meta.get("hydra_job_id") is not None:
         swept = _SWEPT.fullmatch(meta.get("run_id") or summary.name)
         summary.sweep = f"exp_{swept[1]}" if swept else None
+
+
+def _fill_asked(summary: RunSummary) -> None:
+    """What is known before the first event; and no host of a run that is on none."""
+    if summary.state in ("queued", "held"):
+        summary.host = None
+    if summary.config:
+        summary.asked = {}
+        return
+    asked = summary.asked
+    for name in ("loop", *COMPONENTS):
+        chosen = asked.get(name if name == "loop" else f"phase1.{name}")
+        setattr(summary, name, chosen if isinstance(chosen, str) else None)
+    seed, epochs = asked.get("phase1.trainer.seed"), asked.get("phase1.trainer.epochs")
+    summary.seed = whole(seed) if summary.seed is None else summary.seed
+    summary.epochs = whole(epochs)
 
 
 def _module(target: object) -> str | None:

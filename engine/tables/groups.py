@@ -24,6 +24,8 @@ _DONE = "finished"
 _SHOWN_ELSEWHERE = frozenset({"loop", "phase1.trainer.epochs"})
 _LONG_PLACES = frozenset({"data.path"})
 """Too long for a column, and the same in its beginning; the differences of two runs show it."""
+_COMPONENTS = frozenset(f"phase1.{name}" for name in COMPONENTS)
+"""What was chosen for a run that has not begun; of any run the component has a key of its own."""
 _NOTHING = object()
 
 
@@ -71,7 +73,9 @@ def telling_keys(runs: Sequence[RunSummary], at_most: int) -> tuple[list[str], l
     """
     components = [name for name in ("loop", *COMPONENTS) if _differ(_values(runs, name))]
     set_by_hand = {word.lstrip("+~").split("=", 1)[0] for run in runs for word in run.overrides}
-    paths = [path for path in differing_keys(runs) if _tells(path, runs)]
+    asked = (path for run in runs for path in run.asked if not says_where(path))
+    known = dict.fromkeys([*differing_keys(runs), *asked])
+    paths = [path for path in known if _tells(path, runs)]
     paths.sort(key=lambda path: path not in set_by_hand)
     keys = components + paths
     return keys[:at_most], keys[at_most:]
@@ -143,9 +147,11 @@ def _states(runs: Sequence[RunSummary]) -> str:
 
 
 def _tells(path: str, runs: Sequence[RunSummary]) -> bool:
-    if path in _SHOWN_ELSEWHERE or path in _LONG_PLACES or path.endswith("._target_"):
+    elsewhere = path in _SHOWN_ELSEWHERE or path in _COMPONENTS
+    if elsewhere or path in _LONG_PLACES or path.endswith("._target_"):
         return False
-    return _differ([run.config[path] for run in runs if path in run.config])
+    told = [run.config or run.asked for run in runs]
+    return _differ([settings[path] for settings in told if path in settings])
 
 
 def _values(runs: Sequence[RunSummary], field: str) -> list[Any]:

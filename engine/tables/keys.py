@@ -133,8 +133,9 @@ class Vocabulary:
 
     @functools.cached_property
     def paths(self) -> list[str]:
-        """Config keys of any run."""
-        return list(dict.fromkeys(chain.from_iterable(run.config for run in self.runs)))
+        """Config keys of any run; of one that has not begun those that were set for it."""
+        told = (run.config or run.asked for run in self.runs)
+        return list(dict.fromkeys(chain.from_iterable(told)))
 
     def find(self, name: str) -> Key:
         """The key of that name.
@@ -227,7 +228,7 @@ class Vocabulary:
 
 
 def _config_key(path: str) -> Key:
-    return Key(path, "any", lambda run: run.config.get(path))
+    return Key(path, "any", lambda run: (run.config or run.asked).get(path))
 
 
 def _best(run: RunSummary, name: str) -> float | None:

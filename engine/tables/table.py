@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from engine.errors import ConfigError
+from engine.facts.text import natural
 from engine.library.summary import RunSummary
 from engine.tables.cells import as_number, as_text, is_missing
 from engine.tables.groups import (
@@ -196,7 +197,7 @@ def _sorted(groups: Iterable[Group], sort: Sequence[str], vocabulary: Vocabulary
         values = {id(runs): value_of(key, runs) for runs in ordered}
         numbers, texts, missing = _sorts(ordered, values)
         numbers.sort(key=lambda runs: as_number(values[id(runs)]) or 0, reverse=down)
-        texts.sort(key=lambda runs: as_text(values[id(runs)]).casefold(), reverse=down)
+        texts.sort(key=lambda runs: natural(as_text(values[id(runs)]).casefold()), reverse=down)
         ordered = numbers + texts + missing
     return ordered
 

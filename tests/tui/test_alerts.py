@@ -267,3 +267,10 @@ def test_what_is_told_of_a_curve_does_not_depend_on_its_unit(scale: float, n: in
     values[-1] *= 4
     same = kinds(a_run(n), val_loss=values)
     assert kinds(a_run(n), val_loss=values * scale) == same == ["spike"]
+
+
+def test_a_run_that_was_started_again_is_given_time_to_load() -> None:
+    run = a_run(state="running", updated=NOW - 400, usual_gap_s=1.0, begun=NOW - 5)
+    assert kinds(run) == []
+    assert kinds(replace(run, begun=NOW - 500)) == ["silent"]
+    assert kinds(replace(run, begun=NOW - 5, updated=NOW - 2)) == []

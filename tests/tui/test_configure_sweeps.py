@@ -444,6 +444,8 @@ def test_a_check_that_nobody_waits_for_any_more_ends(checker: Checker, tmp_path:
 def test_the_time_of_a_sweep_is_that_of_all_its_points() -> None:
     assert total_words(60, 10, 1) == "about 10 min"
     assert total_words(60, 10, 6) == "about 60 min (6 points of 10 min)"
+    assert total_words(60, 10, 6, on_cluster=True) == "about 10 min for each of 6 points"
+    assert total_words(60, 10, 1, on_cluster=True) == "about 10 min"
     assert total_words(None, 10, 6) == ""
     assert total_words(60, "x", 6) == ""
 

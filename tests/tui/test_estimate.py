@@ -31,3 +31,5 @@ def test_a_draft_is_of_the_kind_of_the_runs_that_it_would_be_one_of() -> None:
     runs = [past(1, 30, form.settings), past(2, 1, form.settings | {"data.limit_samples": 10})]
     assert time_of(form, None, runs, 1) == "about 5 min"
     assert time_of(form, None, runs[1:], 1) == ""
+    sent = FormMaker().form([f"{EPOCHS}=10", "launcher=htcondor"])
+    assert time_of(sent, 30, [], 6) == "about 5 min for each of 6 points"

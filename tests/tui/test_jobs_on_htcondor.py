@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import threading
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -11,6 +13,7 @@ from typing import Any
 import pytest
 from textual.pilot import Pilot
 
+from engine.errors import LaunchError
 from engine.launch import condor_actions, condor_why
 from engine.launch.condor_actions import Done
 from engine.launch.job import JobHandle
@@ -20,9 +23,12 @@ from tests.tui.test_jobs_page import opened
 from tui import app as app_module
 from tui.app import ThesisApp
 from tui.dialogs import TellDialog, TextDialog
-from tui.queue_feed import QueueFeed
-from tui.screens.job_actions import asks_and_takes, proposed, told_done, wrong_change
+from tui.job_menu import JobMenu, Meant, as_words, changed, offers, proposed
+from tui.queue_feed import QueueFeed, Standing
+from tui.screens.acting_on_jobs import asks_and_takes, told_done, wrong_change
 from tui.screens.jobs import JobsPage
+from tui.screens.run import RunPage
+from tui.widgets.said_line import SaidLine
 
 
 @pytest.fixture
@@ -163,6 +169,131 @@ def test_a_held_job_is_given_more_memory_and_goes_on_in_one_go(
     run(test())
 
 
+def test_the_first_key_replaces_what_a_job_asks_for_now(
+    queue: FakeQueue, root: Path, app_at: AppAt, done: list[Any]
+) -> None:
+    submitted_run(root, 4, resources={"memory": "0.5 GB", "cpus": 2})
+    queue.says["4"] = replace(QUEUED, memory_asked_mib=512)
+
+    async def test() -> None:
+        async with at_jobs(app_at, root, "4_ae") as (pilot, _):
+            await pilot.press("E")
+            await wait_for(pilot, lambda: "memory=0.5GB cpus=2" in text_of(pilot.app))
+            assert "requirements" in text_of(pilot.app)
+            await pilot.press(*"cpus=3", "enter")
+            await wait_for(pilot, lambda: bool(done))
+        assert done == [("edit", ["4_ae"], {"cpus": 3})]
+
+    run(test())
+
+
+def test_the_page_of_a_job_that_waits_says_why_and_what_can_be_done(
+    queue: FakeQueue, root: Path, app_at: AppAt, done: list[Any]
+) -> None:
+    words = ["phase1/latent_space=vq", "phase1.trainer.lr=0.01"]
+    path = submitted_run(root, 4, overrides=words, resources={"memory": "900 GB", "cpus": 2})
+    queue.says["4"] = HELD
+
+    async def test() -> None:
+        async with app_at(root, (80, 24)) as pilot:
+            app: Any = pilot.app
+            app.open_run(str(path))
+            await wait_for(pilot, lambda: isinstance(app.screen, RunPage))
+            await wait_for(pilot, lambda: "it took more memory" in words_below(pilot))
+            for told in ("memory=900GB  cpus=2", *words, "U releases it", "Q Act"):
+                assert told in text_of(app)
+            await pilot.press("Q")
+            await wait_for(pilot, lambda: isinstance(app.screen, JobMenu))
+            assert "H  hold" not in text_of(app)
+            await pilot.press("u")
+            await wait_for(pilot, lambda: bool(done))
+            await wait_for(pilot, lambda: isinstance(app.screen, RunPage))
+        assert done == [("release", ["4_ae"], {})]
+
+    def words_below(pilot: Pilot[int]) -> str:
+        return " ".join(" ".join(lines_of(pilot.app)[4:]).split())
+
+    run(test())
+
+
+def test_the_table_has_the_same_for_the_marked_runs_and_asks_before_it_holds_several(
+    queue: FakeQueue, root: Path, app_at: AppAt, done: list[Any]
+) -> None:
+    async def test() -> None:
+        async with app_at(root, (130, 40)) as pilot:
+            await wait_for(pilot, lambda: "held" in text_of(pilot.app))
+            assert "Q Act" in lines_of(pilot.app)[-1]
+            await pilot.press("a", "Q")
+            await wait_for(pilot, lambda: isinstance(pilot.app.screen, JobMenu))
+            assert "3 runs" in text_of(pilot.app)
+            await pilot.press("H")
+            await wait_for(pilot, lambda: "hold 2 runs of 3 runs?" in words(pilot))
+            await pilot.press("y")
+            await wait_for(pilot, lambda: bool(done))
+        assert [(name, sorted(names)) for name, names, _ in done] == [("hold", ["1_ae", "2_ae"])]
+
+    run(test())
+
+
+def test_that_it_is_asked_is_said_at_once_and_a_failure_stays_until_it_was_seen(
+    queue: FakeQueue, root: Path, app_at: AppAt, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answers = threading.Event()
+
+    def silent(jobs: Sequence[JobHandle]) -> Done:
+        answers.wait(10)
+        raise LaunchError("taai did not answer")
+
+    monkeypatch.setattr(condor_actions, "hold", silent)
+
+    async def test() -> None:
+        async with at_jobs(app_at, root, "2_ae") as (pilot, page):
+            await pilot.press("H")
+            await wait_for(pilot, lambda: "asking HTCondor to hold run_" in words(pilot))
+            answers.set()
+            await wait_for(pilot, lambda: "taai did not answer" in words(pilot))
+            await pilot.press("up", "l", "l")
+            assert "taai did not answer" in words(pilot)
+            await pilot.press("escape")
+            assert pilot.app.screen is page
+            await wait_for(pilot, lambda: "taai did not answer" not in words(pilot))
+
+    run(test())
+
+
+def test_a_line_counts_the_seconds_and_forgets_a_failure_when_something_else_is_done() -> None:
+    line = SaidLine()
+    first = line.begin("asking HTCondor to hold a")
+    assert line.text == "asking HTCondor to hold a …"
+    line.ended(first, "taai did not answer")
+    assert line.text == "taai did not answer  (esc)"
+    line.begin("asking HTCondor to hold b")
+    assert line.text == "asking HTCondor to hold b …"
+
+
+def test_what_can_be_done_depends_on_the_states() -> None:
+    def of(*states: str) -> list[str]:
+        return offers(Meant("x", states=dict(enumerate(states))))  # type: ignore[arg-type]
+
+    assert of("queued") == of("running") == ["hold", "edit", "why", "remove"]
+    assert of("held") == ["release", "edit", "why", "remove"]
+    assert of("held", "running") == ["hold", "release", "edit", "why", "remove"]
+
+
+def test_what_a_job_asks_for_is_shown_as_it_is_typed_and_only_what_differs_is_changed() -> None:
+    asks = {"memory": "4 GB", "gpus": 0, "cpus": 2, "category": None, "schedd": "taai"}
+    asks["requirements"] = 'Machine == "wn-9"'
+    assert as_words(asks) == ["memory=4GB", "cpus=2", 'requirements=Machine == "wn-9"']
+    line = proposed(asks, None)
+    assert changed(line, asks) == []
+    assert changed(line.replace("cpus=2", "cpus=4"), asks) == ["cpus=4"]
+    assert proposed({}, Standing(replace(QUEUED, memory_asked_mib=512), 0.0)) == "memory=0.5GB"
+    assert proposed(asks, Standing(HELD, 0.0)).startswith("memory=8GB ")
+    assert proposed({"memory": "10MB"}, Standing(replace(QUEUED, memory_asked_mib=10), 0.0)) == (
+        "memory=10MB"
+    )
+
+
 def test_why_a_job_waits_is_told_in_a_dialog(
     queue: FakeQueue, root: Path, app_at: AppAt, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -206,7 +337,7 @@ def test_what_came_of_an_action_is_told_in_a_sentence() -> None:
 
 
 def test_a_change_is_proposed_and_read_as_it_is_typed() -> None:
-    assert (proposed(None), asks_and_takes(None)) == ("memory=8GB", "")
+    assert (proposed({}, None), asks_and_takes(None)) == ("memory=8GB", "")
     assert wrong_change("memory=8GB cpus=2") == ""
     assert "memory" in wrong_change("memry=8GB")
     assert wrong_change("memory='8GB") == "close what is quoted"

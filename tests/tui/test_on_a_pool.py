@@ -111,8 +111,8 @@ def test_a_job_is_held_released_and_removed_by_keys(
             await pilot.press("escape", "H")
             await state(pilot, page, "held")
             await pilot.press("E")
-            await wait_for(pilot, lambda: "memory=" in text_of(pilot.app))
-            await pilot.press("enter")
+            await wait_for(pilot, lambda: "memory=10MB disk=1MB" in text_of(pilot.app))
+            await pilot.press(*"memory=20MB", "enter")
             await state(pilot, page, "queued")
             (ad,) = condor.query("true", ["RequestMemory"])
             assert ad["RequestMemory"] == 20

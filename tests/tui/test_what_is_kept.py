@@ -104,3 +104,17 @@ def test_curves_are_followed_while_their_page_is_there(app_at: AppAt, root: Path
             await wait_for(pilot, lambda: page.thesis.curves._wanted == ())
 
     run(test())
+
+
+def test_the_filter_that_a_start_brings_is_for_this_time(app_at: AppAt, root: Path) -> None:
+    make_run(path_of(root, "run_2027_lr_job0"), epochs=1)
+
+    async def test() -> None:
+        async with app_at(root) as pilot:
+            pilot.app.show_started(Path("/x/exp_2027_lr"), sweep=True)  # type: ignore[attr-defined]
+            await wait_for(pilot, lambda: page_of(pilot).view.filter == "sweep=exp_2027_lr")
+            await pilot.press("S")
+        async with app_at(root) as pilot:
+            assert page_of(pilot).view.filter == ""
+
+    run(test())

@@ -8,6 +8,7 @@ from statistics import median
 from typing import TYPE_CHECKING, Any
 
 from engine.facts.words import count, in_words
+from engine.launch.job import HTCONDOR
 from engine.library.summary import RunSummary
 from engine.tables.groups import kind_of
 
@@ -45,13 +46,22 @@ def time_of(
     if form is None:
         return ""
     settings = form.settings
-    return total_words(seconds or epoch_seconds(runs, settings), settings.get(EPOCHS), points)
+    seconds = seconds or epoch_seconds(runs, settings)
+    on_cluster = settings.get("launcher.target") == HTCONDOR
+    return total_words(seconds, settings.get(EPOCHS), points, on_cluster=on_cluster)
 
 
-def total_words(seconds: float | None, epochs: object, points: int) -> str:
-    """The time of all points, one after the other, in a few words; empty where it is not known."""
+def total_words(
+    seconds: float | None, epochs: object, points: int, *, on_cluster: bool = False
+) -> str:
+    """The time of all points, one after the other, in a few words; empty where it is not known.
+
+    On a cluster they train side by side, as its nodes become free: the time of each is told.
+    """
     if seconds is None or isinstance(epochs, bool) or not isinstance(epochs, int) or epochs < 1:
         return ""
+    if on_cluster and points > 1:
+        return f"about {in_words(seconds * epochs)} for each of {count(points, 'point')}"
     total = seconds * epochs * points
     each = f"{count(points, 'point')} of " if points > 1 else ""
     return f"about {in_words(total)}" + (f" ({each}{in_words(seconds * epochs)})" if each else "")

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from rich.cells import cell_len
@@ -14,6 +15,7 @@ from engine.launch.jobs import Job
 from engine.tables.units import show_age, show_size
 from tui.look import Look
 from tui.queue_words import is_stale, job_where, memory, remedy
+from tui.table.row_cells import cut
 from tui.table.summary_lines import place
 from tui.widgets.painted import fit
 
@@ -52,6 +54,10 @@ COLUMNS = (
     Column("started", 7, right=True),
 )
 GAP = 2
+_OF_USE = ("memory", "cpu")
+"""Columns that are left out where no job has anything in them."""
+
+_STAMP = re.compile(r"(run|exp)_[0-9]{4}([0-9]{4}-[0-9]{6})_(.+)", re.ASCII | re.DOTALL)
 
 
 @dataclass(frozen=True)
@@ -67,20 +73,30 @@ class JobScene:
 
 def columns_for(width: int, jobs: Sequence[Job], scene: JobScene) -> list[tuple[Column, int]]:
     """The columns that there is room for, and their widths; the name takes what is left."""
-    chosen = list(COLUMNS)
+    shown = {
+        "job": [plain(job.name) for job in jobs],
+        "progress": [_progress(job) for job in jobs],
+        "where": [_where(job, scene) for job in jobs],
+        "memory": [_memory(job, scene) for job in jobs],
+        "cpu": [_cpu(job) for job in jobs],
+    }
+    longest = {title: max(map(cell_len, texts), default=0) for title, texts in shown.items()}
+    chosen = [one for one in COLUMNS if longest.get(one.title) != 0 or one.title not in _OF_USE]
+    # A total without its end would be another one.
+    chosen = [_whole(one, longest["progress"]) for one in chosen]
     while len(chosen) > 3 and _needed(chosen) > width:
         chosen.remove(max(chosen, key=lambda one: one.spare))
     rest, widths = max(0, width - _needed(chosen)), []
     for one in chosen:
-        texts = {
-            "job": [plain(job.name) for job in jobs],
-            "where": [_where(job, scene) for job in jobs],
-        }
-        longest = max(map(cell_len, texts.get(one.title, [])), default=0)
-        grown = min(rest, max(0, longest - one.least))
+        wanted = longest[one.title] if one.title in ("job", "where") else 0
+        grown = min(rest, max(0, wanted - one.least))
         widths.append((one, one.least + grown))
         rest -= grown
     return widths
+
+
+def _whole(column: Column, width: int) -> Column:
+    return replace(column, least=max(column.least, width)) if column.title == "progress" else column
 
 
 def _needed(columns: Sequence[Column]) -> int:
@@ -111,7 +127,7 @@ def _cell(job: Job, column: Column, width: int, scene: JobScene) -> list[Piece]:
     if not column.title:
         return _bar(job, look)
     text = {
-        "job": plain(job.name),
+        "job": short_name(plain(job.name), width, look),
         "kind": job.handle.kind or "",
         "progress": _progress(job),
         "where": _where(job, scene),
@@ -121,6 +137,15 @@ def _cell(job: Job, column: Column, width: int, scene: JobScene) -> list[Piece]:
     }[column.title]
     style = "" if column.title in ("job", "progress") else "muted"
     return [(fit(text, width, right=column.right, more=look.more), style)]
+
+
+def short_name(name: str, width: int, look: Look) -> str:
+    """A name in so few cells that it can be told from others: without the year, or its middle."""
+    stamp = _STAMP.fullmatch(name)
+    if cell_len(name) > width and stamp:
+        before = "" if stamp[1] == "run" else "exp "
+        name = f"{before}{stamp[2]} {stamp[3]}"
+    return cut(name, width, look)
 
 
 def _where(job: Job, scene: JobScene) -> str:
@@ -162,10 +187,12 @@ def _bar(job: Job, look: Look) -> list[Piece]:
 
 def told(job: Job) -> str:
     """All about a job in a sentence."""
-    states = {state: n for state, n in job.counts.items() if n}
-    runs = ", ".join(f"{n} {state}" for state, n in states.items())
+    sentence = job.problem or job.state.sentence
+    counts = [f"{n} {state}" for state, n in job.counts.items() if n]
+    is_told = all(one in sentence or one.endswith(" finished") for one in counts)
+    runs = "" if is_told else ", ".join(counts)
     parts = [
-        job.problem or job.state.sentence,
+        sentence,
         f"runs: {runs}" if job.handle.kind == "sweep" and runs else "",
         f"{count(job.handle.at_once, 'run')} at once" if (job.handle.at_once or 1) > 1 else "",
         f"from {job.handle.parent}" if job.handle.parent else "",

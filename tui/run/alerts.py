@@ -112,9 +112,9 @@ def _over(run: RunSummary, _curves: Mapping[str, _Curve], _now: float) -> Iterat
     elif run.state == "lost":
         yield Alert("lost", ERROR, text, _LOST.get(run.cause or "", _LOST[""]))
     elif run.state == "held":
-        action = "ask for more memory, then release the job"
         memory = run.cause == OUT_OF_MEMORY
-        yield Alert("held", WARNING, text, action if memory else "see why, then release the job")
+        action = "Q, then E: ask for more memory" if memory else "Q: W tells why, U releases it"
+        yield Alert("held", WARNING, text, action)
 
 
 _LOSS_GONE = re.compile(r"loss is (nan|[+-]?inf)", re.IGNORECASE)
@@ -261,7 +261,10 @@ def _silent(run: RunSummary, _curves: Mapping[str, _Curve], now: float) -> Itera
     """A training that says nothing for far longer than usual."""
     if run.state != "running" or run.updated is None:
         return
-    usual, silence = run.usual_gap_s, now - run.updated
+    usual, heard = run.usual_gap_s, run.updated
+    if run.begun is not None and run.begun > heard:  # it was started again, and loads first
+        usual, heard = None, run.begun
+    silence = now - heard
     if silence <= (3 * usual + 30 if usual else UNKNOWN_RHYTHM_S):
         return
     rhythm = f", usually every {in_words(max(1, usual))}" if usual else ""

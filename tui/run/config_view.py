@@ -123,7 +123,7 @@ class ConfigView(Listing):
     @work(thread=True, exclusive=True, group="config", description="config")
     def _read(self, run: RunSummary) -> None:
         try:
-            config, problem = saved_config(run.path), ""
+            config, problem = saved_config(run.path) or run.asked, ""
         except FactsError as error:
             config, problem = {}, plain(error.message)
         if not config and not problem:

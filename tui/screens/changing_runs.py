@@ -12,10 +12,11 @@ from engine.library.summary import RunSummary
 from engine.tables.commands import resume_command, train_command
 from tui.dialogs import ChoiceDialog, ConfirmDialog, TextDialog
 from tui.labelling import Change, apply, noting, shared_tags, stopping, tagging
+from tui.screens.runs_on_htcondor import RunsOnHTCondor, named
 from tui.screens.starting_again import StartingAgain
 
 
-class ChangingRuns(StartingAgain):
+class ChangingRuns(StartingAgain, RunsOnHTCondor):
     """A page with runs that a key is for."""
 
     class Changed(Message):
@@ -25,17 +26,9 @@ class ChangingRuns(StartingAgain):
             super().__init__()
             self.problem, self.done = problem, done
 
-    def targets(self) -> tuple[RunSummary, ...]:
-        """The runs that a key is for."""
-        raise NotImplementedError
-
     def row_runs(self) -> tuple[RunSummary, ...]:
         """Those that a key for one run is for: there may be more of them, or none."""
         return self.targets()
-
-    def told_unseen(self, runs: Sequence[RunSummary], end: str = "") -> str:
-        """How many of the runs are not shown; empty if all are."""
-        return ""
 
     def copied(self) -> tuple[str, str]:
         """What `y` copies, and what it is."""
@@ -125,8 +118,3 @@ class ChangingRuns(StartingAgain):
         elif message.done:
             self.notify(message.done, timeout=3)
         self.thesis.library.hurry()
-
-
-def named(runs: Sequence[RunSummary]) -> str:
-    """The name of a run, or how many they are."""
-    return runs[0].name if len(runs) == 1 else count(len(runs), "run")

@@ -1,39 +1,21 @@
-"""What keys do with jobs on HTCondor: hold, release, remove, edit, and ask why they wait."""
+"""What keys do with jobs: hold, release, remove, change, stop, and ask why they wait."""
 
 from __future__ import annotations
 
-import shlex
-from collections.abc import Callable, Sequence
-from functools import partial
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar
 
-from textual import on, work
+from textual import work
 from textual.binding import Binding, BindingType
-from textual.message import Message
 
-from engine.errors import ConfigError, EngineError
-from engine.facts.words import count, first_line
 from engine.launch.control import kill_job, stop_all
 from engine.launch.job import HTCONDOR
 from engine.launch.jobs import Job
-from tui.dialogs import ConfirmDialog, TellDialog, TextDialog
-from tui.page import Page
-from tui.queue_words import size
-
-if TYPE_CHECKING:
-    from engine.launch.condor_actions import Done
-    from engine.launch.job import JobHandle
-    from tui.queue_feed import Standing
-
-MOST_TOLD = 8
-"""Jobs of which it is told at once why they wait, or why something was not done."""
-
-EDIT_HINT = "memory, disk, cpus, gpus, category, priority: key=value, blanks between"
-
-_OF_CLUSTER = ("hold", "release", "remove", "edit", "why")
+from tui.dialogs import ConfirmDialog
+from tui.job_menu import KEYS, JobMenu, meant_by, offers
+from tui.screens.acting_on_jobs import ActingOnJobs
 
 
-class JobActions(Page):
+class JobActions(ActingOnJobs):
     """A page with a job that keys are for."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -42,37 +24,22 @@ class JobActions(Page):
         Binding("H", "hold", "Hold", tooltip="Let it wait until it is released"),
         Binding("W", "why", "Why", tooltip="Why it does not run"),
         Binding("D", "remove", "Remove", tooltip="Have HTCondor end it for good"),
+        Binding("Q", "act_on_job", "Act", show=False, tooltip="A menu of all that can be done"),
         Binding("X", "stop", "Stop", tooltip="Ask the job to save and end"),
         Binding("K", "kill", "Kill", tooltip="End its processes on this machine"),
     ]
-
-    class Changed(Message):
-        """Something was done to a job, or could not be."""
-
-        def __init__(self, said: str, problem: str = "") -> None:
-            super().__init__()
-            self.said, self.problem = said, problem
-
-    class Answered(Message):
-        """Why jobs wait."""
-
-        def __init__(self, title: str, text: str) -> None:
-            super().__init__()
-            self.title, self.text = title, text
 
     def job_meant(self) -> Job | None:
         """The job that a key is for."""
         raise NotImplementedError
 
-    def look_again(self) -> None:
-        """Something was done: look how the jobs are now."""
-
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Whether a key does something with the job."""
-        job = self.job_meant() if action in (*_OF_CLUSTER, "stop", "kill") else None
-        if action in _OF_CLUSTER:
+        if action in (*KEYS, "act_on_job"):
+            job = self.job_meant()
             return job is not None and fits(action, job)
         if action == "kill":
+            job = self.job_meant()
             return job is None or job.handle.target != HTCONDOR
         return super().check_action(action, parameters)
 
@@ -80,94 +47,39 @@ class JobActions(Page):
 
     def action_hold(self) -> None:
         """Let the job wait."""
-        from engine.launch.condor_actions import hold
-
-        self._act_on(hold, "held")
+        self._act_on_job("hold")
 
     def action_release(self) -> None:
         """Let the job go on."""
-        from engine.launch.condor_actions import release
+        self._act_on_job("release")
 
-        self._act_on(release, "released", ("held",))
-
-    @work(exclusive=True, group="dialog")
-    async def action_remove(self) -> None:
+    def action_remove(self) -> None:
         """Have HTCondor end the job for good."""
-        from engine.launch.condor_actions import remove
+        self._act_on_job("remove")
 
-        job = self._may_change()
-        if job is None:
-            return
-        runs = count(len(job.on_cluster), "run")
-        what = f"its {runs} that have not ended" if job.handle.kind == "sweep" else "it"
-        details = f"HTCondor ends {what} for good; what runs saves first, and can be resumed."
-        if not await self.app.push_screen_wait(ConfirmDialog(f"remove {job.name}?", details)):
-            return
-        if job.handle.kind == "sweep":  # with those of its runs that are still to come
-            self._do(lambda: kill_job(job.handle), f"removed {job.name}")
-        else:
-            self._act_on(remove, "removed")
-
-    @work(exclusive=True, group="dialog")
-    async def action_edit(self) -> None:
+    def action_edit(self) -> None:
         """Change what the job asks for; one that is held goes on with that."""
-        from engine.launch.condor_actions import edit, release
-        from engine.launch.condor_changes import read_changes
-
-        job = self._may_change()
-        if job is None:
-            return
-        is_held = "held" in job.counts
-        title = f"change and release {job.name}" if is_held else f"change {job.name}"
-        standing = self.thesis.standings.get(str(job.handle.directory))
-        title = "; ".join(filter(None, [title, asks_and_takes(standing)]))
-        dialog = TextDialog(title, proposed(standing), EDIT_HINT, check=wrong_change)
-        text = await self.app.push_screen_wait(dialog)
-        if text is not None:
-            changes = read_changes(shlex.split(text))
-            if is_held:
-                self._act_on(partial(release, changes=changes), "changed and released", ("held",))
-            else:
-                self._act_on(partial(edit, changes=changes), "changed")
+        self._act_on_job("edit")
 
     def action_why(self) -> None:
         """Ask why the job does not run."""
+        self._act_on_job("why")
+
+    def action_act_on_job(self) -> None:
+        """Choose what is done with the job."""
+        self._act_on_job("")
+
+    @work(exclusive=True, group="dialog")
+    async def _act_on_job(self, action: str) -> None:
         job = self.job_meant()
-        if job is not None:
-            self.notify("asking HTCondor …", timeout=2)
-            self._ask_why(job)
-
-    @work(thread=True, group="why", description="why")
-    def _ask_why(self, job: Job) -> None:
-        from engine.launch.condor_why import why
-
-        told = []
-        for handle in job.on_cluster[:MOST_TOLD]:
-            answer = why(handle) or f"HTCondor does not have it: {job.state.sentence}"
-            told.append(f"{handle.name}: {answer}" if job.handle.kind == "sweep" else answer)
-        more = len(job.on_cluster) - MOST_TOLD
-        told += [f"and {more} more"] if more > 0 else []
-        self.post_message(self.Answered(job.name, "\n\n".join(told or [job.state.sentence])))
-
-    @on(Answered)
-    def _answered(self, message: Answered) -> None:
-        message.stop()
-        if self.is_current:
-            self.app.push_screen(TellDialog(message.title, message.text))
-
-    def _act_on(
-        self,
-        act: Callable[[Sequence[JobHandle]], Done],
-        done: str,
-        states: Sequence[str] = (),
-    ) -> None:
-        """Do something to the runs of the job that HTCondor has, in some states or in any."""
-        job = self._may_change()
-        if job is None:
+        if job is None or not fits(action or "act_on_job", job):
             return
-        wanted = [run.path for run in job.runs if not states or run.state in states]
-        handles = [one for one in job.on_cluster if str(one.directory) in wanted]
-        self._do(lambda: told_done(act(handles), done, job.name))
+        meant, chosen = meant_by(job), action or None
+        if not action:
+            menu = JobMenu(meant, f"what is to be done with {job.name}?")
+            chosen = await self.app.push_screen_wait(menu)
+        if chosen:
+            await self.act(chosen, meant)
 
     # Wherever it runs.
 
@@ -182,7 +94,9 @@ class JobActions(Page):
         if job.handle.target == HTCONDOR and not job.counts.get("running"):
             details += " One that waits does so once it starts: D takes it out of the queue."
         if await self.app.push_screen_wait(ConfirmDialog(f"stop {job.name}?", details)):
-            self._do(lambda: stop_all(job), f"asked {job.name} to stop")
+            await self.do(
+                f"asking {job.name} to stop", lambda: stop_all(job), f"asked {job.name} to stop"
+            )
 
     @work(exclusive=True, group="dialog")
     async def action_kill(self) -> None:
@@ -195,7 +109,8 @@ class JobActions(Page):
             "after 10 seconds. What was done since the last checkpoint may be lost."
         )
         if await self.app.push_screen_wait(ConfirmDialog(f"kill {job.name}?", details)):
-            self._do(lambda: kill_job(job.handle), f"ended {job.name}")
+            told = f"ended {job.name}"
+            await self.do(f"ending {job.name}", lambda: kill_job(job.handle), told)
 
     def _may_change(self) -> Job | None:
         """The job that a key is for, if it can be changed; says so if not."""
@@ -207,82 +122,9 @@ class JobActions(Page):
             return None
         return job
 
-    @work(thread=True, group="change", description="change")
-    def _do(self, change: Callable[[], object], said: str = "") -> None:
-        """Do it in a thread, and tell what it gives, or `said`."""
-        try:
-            given = change()
-        except EngineError as error:
-            self.post_message(self.Changed("", f"{error.message}. {error.hint}".strip()))
-            return
-        self.post_message(self.Changed(said or str(given)))
-
-    @on(Changed)
-    def _changed(self, message: Changed) -> None:
-        message.stop()
-        if message.problem:
-            self.notify(message.problem, severity="error")
-        else:
-            self.notify(message.said, timeout=3)
-        self.thesis.queue.acted()
-        self.thesis.library.hurry()
-        self.look_again()
-
 
 def fits(action: str, job: Job) -> bool:
     """Whether something can be done to a job on HTCondor."""
     if job.handle.target != HTCONDOR or not job.under_way:
         return False
-    states = set(job.counts)
-    if action == "release":
-        return "held" in states
-    if action == "hold":
-        return bool(states & {"queued", "running"})
-    return True
-
-
-def told_done(done: Done, verb: str, name: str) -> str:
-    """What came of an action, in a sentence.
-
-    Raises
-    ------
-    ConfigError
-        With what could not be done.
-    """
-    n = len(done.jobs)
-    said = f"{verb} {name}" if n == 1 and not done.problems else f"{verb} {count(n, 'run')}"
-    if done.problems:
-        told = [f"{job}: {why}" for job, why in done.problems.items()]
-        more = len(told) - MOST_TOLD
-        told = told[:MOST_TOLD] + ([f"and {more} more"] if more > 0 else [])
-        raise ConfigError("; ".join([said] * bool(n) + told))
-    remarks = dict.fromkeys(done.remarks.values())
-    return ". ".join([said, *remarks])
-
-
-def asks_and_takes(standing: Standing | None) -> str:
-    """How much memory a job asks for and took."""
-    job = standing.job if standing else None
-    if job is None or not job.memory_asked_mib:
-        return ""
-    taken = f", took {size(job.memory_mib)}" if job.memory_mib else ""
-    return f"it asks for {size(job.memory_asked_mib)} of memory{taken}"
-
-
-def proposed(standing: Standing | None) -> str:
-    """A change to begin with: twice the memory."""
-    asked = standing.job.memory_asked_mib if standing else None
-    return f"memory={2 * asked / 1024:g}GB" if asked else "memory=8GB"
-
-
-def wrong_change(text: str) -> str:
-    """What is wrong with a change, in a sentence; empty where nothing is."""
-    from engine.launch.condor_changes import read_changes
-
-    try:
-        read_changes(shlex.split(text))
-    except ConfigError as error:
-        return first_line(error.message)
-    except ValueError:
-        return "close what is quoted"
-    return ""
+    return action not in KEYS or action in offers(meant_by(job))

@@ -176,6 +176,8 @@ class JobsPage(JobActions):
 
     def action_back(self) -> None:
         """End a search, make the log small again, or leave."""
+        if self.put_said_away():
+            return
         for view in (self._log, self.job_list):
             if view.searched:
                 view.search("")

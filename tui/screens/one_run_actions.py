@@ -35,6 +35,12 @@ class OneRunActions(ChangingRuns):
         """The run."""
         return (self.summary,) if self.summary else ()
 
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Whether a key does something with the run."""
+        if action == "act_on_job":
+            return bool(self.runs_on_htcondor())
+        return super().check_action(action, parameters)
+
     def action_edit(self) -> None:
         """Begin a draft with the config of this run."""
         self.thesis.configure(self.path)

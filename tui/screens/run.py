@@ -28,7 +28,7 @@ from tui.run.log_view import LogView
 from tui.run.numbers_view import NumbersView
 from tui.run.panels import lines_of
 from tui.run.tabs import TABS, RunTabs
-from tui.run.words import why_no_curves
+from tui.run.words import no_directory, why_no_curves
 from tui.screens.one_run_actions import OneRunActions
 from tui.widgets.key_line import KeyLine
 from tui.widgets.listing import Listing
@@ -174,6 +174,7 @@ class RunPage(OneRunActions):
         """Head, alerts, and what there is to say where there is no curve."""
         if not self._is_ready:
             return
+        self.offer_act()
         run, size = self.summary, self.app.size
         head = self.query_one(RunHead)
         if run is None:
@@ -196,8 +197,7 @@ class RunPage(OneRunActions):
         unread = self._is_gone and self.tab in _OF_FILES and self.summary is not None
         shown, switcher = "gone" if unread else self.tab, self.query_one(ContentSwitcher)
         if unread:
-            told = f"The run directory is not there any more:\n{plain(self.path)}"
-            self.query_one("#gone", Static).update(Content(told))
+            self.query_one("#gone", Static).update(Content(no_directory(self.path)))
         if switcher.current != shown:
             switcher.current = shown
             if not unread:
@@ -210,10 +210,11 @@ class RunPage(OneRunActions):
 
     def _why_empty(self) -> str:
         curves, path = self.thesis.curves, self.path
-        if self._is_gone:
-            return f"The run directory is not there any more:\n{plain(path)}"
         whole, problem = curves.is_whole(path), curves.problem(path)
-        return why_no_curves(self.summary, whole, problem, time.time())
+        if self._is_gone:
+            return no_directory(path)
+        told = (self.summary, whole, problem, time.time(), self.thesis.standings.get(path))
+        return why_no_curves(*told)
 
     @property
     def _is_gone(self) -> bool:
@@ -295,5 +296,5 @@ class RunPage(OneRunActions):
         if isinstance(view, Listing) and view.searched:
             view.search("")
             self._show_note()
-        else:
+        elif not self.put_said_away():
             self.dismiss(None)

@@ -12,9 +12,11 @@ from textual.binding import Binding, BindingType
 from engine.facts.words import count
 from engine.library.summary import RunSummary
 from tui.dialogs import ConfirmDialog
+from tui.job_menu import on_htcondor
 from tui.labelling import archiving
-from tui.screens.changing_runs import ChangingRuns, named
+from tui.screens.changing_runs import ChangingRuns
 from tui.screens.marked_runs import MarkedRuns
+from tui.screens.runs_on_htcondor import named
 from tui.table.run_table import RunTable
 
 
@@ -95,7 +97,8 @@ class RunActions(MarkedRuns, ChangingRuns):
             return
         self.set_marks(path for path in self.marked if path not in paths)
         self.look_at(replace(self.view, hidden=hidden | paths))
-        self.notify(f"{count(len(paths), 'run')} hidden; U shows them", timeout=3)
+        held = ", not held: Q does that" if on_htcondor(runs) else ""
+        self.notify(f"{count(len(paths), 'run')} hidden{held}; U shows them", timeout=3)
 
     @work
     async def action_archive(self) -> None:

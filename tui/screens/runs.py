@@ -58,6 +58,8 @@ class RunsPage(RunActions):
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Whether a key does something now: a slash within a filter is part of it."""
+        if action == "act_on_job":
+            return self._begun and bool(self.runs_on_htcondor())
         if action in _OF_RUNS and self._begun and not self.thesis.runs:
             return False
         return not (action == "filter" and self.is_mounted and self.filter_bar.is_open)
@@ -75,6 +77,16 @@ class RunsPage(RunActions):
         if told != self._queue_told:
             self._queue_told = told
             self._arrange()
+
+    def tell_row(self) -> None:
+        """What is said about the row; and its key, if its job is on HTCondor."""
+        super().tell_row()
+        self.offer_act()
+
+    def show_only(self, filter: str) -> None:
+        """Filter the runs until somebody filters otherwise; the next start knows nothing of it."""
+        self._filter = filter
+        self.look_at(replace(self.view, filter=filter), from_top=True)
 
     def action_filter(self) -> None:
         """Type a filter."""
@@ -95,6 +107,8 @@ class RunsPage(RunActions):
 
     def action_back(self) -> None:
         """One layer out: the filter, then the marks."""
+        if self.put_said_away():
+            return
         if self.view.filter:
             self.look_at(replace(self.view, filter=""))
         elif self.marked:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from engine.errors import ConfigError
+from engine.facts.text import natural
 from engine.library.summary import RunSummary
 from engine.tables.advice import advice, asks_for
 from engine.tables.groups import telling_keys
@@ -105,7 +106,7 @@ class Arranger:
         telling
             The columns in which they differed when somebody looked last.
         """
-        ordered = sorted(runs, key=lambda run: run.name, reverse=True)
+        ordered = sorted(runs, key=lambda run: natural(run.name), reverse=True)
         listed = [run for run in ordered if run.path not in view.hidden]
         words = Words(listed[:FIRST], time.time(), self._ends, standings=self._standings())
         names, _ = _columns(view, default_columns(listed[:FIRST], telling), words)

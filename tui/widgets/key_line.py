@@ -6,6 +6,7 @@ moves, which takes a tenth of a second and sends all of them again.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import ClassVar
 
 from rich.cells import cell_len
@@ -18,6 +19,9 @@ from tui.widgets.painted import NO_STYLE, Painted, strip_of
 
 ALWAYS = ("back", "dismiss", "help")
 """Actions whose keys stand at the right end, and have room before all others."""
+
+WANTED = ("act_on_job", "launch", "target")
+"""Actions whose keys have room before what is left, where they do something."""
 
 
 class KeyLine(Painted):
@@ -60,12 +64,7 @@ class KeyLine(Painted):
         while last and sum(map(self._width, last)) > room:
             last.pop(0)
         room -= sum(map(self._width, last))
-        shown = []
-        for one in first:
-            if self._width(one) > room:
-                break
-            room -= self._width(one)
-            shown.append(one)
+        shown, room = self._fitting(first, room)
         parts, at, self._places = [(" ", NO_STYLE)], 1, []
         key, what = self.style_of("keys--key"), self.style_of("keys--what")
         for one in [*shown, *last]:
@@ -76,6 +75,17 @@ class KeyLine(Painted):
             self._places.append((at, at + self._width(one), one.key))
             at += self._width(one)
         return [strip_of(*parts)]
+
+    def _fitting(self, keys: Sequence[Binding], room: int) -> tuple[list[Binding], int]:
+        """As many keys as there is room for, in their order; and the room that is left."""
+        taken: list[Binding] = []
+        for wanted in (True, False):
+            for one in (key for key in keys if (_name(key) in WANTED) is wanted):
+                if self._width(one) > room:
+                    break
+                room -= self._width(one)
+                taken.append(one)
+        return [one for one in keys if one in taken], room
 
     def _shown(self, binding: Binding) -> str:
         return self.app.get_key_display(binding)
