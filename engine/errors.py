@@ -46,7 +46,8 @@ class ConfigError(EngineError):
         """One error for all `problems`; a single one stands alone, several become a list."""
         if len(problems) == 1:
             return cls(problems[0])
-        lines = "".join(f"\n  - {problem}" for problem in problems)
+        indented = (problem.replace("\n", "\n  ") for problem in problems)
+        lines = "".join(f"\n  - {problem}" for problem in indented)
         error = cls(f"{len(problems)} problems in this configuration:{lines}")
         error.problems = tuple(problems)
         return error

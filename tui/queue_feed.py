@@ -134,7 +134,7 @@ class QueueFeed(Feed):
             one = self._ended.get(job.id or "") or _standing(job, view)
             if one is not None:
                 standings[path] = one
-                if one.job.state in OVER:
+                if one.job.state in OVER and not one.job.is_leaving:
                     self._ended[one.job.run_id] = one
         said = QueueTold(standings, tuple(view.problems) if view else ())
         if (said.standings, said.problems) != (self._said.standings, self._said.problems):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from engine.cli.output import Cell, remark, write
@@ -62,10 +62,30 @@ def render(
     return [heads, *lines], [plain(c.title) for c in columns if plain(c.title) not in kept]
 
 
-def print_fitting(titles: Sequence[str], rows: Sequence[Sequence[Cell]]) -> None:
-    """Print a table as wide as the terminal at most; without room the last columns go first."""
+def print_fitting(
+    titles: Sequence[str],
+    rows: Sequence[Sequence[Cell]],
+    ranks: Sequence[int] | None = None,
+    least: Mapping[str, int] | None = None,
+) -> None:
+    """Print a table as wide as the terminal at most; without room the last columns go first.
+
+    Parameters
+    ----------
+    ranks
+        Of each column: those with the highest go first instead.
+    least
+        Title to how narrow that column may become, where it is not `Column.least`.
+    """
+    usual, narrow = Column("", ()).least, least or {}
     columns = [
-        Column(title, [row[number] for row in rows], number) for number, title in enumerate(titles)
+        Column(
+            title,
+            [row[number] for row in rows],
+            ranks[number] if ranks else number,
+            least=narrow.get(title, usual),
+        )
+        for number, title in enumerate(titles)
     ]
     lines, left_out = render(columns, shutil.get_terminal_size().columns, coloured=has_colours())
     write("".join(f"{line}\n" for line in lines))

@@ -19,6 +19,8 @@ _MARK = "\0"
 
 _UNKNOWN = re.compile(r"unrecognized arguments: (\S+).*", re.DOTALL)
 
+_CHOICE = re.compile(r".*invalid choice: '?(\S+?)'? \(choose from (.*)\)", re.DOTALL)
+
 
 class Parser(argparse.ArgumentParser):
     """Reads options and other words in any order; what follows `--` is no option.
@@ -52,8 +54,13 @@ class Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         """Tell what is wrong, in the form of all errors, and leave with 2."""
         message = message.replace(_MARK, "")
-        unknown = _UNKNOWN.fullmatch(message)
+        unknown, choice = _UNKNOWN.fullmatch(message), _CHOICE.fullmatch(message)
         close = self._close(unknown[1]) if unknown else ""
+        if choice:
+            import difflib
+
+            found = difflib.get_close_matches(choice[1], re.findall(r"[\w-]+", choice[2]), 1)
+            close = found[0] if found else ""
         hint = f"Did you mean {close}?" if close else f"{self.prog} --help tells more."
         print(f"error: {plain(message)}\n  {hint}", file=sys.stderr)
         sys.exit(2)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import re
@@ -15,12 +16,13 @@ from typing import TYPE_CHECKING, Any
 
 from engine.cli.sweep import ToldFailure
 from engine.errors import ConfigError, Stopped
+from engine.facts.sweep_dir import SweepDir
 from engine.facts.text import plain
 
 if TYPE_CHECKING:
     from engine.config.cluster_launcher import ClusterPoint, ClusterSweep, Trained
-    from engine.launch.hydra_launcher import Batch, End, Point
-    from engine.launch.job import JobHandle
+    from engine.launch.hydra_launcher import AwaitedRuns, End, Point
+    from engine.launch.job import JobHandle, JobSpec
     from engine.launch.resources import Resources
 
 log = logging.getLogger("engine")
@@ -70,36 +72,39 @@ def train_on_cluster(sweep: ClusterSweep, points: Sequence[ClusterPoint]) -> lis
     CouldNotAsk
         If the scheduler does not answer, and nothing of this batch is submitted.
     """
+    from engine.launch.awaited_sweep import awaited
     from engine.launch.condor import Condor
     from engine.launch.condor_following import Following
-    from engine.launch.hydra_launcher import Batch
+    from engine.launch.hydra_launcher import AwaitedRuns
     from engine.launch.record import amend_record
 
-    wanted = _checked(sweep, points)
-    record, line = _record(sweep, points[-1].number + 1), Line()
-    for point in points:
-        log.info("\t#%d : %s", point.number, " ".join(_told_of(point)))
-    with Condor(wanted[0].resources.schedd) as condor:
-        batch = Batch(wanted, record, condor, Following(condor), line.tell)
+    wanted, line = _checked(sweep, points), Line()
+    with contextlib.ExitStack() as stack:
+        condor = stack.enter_context(Condor(wanted[0].resources.schedd))
+        if not SweepDir(sweep.directory).record.exists():
+            condor.ping()  # nothing is left of a sweep that nobody can take
+        record = stack.enter_context(awaited(_spec(sweep, points[-1].number + 1)))
+        amend_record(record.path, record.id, points=max(points[-1].number + 1, record.points or 0))
+        for point in points:
+            log.info("\t#%d : %s", point.number, " ".join(_told_of(point)))
+        runs = AwaitedRuns(wanted, record, condor, Following(condor), line.tell)
         try:
-            _wait(batch, line)
+            _wait(runs, line)
         except (KeyboardInterrupt, Stopped):
             line.clear()
-            _say_how_to_return(batch, record)
+            _say_how_to_return(runs, record)
             amend_record(record.path, record.id, pid=None)
             raise
-    ends = [batch.ends[place] for place in range(len(points))]
-    _complete(record, ends, is_first=points[0].number == 0)
+        ends = [runs.ends[place] for place in range(len(points))]
+        _complete(record, ends, is_first=points[0].number == 0)
     return [_trained(point, end) for point, end in zip(points, ends, strict=True)]
 
 
-def _record(sweep: ClusterSweep, points: int) -> JobHandle:
-    """The record of the sweep, which has so many points by now."""
-    from engine.launch.awaited_sweep import begin_sweep
+def _spec(sweep: ClusterSweep, points: int) -> JobSpec:
+    """The sweep, which has so many points by now."""
     from engine.launch.job import HTCONDOR, JobSpec
-    from engine.launch.record import amend_record
 
-    spec = JobSpec(
+    return JobSpec(
         sweep.overrides,
         sweep.directory,
         sweep=True,
@@ -107,9 +112,6 @@ def _record(sweep: ClusterSweep, points: int) -> JobHandle:
         target=HTCONDOR,
         points=points,
     )
-    record = begin_sweep(spec)
-    amend_record(record.path, record.id, points=max(points, record.points or 0))
-    return record
 
 
 def _complete(record: JobHandle, ends: Sequence[End], *, is_first: bool) -> None:
@@ -172,25 +174,25 @@ def _told_of(point: ClusterPoint) -> list[str]:
     return [word for word in point.overrides if not word.lstrip("+~").startswith("hydra")]
 
 
-def _wait(batch: Batch, line: Line) -> None:
+def _wait(runs: AwaitedRuns, line: Line) -> None:
     """Submit, and return when all is over; a scheduler that does not answer ends nothing."""
     while True:
-        batch.step()
-        if batch.is_over:
+        runs.step()
+        if runs.is_over:
             line.clear()
             return
-        line.show(_standing(batch))
+        line.show(_standing(runs))
         time.sleep(POLL_S)
 
 
-def _standing(batch: Batch) -> str:
+def _standing(runs: AwaitedRuns) -> str:
     """How many runs are in which state, in a line, and that nobody answers."""
-    told = ", ".join(f"{number} {state}" for state, number in batch.counts().items())
-    return f"{told}; {batch.silent}" if batch.silent else told
+    told = ", ".join(f"{number} {state}" for state, number in runs.counts().items())
+    return f"{told}; {runs.silent}" if runs.silent else told
 
 
-def _say_how_to_return(batch: Batch, sweep: JobHandle) -> None:
-    log.info("the jobs of %s go on without this command: %s", sweep.name, _standing(batch))
+def _say_how_to_return(runs: AwaitedRuns, sweep: JobHandle) -> None:
+    log.info("the jobs of %s go on without this command: %s", sweep.name, _standing(runs))
     log.info("  engine jobs   lists them")
     log.info("  %s", way_back(sweep))
     log.info("    waits for them again, and submits only what is not submitted yet")

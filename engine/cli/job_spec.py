@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from engine.cli.arguments import (
     POINTS_OUT,
@@ -80,7 +80,8 @@ def _resumption(
     overrides, trust = with_epochs(typed, args.epochs), [*args.trust, *trusted_packages()]
     if cluster is not None:
         return _resumption_there(args, path, overrides, trust, cluster)
-    config_to_go_on(RunDir(path), overrides, trust)
+    cfg, _ = config_to_go_on(RunDir(path), overrides, trust)
+    _check_start([cfg], has_place=True)
     return JobSpec(tuple(overrides), path, resume=True, trust=tuple(args.trust))
 
 
@@ -99,6 +100,7 @@ def _resumption_there(
 
     overrides = [word for word in typed if not is_of_launcher(word)]
     cfg, _ = config_to_go_on(RunDir(path), overrides, trust)
+    _check_start([cfg], has_place=True)
     words = [word for word in typed if is_of_launcher(word)]
     launcher = launcher_to_go_on(Composer([]), cfg, words, cluster)
     return JobSpec(
@@ -119,9 +121,11 @@ def _beginning(args: argparse.Namespace, typed: Sequence[str], at_once: int) -> 
     from engine.config.compose import dotted_loops, register_loops
     from engine.config.composer import Composer
     from engine.config.directories import left_out, wanted_directory
+    from engine.config.draft import key_of
     from engine.config.launcher import wanted_launcher
     from engine.config.points import points, words_of_runs
     from engine.launch.job import LOCAL, JobSpec
+    from engine.preflight.start import configs_of
 
     if args.epochs is not None:
         raise ConfigError("--epochs is for --resume", "phase1.trainer.epochs=N sets it in a run.")
@@ -140,9 +144,15 @@ def _beginning(args: argparse.Namespace, typed: Sequence[str], at_once: int) -> 
     launcher = wanted_launcher(composer, overrides)
     out, n_runs = left_out(composer, overrides, leave_out) if sweep else ((), None)
     on_cluster = sweep and launcher.target != LOCAL
+    directory, every = (
+        wanted_directory(composer, overrides, sweep=sweep),
+        points(composer, overrides),
+    )
+    is_placed = any(key_of(one) in ("hydra.run.dir", "hydra.sweep.dir") for one in overrides)
+    _check_start(configs_of(composer, every), has_place=is_placed)
     return JobSpec(
         draft.without(overrides, draft.LEAVE_OUT),
-        wanted_directory(composer, overrides, sweep=sweep),
+        directory,
         sweep=sweep,
         at_once=at_once,
         config_dirs=tuple(folders),
@@ -152,7 +162,7 @@ def _beginning(args: argparse.Namespace, typed: Sequence[str], at_once: int) -> 
         points=n_runs,
         target=launcher.target,
         resources=launcher.resources,
-        runs=words_of_runs(points(composer, overrides), overrides, out) if on_cluster else (),
+        runs=words_of_runs(every, overrides, out) if on_cluster else (),
     )
 
 
@@ -177,11 +187,25 @@ def _changed(
 
 def _look_ahead(composer: Composer, overrides: Sequence[str], multirun: bool) -> bool:
     """Whether it is a sweep; raises with all problems at once. An experiment is one by itself."""
+    from engine.cli.train import DISPATCH
     from engine.config.points import asks_for_sweep
     from engine.config.problems import find_problems
+    from engine.preflight.start import start_problems, usable_config
 
     sweep = multirun or asks_for_sweep(composer, overrides)
     problems = find_problems(overrides, composer.config_dirs, sweep=sweep, composer=composer)
     if problems:
+        rest = usable_config(composer, overrides, problems)
+        problems += start_problems([rest] if rest is not None else [], DISPATCH)
         raise ConfigError.from_problems(problems)
     return sweep
+
+
+def _check_start(configs: Sequence[Any], *, has_place: bool) -> None:
+    """Raise with all that would end a training before its first step."""
+    from engine.cli.train import DISPATCH
+    from engine.preflight.start import start_problems
+
+    problems = start_problems(configs, DISPATCH, has_place=has_place)
+    if problems:
+        raise ConfigError.from_problems(problems)

@@ -12,6 +12,7 @@ from engine.errors import ConfigError, LaunchError
 from engine.launch.job import HTCONDOR
 
 if TYPE_CHECKING:
+    from engine.launch.condor import Condor
     from engine.launch.condor_actions import Done
     from engine.launch.job import JobHandle
     from engine.launch.jobs import Job
@@ -20,7 +21,7 @@ ASKED = ("memory", "disk", "cpus", "gpus")
 """Keys that are options, too."""
 CHANGING = ("release", "edit")
 
-ANSWER_S = 5.0
+ANSWER_S = 10.0
 """How long a scheduler may take to say how a job is."""
 
 MOST_REASONS = 10
@@ -73,7 +74,7 @@ def _remove_sweeps(jobs: Sequence[Job], args: argparse.Namespace) -> int:
     done = Done()
     for job in jobs:
         if job.handle.kind != "sweep" or job.handle.target != HTCONDOR:
-            one = remove(_of(job))
+            one = remove(_of(job), _connect)
             done.jobs += one.jobs
             done.problems |= one.problems
             continue
@@ -85,28 +86,34 @@ def _remove_sweeps(jobs: Sequence[Job], args: argparse.Namespace) -> int:
     return _tell(done, args)
 
 
+def _connect(schedd: str | None) -> Condor:
+    from engine.launch.condor import Condor
+
+    return Condor(schedd, {"query": ANSWER_S})
+
+
 def _hold(handles: list[JobHandle], args: argparse.Namespace, changes: dict[str, Any]) -> Done:
     from engine.launch.condor_actions import hold
 
-    return hold(handles, args.reason)
+    return hold(handles, args.reason, _connect)
 
 
 def _release(handles: list[JobHandle], args: argparse.Namespace, changes: dict[str, Any]) -> Done:
     from engine.launch.condor_actions import release
 
-    return release(handles, changes)
+    return release(handles, changes, _connect)
 
 
 def _remove(handles: list[JobHandle], args: argparse.Namespace, changes: dict[str, Any]) -> Done:
     from engine.launch.condor_actions import remove
 
-    return remove(handles)
+    return remove(handles, _connect)
 
 
 def _edit(handles: list[JobHandle], args: argparse.Namespace, changes: dict[str, Any]) -> Done:
     from engine.launch.condor_actions import edit
 
-    return edit(handles, changes)
+    return edit(handles, changes, _connect)
 
 
 _ACTIONS: dict[str, Callable[[list[JobHandle], argparse.Namespace, dict[str, Any]], Done]] = {
@@ -140,18 +147,17 @@ def _tell(done: Done, args: argparse.Namespace) -> int:
 
 
 def _why(jobs: Sequence[Job], as_json: bool) -> int:
-    """Why jobs do not run; what their files tell where HTCondor does not have them."""
-    from engine.launch.condor import Condor
-    from engine.launch.condor_why import why
-
-    def connect(schedd: str | None) -> Condor:
-        return Condor(schedd, {"query": ANSWER_S})
+    """Why jobs do not run, by their files where HTCondor has none; 1 if it could not be asked."""
+    from engine.launch.condor_why import UNASKED, why
 
     told: dict[str, str] = {}
+    code = 0
     for job in jobs:
         waiting = job.on_cluster
         for handle in waiting[:MOST_REASONS]:
-            told[handle.name] = why(handle, connect) or _files(job, handle)
+            sentence = why(handle, _connect) or _files(job, handle)
+            told[handle.name] = sentence
+            code = 1 if sentence.startswith(UNASKED) else code
         if len(waiting) > MOST_REASONS:
             remark(f"{job.name}: {len(waiting) - MOST_REASONS} more runs are not told of")
         if not waiting:
@@ -161,7 +167,7 @@ def _why(jobs: Sequence[Job], as_json: bool) -> int:
     else:
         for name, text in told.items():
             say(f"{name}: {text}")
-    return 0
+    return code
 
 
 def _files(job: Job, handle: JobHandle) -> str:

@@ -36,6 +36,16 @@ _OF_CLUSTER = ("number", "waiting")
 _UNITS = {"memory": "memory_bytes", "CPU": "cpu_percent", "age": "age_s", "waiting": "waiting_s"}
 """Titles in a pipe, where a number stands without its unit."""
 
+_COUNTED = ("running", "finished", "stopped")
+"""States of which the epochs say most."""
+_MATTERS = (
+    *("job", "state", "progress", "number", "age", "waiting", "memory", "CPU", "host", "kind"),
+    *("pid", "directory"),
+)
+"""Titles of which the last goes first where a terminal has no room."""
+_LEAST = {"job": 28, "progress": 30, "directory": 1000}
+"""How narrow columns may become: names stay apart, a reason is read, half a path is none."""
+
 _ENTRIES = (
     *("id", "kind", "target", "submitted", "ended", "exit_code", "reason", "host", "pid"),
     *("command", "earlier", "overrides", "config_dirs", "at_once", "leave_out", "points", "parent"),
@@ -96,7 +106,13 @@ def _print(jobs: Sequence[Job], view: View | None) -> None:
     cluster = not on_terminal() or any(job.handle.target == HTCONDOR for job in jobs)
     shown = [title for title in _TITLES if cluster or title not in _OF_CLUSTER]
     titles = shown if on_terminal() else [_UNITS.get(title, title) for title in shown]
-    print_table(titles, [[_cells(job, view)[title] for title in shown] for job in jobs])
+    rows = [[_cells(job, view)[title] for title in shown] for job in jobs]
+    if not on_terminal():
+        print_table(titles, rows)
+        return
+    from engine.cli.aligned import print_fitting
+
+    print_fitting(titles, rows, list(map(_MATTERS.index, shown)), _LEAST)
 
 
 def _cells(job: Job, view: View | None) -> dict[str, Cell]:
@@ -145,10 +161,9 @@ def _is_stale(job: Job, view: View | None) -> bool:
 
 
 def _progress(job: Job) -> str:
-    """How far it is, epochs of a run, runs of a sweep; of one that waits why."""
+    """How far it is, epochs of a run, runs of a sweep; why it waits, or what it ended by."""
     single = job.runs[0] if job.runs and job.handle.kind in ("run", "resume") else None
-    waits = job.state.state in ("queued", "held")
-    if single is None or not single.epochs or waits:
+    if single is None or not single.epochs or job.state.state not in _COUNTED:
         return job.state.sentence
     return f"{single.epochs_done}/{single.epochs} epochs"
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import re
 import signal
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -118,10 +117,6 @@ def _recorded(run_dir: RunDir, sweep: JobHandle, overrides: Sequence[str]) -> It
         _complete(job, code, reason)
 
 
-_SWEEP = re.compile(r"exp_([-\w.]+)", re.ASCII)
-"""The name of the directory of a sweep, as our configs give it."""
-
-
 def run_launched(words: Sequence[str], debug: bool) -> int:
     """What `thesis-train --launch RECORD` does; gives the exit code."""
     failures: list[Exception] = []
@@ -209,14 +204,15 @@ def _train(job: JobHandle, failures: list[Exception], debug: bool) -> None:
 def _directories(job: JobHandle) -> list[str]:
     """The overrides that put a job where its record lies; runs are named after their sweep."""
     from engine.config.command import directory_override
+    from engine.launch.sweep_names import own_name
 
     if job.kind != "sweep":
         place = [directory_override("hydra.run.dir", job.directory)]
         return place if job.sweep_id is None else [*place, "hydra.mode=RUN", *_number(job)]
     words = [directory_override("hydra.sweep.dir", job.directory)]
-    own = _SWEEP.fullmatch(job.name)
+    own = own_name(job.name)
     if own and not any(word.startswith("hydra.sweep.subdir=") for word in job.overrides):
-        words.append(f"hydra.sweep.subdir=../../runs/run_{own[1]}_job${{hydra.job.num}}")
+        words.append(f"hydra.sweep.subdir=../../runs/run_{own}_job${{hydra.job.num}}")
     return words
 
 
@@ -226,9 +222,14 @@ def _number(job: JobHandle) -> list[str]:
 
 
 def _complete(job: JobHandle, code: int, reason: str | None) -> None:
-    """Write into the record of a job how it ended; what stood there goes on to hold."""
-    from engine.launch.record import amend_record, now
+    """Write into the record of a job how it ended; what stood there goes on to hold.
 
+    One that a newer start has taken over says nothing any more.
+    """
+    from engine.launch.record import amend_if, now, this_process
+
+    own = this_process()
+    own = {name: own[name] for name in ("host", "pid", "pid_started")}
     with contextlib.suppress(FactsError, LaunchError):  # the end itself matters more
         end = {"state": "ended", "exit_code": code, "reason": reason, "ended": now()}
-        amend_record(job.path, job.id, **end)
+        amend_if(job.path, job.id, own, end)

@@ -186,6 +186,9 @@ def _refusal(run_dir: RunDir, cfg: Any, again: bool = False) -> str | None:
     elif summary.state in UNDER_WAY:
         hint = f"engine stop {run_dir.run_id} ends it."
         raise ConfigError(f"{run_dir.run_id} is {summary.state}: {summary.sentence}", hint)
+    elif summary.state != "finished" and (summary.epochs_done or 0) > cfg.phase1.trainer.epochs:
+        done = f"{run_dir.run_id} has done {summary.epochs_done} epochs"
+        return f"{done}; --epochs {summary.epochs_done + 1} or more trains it further"
     return _nothing_left(run_dir, summary, cfg)
 
 

@@ -6,8 +6,9 @@ A word is, in this order,
 2. `last`, `last~N` or `all`;
 3. a filter: a word with an operator, such as `latent_space=vq` or `lr>=0.01`;
 4. a glob of names;
-5. a tag, or the name of a sweep;
-6. a part of one name.
+5. HTCondor's number of a job, such as `77.0`, or 77 alone;
+6. a tag, or the name of a sweep;
+7. a part of one name.
 
 An archived run is meant by its directory or exact name, or by a filter that asks for `archived`.
 """

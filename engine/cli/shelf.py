@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from engine.library.summary import RunSummary
 
 _LAST = re.compile(r"last(?:~(\d{1,9}))?")
+_NUMBER = re.compile(r"\d+(?:\.\d+)?", re.ASCII)
 _GLOB = re.compile(r"[*?\[]")
 _OPERATOR = re.compile(r".[=<>~]|^has:", re.IGNORECASE)
 _SHOWN = 8
@@ -125,6 +126,10 @@ class Shelf:
             return self._matching(word)
         if word == "all" or _GLOB.search(word):
             return self._open(self._globbed(word))
+        if _NUMBER.fullmatch(word):
+            numbered = [Path(run.path) for run in self._listed if _is_job(word, run)]
+            if numbered:
+                return numbered
         return [Path(run.path) for run in self._listed if word in (*run.tags, run.sweep)]
 
     def _exact(self, word: str) -> list[Path]:
@@ -182,6 +187,11 @@ class Shelf:
         close = fields or difflib.get_close_matches(word, known, n=3, cutoff=0.5)
         guess = f"Did you mean {' or '.join(map(plain, close))}?"
         return ConfigError(message, guess if close else "engine runs lists them.")
+
+
+def _is_job(word: str, run: RunSummary) -> bool:
+    """Whether it is the number of its job at HTCondor, or of the cluster of that."""
+    return run.job_id is not None and word in (run.job_id, run.job_id.partition(".")[0])
 
 
 def _is_archived(path: Path) -> bool:

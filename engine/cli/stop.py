@@ -47,6 +47,8 @@ def _kill_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--grace", type=float, default=10.0, metavar="S", help="seconds for SIGTERM (default 10)"
     )
+    text = "nothing is asked here: for scripts that are written for engine jobs kill"
+    parser.add_argument("--yes", action="store_true", help=text)
     add_root_option(parser)
     add_json_option(parser)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from engine.cli.job_spec import add_job_options, job_spec
 from engine.cli.output import (
@@ -45,6 +45,9 @@ max_vacate_time, max_materialize, schedd.
 The same command a second time is a second sweep. After the loss of a terminal engine jobs shows
 what was submitted, and --again finishes a submission that was interrupted.
 """
+
+ANSWER_S = 10.0
+"""How long a scheduler may take to say that it is there."""
 
 
 def _add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -88,7 +91,10 @@ def _unfinished(word: str, root: str | None) -> Path:
     if SweepDir(named).record.exists():
         return named.absolute()
     place = existing_root(root)
-    sweeps = JobFinder(place).refresh(runs=[]) if place and word != "last" else []
+    if place and word == "last":  # as engine jobs has it: a sweep, and no run of it
+        jobs = JobFinder(place).refresh()
+        return (jobs[0].handle.directory if jobs else select_one(word, root)).absolute()
+    sweeps = JobFinder(place).refresh(runs=[]) if place else []
     found = [job for job in sweeps if job.name == word] or [j for j in sweeps if word in j.name]
     if len(found) > 1:
         names = ", ".join(job.name for job in found[:8])
@@ -100,6 +106,7 @@ def _begin(args: argparse.Namespace) -> int:
     from engine.cli.submit_wait import progress_bar
     from engine.config.launcher import chooses
     from engine.launch.condor import Condor
+    from engine.launch.condor_why import misfit
     from engine.launch.job import HTCONDOR
     from engine.launch.resources import Resources
     from engine.launch.submission import submit
@@ -115,7 +122,10 @@ def _begin(args: argparse.Namespace) -> int:
         )
     resources = Resources.from_entries(spec.resources)
     _warn(spec, resources)
-    with Condor(resources.schedd) as condor:
+    with Condor(resources.schedd, {"ping": ANSWER_S}) as condor:
+        unfit = misfit(resources, condor)
+        if unfit:
+            remark(f"warning: {unfit}")
         try:
             with progress_bar(spec.points) as progress:
                 job = submit(spec, resources, condor, progress)
@@ -158,8 +168,26 @@ def _follow(job: JobHandle, condor: Condor, args: argparse.Namespace) -> int:
     if args.json:
         told = {"id": job.id, "name": job.name, "kind": job.kind, "job_id": job.job_id}
         place = {"schedd": job.schedd, "directory": str(job.directory)}
-        print_json({**told, **place, "command": job.command, "points": job.points})
+        rest = {"command": job.command, "points": job.points}
+        runs = {"runs": _runs(job)} if job.kind == "sweep" else {}
+        print_json({**told, **place, **rest, **runs})
     return code
+
+
+def _runs(sweep: JobHandle) -> list[dict[str, Any]]:
+    """The runs of a sweep, with HTCondor's number of each; None for what it makes later."""
+    from engine.facts.run_dir import RunDir
+    from engine.facts.sweep_dir import SweepDir
+    from engine.launch.record import read_job
+    from engine.launch.sweep_runs import read_runs, runs_folder
+
+    folder = runs_folder(sweep.directory)
+    places = [folder / run.name for run in read_runs(SweepDir(sweep.directory))]
+    jobs = [read_job(RunDir(place).launch) for place in places]
+    return [
+        {"name": place.name, "directory": str(place), "job_id": job.job_id if job else None}
+        for place, job in zip(places, jobs, strict=True)
+    ]
 
 
 def _tell(job: JobHandle) -> None:

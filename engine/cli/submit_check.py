@@ -10,6 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 import engine
 
+ANSWER_S = 5.0
+"""How long a scheduler may take to say that it is there."""
+
 if TYPE_CHECKING:
     from engine.launch.resources import Resources
     from engine.preflight.check import Report
@@ -47,7 +50,28 @@ def job_remarks(
     longest = max((one for one in known if one is not None), default=None)
     cfg = report.points[0].cfg if report.points else None
     output = Path(str(cfg.env.output_root)) if cfg is not None else Path.cwd()
-    return asked_for(resources), findings(places_of(cfg), output.absolute(), resources, longest)
+    found = findings(places_of(cfg), output.absolute(), resources, longest)
+    return asked_for(resources), found + pool_warnings(resources)
+
+
+def pool_warnings(resources: Resources) -> list[str]:
+    """That HTCondor does not answer, or that no node would take such a job.
+
+    Raises
+    ------
+    ConfigError
+        If its requirements are no expression.
+    """
+    from engine.launch.condor import Condor, CouldNotAsk
+    from engine.launch.condor_why import misfit
+
+    with Condor(resources.schedd, {"ping": ANSWER_S}) as condor:
+        try:
+            condor.ping()
+        except CouldNotAsk as error:
+            return [f"{error.message}. {error.hint}" if error.hint else error.message]
+        unfit = misfit(resources, condor)
+        return [unfit] if unfit else []
 
 
 def asked_for(resources: Resources) -> list[str]:

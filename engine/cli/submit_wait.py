@@ -6,10 +6,11 @@ import contextlib
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from engine.cli.output import remark
+from engine.errors import FactsError
 
 if TYPE_CHECKING:
     from engine.facts.job_report import JobReport
@@ -70,7 +71,7 @@ def _wait(job: JobHandle, runs: Sequence[JobHandle], condor: Condor) -> int:
         if len(reports) == len(runs) and all(one.state in OVER for one in reports.values()):
             break
         time.sleep(POLL_S)
-    summaries = _summaries(runs)
+    summaries = ends(runs, reports)
     one = summaries[0] if job.kind != "sweep" else None
     remark((one.sentence or one.problem or "") if one else sweep_state(job, summaries).sentence)
     return 0 if all(one.state == "finished" for one in summaries) else 1
@@ -89,16 +90,44 @@ def _runs_of(sweep: JobHandle) -> list[JobHandle]:
     return [read_job(path) or JobHandle(path, run_id) for path, run_id in places]
 
 
-def _summaries(runs: Sequence[JobHandle]) -> list[RunSummary]:
-    """What became of the runs, once none counts as under way: last words may be on their way."""
-    from engine.facts.state import UNDER_WAY
+def ends(
+    runs: Sequence[JobHandle],
+    reports: Mapping[str, JobReport],
+    clock: Callable[[], float] = time.monotonic,
+    pause: Callable[[float], object] = time.sleep,
+) -> list[RunSummary]:
+    """What became of runs whose jobs are over; last words that are on their way are waited for.
+
+    Parameters
+    ----------
+    reports
+        What is known of the job of each, by its id.
+    clock, pause
+        Seconds that only grow, and what lets some of them pass.
+    """
+    from engine.facts.job_state import GRACE_S
+    from engine.launch.condor_following import is_told
+
+    found: dict[str, RunSummary] = {}
+    late, until = list(runs), clock() + GRACE_S
+    while True:
+        found |= {run.id or "": _summary(run, reports[run.id or ""]) for run in late}
+        late = [
+            run for run in late if not is_told(found[run.id or ""].state, reports[run.id or ""])
+        ]
+        if not late or clock() >= until:
+            return [found[run.id or ""] for run in runs]
+        pause(POLL_S)
+
+
+def _summary(run: JobHandle, report: JobReport) -> RunSummary:
+    from engine.launch.record import read_job
     from engine.library.index import summarise
 
-    while True:
-        summaries = [summarise(str(run.directory)) for run in runs]
-        if not any(one.state in UNDER_WAY for one in summaries):
-            return summaries
-        time.sleep(POLL_S)
+    with contextlib.suppress(FactsError):  # what is damaged just now tells nothing new
+        run = read_job(run.path) or run
+    # A run that ended by itself has said why in its record, which no scheduler knows.
+    return summarise(str(run.directory), None if run.state == "ended" else report)
 
 
 def _told(job: JobHandle, runs: Sequence[JobHandle], reports: Mapping[str, JobReport]) -> str:

@@ -7,7 +7,6 @@ the function that Hydra trains with: see `Cluster`.
 from __future__ import annotations
 
 import os
-import re
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -23,6 +22,7 @@ from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, OmegaConf, open_dict
 
 from engine.errors import ConfigError
+from engine.launch.sweep_names import own_name
 
 HTCONDOR = "htcondor"
 """Option of the groups `hydra/launcher` and `launcher`, and the target of the latter."""
@@ -34,9 +34,6 @@ OF_THE_SWEEP = (
     *("hydra.mode", "hydra.run.dir", "hydra.job.num"),
 )
 """Settings of Hydra that say how a sweep is run, and nothing of what each run trains."""
-
-_SWEEP = re.compile(r"exp_([-\w.]+)", re.ASCII)
-"""The name of the directory of a sweep, as our configs give it."""
 
 _OUR_SUBDIR = "../../runs/run_${now:"
 
@@ -134,11 +131,11 @@ class HTCondorLauncher(Launcher):
             config.hydra.job.num = number
             config.hydra.job.id = f"{config.hydra.job.name}_{number}"
             config.hydra.sweep.dir = str(sweep.directory)
-            own = _SWEEP.fullmatch(sweep.directory.name)
+            own = own_name(sweep.directory.name)
             texts: Any = OmegaConf.to_container(config.hydra.sweep, resolve=False)
             if own and texts["subdir"].startswith(_OUR_SUBDIR):
                 # With the time of the sweep: one that is gone on with has an older one than now.
-                config.hydra.sweep.subdir = f"../../runs/run_{own[1]}_job{number}"
+                config.hydra.sweep.subdir = f"../../runs/run_{own}_job{number}"
         return config
 
     def _load(self, words: list[str]) -> DictConfig:
@@ -216,9 +213,24 @@ def _sets(overrides: Sequence[str], *keys: str) -> bool:
     return any(one == key or one.startswith(f"{key}.") for one in given for key in keys)
 
 
+class _Return(JobReturn):
+    """What became of a point; of a failure was told when it came, which Hydra does once more."""
+
+    @property
+    def return_value(self) -> Any:
+        """The value, or the failure as an exception."""
+        if self.status == JobStatus.FAILED:
+            raise self._return_value
+        return self._return_value
+
+    @return_value.setter
+    def return_value(self, value: Any) -> None:
+        self._return_value = value
+
+
 def _told(config: DictConfig, point: ClusterPoint, trained: Trained) -> JobReturn:
     """What became of a point, in Hydra's words."""
-    told = JobReturn()
+    told = _Return()
     told.overrides = list(config.hydra.overrides.task)
     told.cfg = point.config
     told.hydra_cfg = OmegaConf.create({"hydra": config.hydra})

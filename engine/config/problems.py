@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import difflib
 import itertools
+import re
+import shlex
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
@@ -212,7 +214,16 @@ def _group_options(group: str) -> list[str]:
 def _unparsable(text: str) -> str:
     if "=" not in text.strip("="):
         return f"{text or '(empty)'}: an override is written key=value, without spaces around ="
-    return f"{text}: cannot be read; put quotes around special characters: 'key=\"a, b\"'"
+    return f"{text}: cannot be read; put quotes around special characters: {_quoted(text)}"
+
+
+def _quoted(text: str) -> str:
+    """An override as it is typed in a shell where its value is one text."""
+    key, _, value = text.partition("=")
+    if value[0] in "'\"":
+        return "'key=\"a, b\"'"
+    value = re.sub(r'(\\*)"', r"\1\1\"", value)
+    return shlex.quote(f'{key}="{value}"')
 
 
 def _explain(

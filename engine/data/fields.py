@@ -17,9 +17,10 @@ azimuth in radians.
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-from torch import Tensor
+if TYPE_CHECKING:
+    from torch import Tensor
 
 PADDING = 0
 """The object type of an empty place: enters no loss and no statistic."""

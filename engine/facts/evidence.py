@@ -111,7 +111,7 @@ def gather(
     wrote = _wrote(events, seen)
     silent_attempt = attempt is not None and attempt.events_size == size
     ended = seen.moment in ENDS
-    relaunched = ended and events is not None and is_later(launch, launched, events.st_mtime)
+    relaunched = ended and events is not None and is_later(launch, launched, events)
     claimed = launched if relaunched or launch.get("state") == "running" else None
     claimed = claimed or _stat(run_dir.facts)
     evidence = Evidence(
@@ -133,6 +133,8 @@ def gather(
     if job is None and launched is not None:
         record_age = now - launched.st_mtime
         evidence = replace(evidence, job=_recorded_job(launch, record_age, evidence.silent_s))
+    elif job is not None and job.state == "ended" and not job.reason:
+        evidence = replace(evidence, job=_with_reason(job, launch))
     _refuse_nothing(run_dir, evidence)
     return evidence
 
@@ -190,6 +192,12 @@ def _recorded_job(launch: dict[str, Any], age: float, silent_s: float | None) ->
         exit_code=integer_in(launch, "exit_code"),
         signal=integer_in(launch, "signal"),
     )
+
+
+def _with_reason(job: JobReport, launch: dict[str, Any]) -> JobReport:
+    """What a scheduler says of an end, with the reason that the job wrote into its record."""
+    same = text_in(launch, "state") == "ended" and integer_in(launch, "exit_code") == job.exit_code
+    return replace(job, reason=text_in(launch, "reason")) if same else job
 
 
 def _is_rival(older: Attempt, newest: Attempt, now: float) -> bool:

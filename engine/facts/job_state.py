@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from signal import SIGHUP, SIGINT, SIGKILL, SIGTERM, SIGXCPU
 
 from engine.facts.evidence import Evidence
@@ -24,11 +25,31 @@ def waiting(evidence: Evidence, job: JobReport) -> RunState:
     if job.state == "queued" and evidence.seen.starts_again and not evidence.reopened:
         saved = f"saved{evidence.seen.after_epochs}"
         return RunState("queued", f"its time was over; {saved}; waits for its next start")
-    again = f" again after attempt {evidence.attempt.number}" if evidence.attempt else ""
+    again = ""
+    if evidence.attempt:
+        again = " again" if job.state == "queued" else ""
+        again += f" after attempt {evidence.attempt.number}"
     reason = f": {first_line(job.reason)}" if job.reason else ""
     out_of_memory = job.state == "held" and _MEMORY.search(job.reason or "")
     cause = OUT_OF_MEMORY if out_of_memory else None
     return RunState(job.state, f"{job.state}{again}{reason}", cause)
+
+
+def between_starts(evidence: Evidence, job: JobReport) -> RunState | None:
+    """A job that has its node though its training saved and stopped; None if that is over.
+
+    It is about to end, to be held or to be sent away, of which its log is yet to tell; or it was
+    started again, and its training loads.
+    """
+    told_s, stopped_s = evidence.job_told_s, evidence.events_age_s
+    if told_s is not None and stopped_s is not None and told_s < stopped_s:
+        where = f" on {first_line(job.host)}" if job.host else ""
+        return RunState("running", f"started again{where}{evidence.seen.after_epochs}")
+    if evidence.seen.starts_again:
+        return waiting(evidence, replace(job, state="queued"))
+    if told_s is not None and stopped_s is not None and stopped_s < GRACE_S:
+        return RunState("running", f"saved{evidence.seen.after_epochs}; its job is ending")
+    return None
 
 
 def job_over(evidence: Evidence, job: JobReport) -> RunState:

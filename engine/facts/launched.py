@@ -8,9 +8,8 @@ from typing import Any
 
 from engine.errors import FactsError
 from engine.facts.attempts import Attempt, attempt_of, process_of
-from engine.facts.records import read_record, text_in
+from engine.facts.records import integer_in, read_record
 from engine.facts.run_dir import RunDir
-from engine.facts.values import seconds_of
 
 _UNDER_WAY = ("submitting", "queued", "held", "running")
 """States in a launch record of a job that may still do something."""
@@ -24,12 +23,24 @@ def launch_record(run_dir: RunDir) -> dict[str, Any]:
         return {}  # damaged: it tells nothing
 
 
-def is_later(launch: dict[str, Any], launched: os.stat_result | None, ended: float) -> bool:
-    """Whether a launch record was written, and the job submitted, after the training ended."""
-    if launched is None or launch.get("state") not in _UNDER_WAY:
-        return False
-    submitted = seconds_of(text_in(launch, "submitted"))
-    return launched.st_mtime > ended and (submitted is None or submitted > ended)
+def is_later(
+    launch: dict[str, Any], launched: os.stat_result | None, events: os.stat_result
+) -> bool:
+    """Whether a run was launched again after its training ended, and has written nothing since.
+
+    No clock of the machine that launched it counts, which may be an hour slow.
+
+    Parameters
+    ----------
+    launch, launched
+        The launch record, and its status.
+    events
+        The status of the events, which end.
+    """
+    if launched is None or launch.get("state") not in _UNDER_WAY or launch.get("kind") == "run":
+        return False  # a run that is new has a directory without events
+    before = integer_in(launch, "events_size")
+    return before == events.st_size if before is not None else launched.st_mtime > events.st_mtime
 
 
 def is_this_process(run_dir: RunDir, launch: dict[str, Any]) -> bool:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeGuard
 
 from engine.errors import FactsError
 from engine.facts.files import as_facts_error, open_own
@@ -14,6 +15,7 @@ MAX_RECORD = 1 << 18
 """Bytes of the largest record that is read."""
 
 _INTEGER = 2**53
+_ID = re.compile(r"[\w.-]{1,200}", re.ASCII)
 
 
 def read_record(
@@ -60,3 +62,14 @@ def integer_in(record: dict[str, Any], key: str) -> int | None:
     """The whole number of an entry; None where it is none, or beyond what JSON holds exactly."""
     value = record.get(key)
     return value if type(value) is int and abs(value) < _INTEGER else None
+
+
+def id_in(record: dict[str, Any], key: str) -> str | None:
+    """The id of an entry; None where it is none."""
+    value = record.get(key)
+    return value if is_id(value) else None
+
+
+def is_id(value: object) -> TypeGuard[str]:
+    """Whether a value can be the id of a job, which needs no quoting wherever it is used."""
+    return isinstance(value, str) and _ID.fullmatch(value) is not None

@@ -18,7 +18,7 @@ from engine.facts.evidence import (
 )
 from engine.facts.job_report import OVER as JOB_OVER
 from engine.facts.job_report import JobReport
-from engine.facts.job_state import job_over, waiting
+from engine.facts.job_state import between_starts, job_over, waiting
 from engine.facts.last_seen import LastSeen
 from engine.facts.run_dir import RunDir
 from engine.facts.verdict import KILLED, NODE_GONE, OUT_OF_MEMORY, RESTARTED, RunState
@@ -75,8 +75,8 @@ def judge(evidence: Evidence) -> RunState:
         job = evidence.job
         if ended.state == "stopped" and job and job.state in ("queued", "held"):
             return waiting(evidence, job)  # it was sent away, has saved, and will go on
-        if ended.state == "stopped" and job and job.state == "running" and seen.starts_again:
-            return waiting(evidence, replace(job, state="queued"))  # the scheduler is slower
+        if ended.state == "stopped" and job and job.state == "running":
+            return between_starts(evidence, job) or ended
         return ended
     told = _open_state(evidence)
     if ended and told.state in ("lost", "failed"):
@@ -222,9 +222,13 @@ def _younger(evidence: Evidence, limit_s: float) -> bool:
 
 
 def _beats_elsewhere(evidence: Evidence, limit_s: float) -> bool:
-    """Whether a process that cannot be looked at gave a heartbeat within the limit."""
+    """Whether a process that cannot be looked at gave a heartbeat within the limit.
+
+    One that is to come tells nothing: the clock of the files is ahead of ours.
+    """
     age = evidence.heartbeat_age_s
-    return evidence.process in ("elsewhere", "unknown") and age is not None and age <= limit_s
+    is_there = evidence.process in ("elsewhere", "unknown")
+    return is_there and age is not None and -JUST_NOW_S <= age <= limit_s
 
 
 def _patience_s(evidence: Evidence) -> float:

@@ -5,14 +5,17 @@ Whoever comes back to a sweep finds by it what was submitted, so that nothing is
 
 from __future__ import annotations
 
+import contextlib
 import itertools
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
-from engine.errors import ConfigError
+from engine.errors import ConfigError, LaunchError
+from engine.facts.files import as_facts_error
 from engine.facts.run_dir import RunDir
 from engine.facts.sweep_dir import SweepDir
 from engine.launch.job import HTCONDOR, LOCAL, JobHandle, JobSpec
+from engine.launch.lock import locked
 from engine.launch.record import (
     NO_PROCESS,
     amend_record,
@@ -23,8 +26,33 @@ from engine.launch.record import (
 )
 
 
+@contextlib.contextmanager
+def awaited(spec: JobSpec) -> Iterator[JobHandle]:
+    """The record of a sweep that this process alone submits and waits for, on any machine.
+
+    Raises
+    ------
+    ConfigError
+        If another process waits for it, or another sweep is there.
+    FactsError
+        If it cannot be made there.
+    """
+    place = SweepDir(spec.directory)
+    with as_facts_error(place.path):
+        place.path.mkdir(parents=True, exist_ok=True)
+    with contextlib.ExitStack() as stack:
+        try:
+            stack.enter_context(locked(place.lock, place.path.name))
+        except LaunchError as error:
+            other = read_job(place.record)
+            named = other is not None and other.pid is not None
+            who = f"process {other.pid} on {other.host}" if other and named else "another process"
+            raise ConfigError(f"{who} waits for {place.path} already") from error
+        yield begin_sweep(spec)
+
+
 def begin_sweep(spec: JobSpec) -> JobHandle:
-    """The record of a sweep for which this process submits and waits; one that is there goes on.
+    """The record of a sweep, for whoever has its lock; one that is there goes on.
 
     Raises
     ------

@@ -13,59 +13,26 @@ import tempfile
 import threading
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from types import TracebackType
 from typing import IO, Any, Literal
 
-from engine.errors import LaunchError
 from engine.facts.text import plain
+from engine.launch.condor_answers import Acted, Answer, CouldNotAsk, condensed, read_answer
 from engine.launch.local import environment
-from engine.launch.pipe import next_line
+from engine.launch.pipe import next_line, send
+
+__all__ = ["DEADLINES_S", "MOST_HISTORY", "Action", "Condor", "CouldNotAsk"]
 
 Action = Literal["hold", "release", "remove", "vacate"]
 
 DEADLINES_S = {
     **dict.fromkeys(("ping", "query", "clusters", "act", "edit", "match"), 25),
+    "fit": 5,  # nobody needs to know
     **dict.fromkeys(("history", "submit", "submit_each", "submit_cluster"), 60),
 }
 """How long the scheduler may take for each call; the bindings themselves wait for ever."""
 
 MOST_HISTORY = 100
-
-_MISSING = "HTCondor's Python bindings are not here"
-_INSTALL = "pip install htcondor"
-_SET_UP = "Jobs are sent from a machine that is set up for HTCondor; launcher.schedd names another."
-_SENTENCES = {
-    "locate": "HTCondor's scheduler cannot be found",
-    "submit": "HTCondor did not take the job",
-    "submit_each": "HTCondor did not take the jobs",
-    "submit_cluster": "HTCondor did not take the jobs",
-    "clusters": "HTCondor's queue cannot be read",
-    "query": "HTCondor's queue cannot be read",
-    "history": "HTCondor's history cannot be read",
-    "act": "HTCondor did not do it",
-    "edit": "HTCondor did not change the job",
-    "match": "HTCondor's slots cannot be read",
-    "ping": "HTCondor's scheduler does not answer",
-    "request": "HTCondor does not understand this",
-}
-"""The phase in which a request failed to what is told."""
-
-_REFUSALS = ("request", "submit", "submit_each", "submit_cluster", "act", "edit")
-"""Phases in which a failure is an answer."""
-
-
-class CouldNotAsk(LaunchError):
-    """Nobody answered: what is asked for may be so, or not."""
-
-
-@dataclass(frozen=True)
-class Answer:
-    """What the scheduler said."""
-
-    schedd: str
-    """Its name."""
-    value: Any
 
 
 class Condor:
@@ -142,7 +109,7 @@ class Condor:
         After `CouldNotAsk` any of them may be in the queue.
         """
         told = self._ask("submit_each", descriptions=[dict(one) for one in descriptions]).value
-        return list(told["taken"]), plain(told["refused"] or "")
+        return list(told["taken"]), condensed(plain(told["refused"] or ""))
 
     def submit_cluster(
         self, description: Mapping[str, str], items: Sequence[Mapping[str, str]]
@@ -177,14 +144,20 @@ class Condor:
         """The same of jobs that have left the queue, the newest first; it costs the scheduler."""
         return self._ads("history", constraint, attributes, most=most)
 
-    def act(self, action: Action, constraint: str, reason: str) -> int:
-        """Do something to jobs; to how many it was done: a job that is not there is no error."""
-        return int(self._ask("act", action=action, constraint=constraint, reason=reason).value)
+    def act(self, action: Action, constraint: str, reason: str) -> Acted:
+        """Do something to jobs; what came of it: a job that is not there is no error."""
+        told = self._ask("act", action=action, constraint=constraint, reason=reason).value
+        return Acted(int(told["done"]), int(told["refused"]), plain(told["why"]))
 
     def edit(self, constraint: str, attribute: str, expression: str) -> int:
         """Set an attribute of jobs to a ClassAd expression, in how many jobs it was done.
 
         A text has its own quotes.
+
+        Raises
+        ------
+        LaunchError
+            If it is no expression, or the scheduler refuses it for any of the jobs.
         """
         entries = {"attribute": attribute, "expression": expression}
         return int(self._ask("edit", constraint=constraint, **entries).value)
@@ -195,6 +168,16 @@ class Condor:
         See `engine.launch.condor_match`; nothing where there is no such job.
         """
         return dict(self._ask("match", constraint=constraint).value)
+
+    def fit(self, asked: Mapping[str, Any], requirements: str) -> dict[str, Any]:
+        """The same of a job that is not there yet, with these attributes.
+
+        Raises
+        ------
+        LaunchError
+            If its requirements are no expression.
+        """
+        return dict(self._ask("fit", asked=dict(asked), expression=requirements).value)
 
     def _ads(self, call: str, constraint: str, attributes: Sequence[str], **more: Any) -> list[Any]:
         asked = {"constraint": constraint, "attributes": list(attributes)}
@@ -212,7 +195,7 @@ class Condor:
                 self._end()
                 raise
             self._forget_what_it_said()
-        return _read(told)
+        return read_answer(told)
 
     def _exchange(self, request: dict[str, Any], deadline_s: float) -> dict[str, Any]:
         process = self._started()
@@ -220,8 +203,7 @@ class Condor:
             return {}
         until = time.monotonic() + deadline_s
         try:
-            process.stdin.write(json.dumps(request).encode() + b"\n")
-            process.stdin.flush()
+            send(process.stdin, json.dumps(request).encode() + b"\n", until)
             line = next_line(process.stdout, until)
         except BrokenPipeError:
             line = b""
@@ -279,16 +261,3 @@ class Condor:
         if self._said is not None:
             self._said.seek(0)
             self._said.truncate()
-
-
-def _read(told: Mapping[str, Any]) -> Answer:
-    """The answer, or what came of it as an error."""
-    if "answer" in told:
-        return Answer(str(told["answer"]["schedd"]), told["answer"]["value"])
-    phase, said = str(told.get("phase")), plain(told.get("error") or "")
-    if phase == "bindings":
-        raise CouldNotAsk(f"{_MISSING}: {said}", f"{_INSTALL} brings them.")
-    sentence = _SENTENCES.get(phase, "HTCondor cannot be asked")
-    kind = LaunchError if phase in _REFUSALS else CouldNotAsk
-    hint = _SET_UP if phase == "locate" else ""
-    raise kind(f"{sentence}: {said}" if said else sentence, hint)

@@ -32,6 +32,9 @@ _TO_COME = "HTCondor makes it only once others of its sweep are over; remove tak
 _NOT_DONE = "HTCondor did not do it"
 
 
+_Pair = tuple[JobHandle, QueuedJob]
+
+
 @dataclass
 class Done:
     """What came of an action."""
@@ -106,9 +109,7 @@ def _edit(
     for condor, own in _by_scheduler(jobs, connect, done):
         with condor, _telling(own, done):
             there = _there(condor, own, done, refusal)
-            if there:
-                _change(condor, there, changes)
-            for job, queued in there:
+            for job, queued in _changed(condor, there, changes, done) if there else ():
                 done.jobs.append(job)
                 if queued.state == "running":
                     done.remarks[job.name] = "it runs: that counts from its next start on"
@@ -132,11 +133,14 @@ def _act(
         with condor, _telling(own, done):
             fit = _there(condor, own, done, refusal)
             ids = [job.id or "" for job, _ in fit]
-            number = _ask(condor, action, ids, reason) if ids else 0
-            after = _known(condor, ids) if number < len(ids) else None
+            if not ids:
+                continue
+            with _in_doubt():
+                acted = condor.act(action, one_of(ids), reason)
+                after = _known(condor, ids) if acted.done < len(ids) else None
             for job, queued in fit:
                 if after is not None and not is_done(after.get(job.id or "")):
-                    done.problems[job.name] = _NOT_DONE
+                    done.problems[job.name] = _NOT_DONE + (f": {acted.why}" if acted.why else "")
                     continue
                 done.jobs.append(job)
                 if remark and (told := remark(job, queued)):
@@ -144,9 +148,11 @@ def _act(
     return done
 
 
-def _ask(condor: Condor, action: Action, ids: Sequence[str], reason: str) -> int:
+@contextlib.contextmanager
+def _in_doubt() -> Iterator[None]:
+    """What nobody answers may have been done all the same."""
     try:
-        return condor.act(action, one_of(ids), reason)
+        yield
     except CouldNotAsk as error:
         raise CouldNotAsk(f"whether it was done is not known: {error.message}") from error
 
@@ -157,10 +163,12 @@ def _by_scheduler(
     """The jobs of each scheduler; those that none has are problems."""
     groups: dict[str | None, list[JobHandle]] = {}
     for job in jobs:
-        if job.target == HTCONDOR and job.id:
-            groups.setdefault(job.schedd, []).append(job)
-        else:
+        if job.target != HTCONDOR or not job.id:
             done.problems[job.name] = "it is no job on HTCondor"
+        elif job.is_copy:
+            done.problems[job.name] = f"it is a copy: the job is that of {job.original_dir}"
+        else:
+            groups.setdefault(job.schedd, []).append(job)
     for schedd, own in groups.items():
         yield connect(schedd), own
 
@@ -176,7 +184,7 @@ def _telling(jobs: Sequence[JobHandle], done: Done) -> Iterator[None]:
 
 def _there(
     condor: Condor, jobs: Sequence[JobHandle], done: Done, refusal: Callable[[QueuedJob], str]
-) -> list[tuple[JobHandle, QueuedJob]]:
+) -> list[_Pair]:
     """Those of the jobs that are in the queue and fit for it; the others are problems."""
     known, fit = _known(condor, [job.id or "" for job in jobs]), []
     absent = [job for job in jobs if job.id not in known]
@@ -208,28 +216,46 @@ def _persistent(job: JobHandle, queued: QueuedJob) -> str:
     return f"it was held because {queued.reason}; where that is as it was: {remedy}"
 
 
-def _change(
-    condor: Condor, jobs: Sequence[tuple[JobHandle, QueuedJob]], changes: Mapping[str, Any]
-) -> None:
-    everyone = one_of(job.id or "" for job, _ in jobs)
+def _changed(
+    condor: Condor, jobs: Sequence[_Pair], changes: Mapping[str, Any], done: Done
+) -> list[_Pair]:
+    """Those of the jobs that were changed: one that may not be does not keep others from it."""
+    try:
+        with _in_doubt():
+            _change(condor, jobs, changes)
+        return list(jobs)
+    except CouldNotAsk:
+        raise
+    except LaunchError as error:
+        if len(jobs) > 1:
+            return [one for job in jobs for one in _changed(condor, [job], changes, done)]
+        done.problems[jobs[0][0].name] = error.message
+        return []
+
+
+def _change(condor: Condor, jobs: Sequence[_Pair], changes: Mapping[str, Any]) -> None:
+    everyone = one_of(job.id for job, _ in jobs)
     for attribute, expression in expressions(changes).items():
         condor.edit(everyone, attribute, expression)
     of_each = {"requirements": "Requirements", "cpus": "Environment", "category": "Environment"}
     wanted = list(dict.fromkeys(name for key, name in of_each.items() if key in changes))
     for job, _ in jobs if wanted else ():
-        own = one_of([job.id or ""])
-        for ad in condor.query(own, wanted):
-            for attribute in wanted:
-                condor.edit(own, attribute, _new_part(job, attribute, ad.get(attribute), changes))
+        own = one_of([job.id])
+        for ad in condor.query(own, wanted) or ({},):
+            parts = {name: _new_part(job, name, ad.get(name), changes) for name in wanted}
+            for attribute, expression in parts.items():
+                condor.edit(own, attribute, expression)
 
 
 def _new_part(job: JobHandle, attribute: str, before: Any, changes: Mapping[str, Any]) -> str:
     """The expression for what is another one in each job."""
+    if before is None:
+        raise LaunchError(f"HTCondor does not tell its {attribute}, so that it stays as it is")
     if attribute == "Requirements":
-        return new_requirements(str(before or "true"), changes["requirements"])
+        return new_requirements(str(before), changes["requirements"])
     limit = _resources(job).get("time_limit")
     own_limit_s = seconds_in(limit) if limit is not None else None
-    return quoted(new_environment(str(before or ""), changes, own_limit_s))
+    return quoted(new_environment(str(before), changes, own_limit_s))
 
 
 def _resources(job: JobHandle) -> dict[str, Any]:

@@ -6,9 +6,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from engine.errors import LaunchError
 from engine.facts.holds import SPOOLING, hold_words
-from engine.facts.job_report import JobReport
-from engine.facts.time_limit import MOST_STARTS, REQUEUE
+from engine.facts.job_report import OVER, JobReport
+from engine.facts.records import is_id
 from engine.facts.words import first_line
 from engine.launch.condor_submit import ID_ATTRIBUTE, SWEEP_ATTRIBUTE
 
@@ -18,8 +19,9 @@ OURS = f"{ID_ATTRIBUTE} =!= undefined"
 WANTED = (
     *("ClusterId", "ProcId", ID_ATTRIBUTE, SWEEP_ATTRIBUTE, "JobStatus", "RemoteHost"),
     *("HoldReason", "HoldReasonCode", "HoldReasonSubCode", "RemoveReason"),
-    *("QDate", "EnteredCurrentStatus", "NumJobStarts", "NumJobCompletions"),
-    *("ExitCode", "ExitSignal", "MemoryUsage", "RequestMemory", "JobPrio"),
+    *("QDate", "EnteredCurrentStatus", "NumJobStarts", "TerminationPending"),
+    *("ExitCode", "ExitSignal", "MemoryUsage", "ResidentSetSize", "RequestMemory"),
+    "JobPrio",
 )
 """Attributes that are asked for."""
 
@@ -32,6 +34,7 @@ _STATES = {
     6: "running",  # what it made is sent
     7: "queued",  # suspended
 }
+_UNDER_WAY = (1, 2)
 
 
 @dataclass(frozen=True)
@@ -63,22 +66,49 @@ class QueuedJob:
     """What it took, at most."""
     memory_asked_mib: int | None = None
     priority: int | None = None
+    said: float | None = None
+    """Unix seconds of the answer by the scheduler's clock, which the queue's answers alone tell."""
+    is_leaving: bool = False
+    """Whether it is over, and the queue has it still."""
 
     def report(self, told: float | None = None) -> JobReport:
-        """The same for the state of a run, as said at `told`."""
-        return JobReport(self.state, self.reason, self.host, self.exit_code, self.signal, told)
+        """The same for the state of a run, as said at `told` where the scheduler does not tell.
+
+        Its clock is set as that of a file server is; the one of who asks may be an hour off, and
+        what was asked for would be older, or newer, than a log that tells otherwise.
+        """
+        said = told if self.said is None or self.state in OVER else self.said
+        return JobReport(self.state, self.reason, self.host, self.exit_code, self.signal, said)
 
 
-def one_of(run_ids: Iterable[str]) -> str:
-    """Constraint that the jobs with these ids fulfil."""
-    listed = ", ".join(f'"{run_id}"' for run_id in run_ids)
-    return f"member({ID_ATTRIBUTE}, {{{listed}}})"
+def one_of(run_ids: Iterable[str | None]) -> str:
+    """Constraint that the jobs with these ids fulfil.
+
+    Raises
+    ------
+    LaunchError
+        If one is no id: as part of an expression it could mean other jobs.
+    """
+    return _is_member(ID_ATTRIBUTE, run_ids)
 
 
-def of_sweeps(sweep_ids: Iterable[str]) -> str:
-    """Constraint that the jobs of these sweeps fulfil."""
-    listed = ", ".join(f'"{sweep_id}"' for sweep_id in sweep_ids)
-    return f"member({SWEEP_ATTRIBUTE}, {{{listed}}})"
+def of_sweeps(sweep_ids: Iterable[str | None]) -> str:
+    """Constraint that the jobs of these sweeps fulfil.
+
+    Raises
+    ------
+    LaunchError
+        If one is no id.
+    """
+    return _is_member(SWEEP_ATTRIBUTE, sweep_ids)
+
+
+def _is_member(attribute: str, ids: Iterable[str | None]) -> str:
+    known = list(ids)
+    if not all(map(is_id, known)):
+        raise LaunchError("a job cannot be asked about: its record has no id", "It is damaged.")
+    listed = ", ".join(f'"{one}"' for one in known)
+    return f"member({attribute}, {{{listed}}})"
 
 
 def read_ad(ad: Mapping[str, Any]) -> QueuedJob:
@@ -102,9 +132,11 @@ def read_ad(ad: Mapping[str, Any]) -> QueuedJob:
         starts=_number(ad, "NumJobStarts"),
         exit_code=_number(ad, "ExitCode") if over else None,
         signal=_number(ad, "ExitSignal") if over else None,
-        memory_mib=_number(ad, "MemoryUsage"),
+        memory_mib=_memory_mib(ad),
         memory_asked_mib=_number(ad, "RequestMemory"),
         priority=_number(ad, "JobPrio"),
+        said=_seconds(ad, "ServerTime"),
+        is_leaving=over and _number(ad, "JobStatus") in _UNDER_WAY,
     )
 
 
@@ -117,22 +149,26 @@ def _as_it_is(ad: Mapping[str, Any], state: str) -> tuple[str, str | None]:
         return state, hold_words(code, subcode, _text(ad, "HoldReason")) or None
     if state == "removed":
         return state, _text(ad, "RemoveReason")
-    if state == "queued" and _has_run_through(ad):
+    # An exit code alone is no end: an eviction, or a start before, leaves one as well.
+    if _number(ad, "JobStatus") in _UNDER_WAY and ad.get("TerminationPending") is True:
         return "ended", "HTCondor has not written its log yet"
     return state, None
 
 
-def _has_run_through(ad: Mapping[str, Any]) -> bool:
-    """Whether it ended for good, and only its log cannot be written, as on a full disk."""
-    code, times = _number(ad, "ExitCode"), _number(ad, "NumJobCompletions") or 0
-    if code is None or times < 1:
-        return False
-    return code != REQUEUE or times >= MOST_STARTS
+def _memory_mib(ad: Mapping[str, Any]) -> int | None:
+    """What it took; HTCondor's own word for that is an expression of another attribute."""
+    told, kib = _number(ad, "MemoryUsage"), _number(ad, "ResidentSetSize")
+    return told if told is not None or kib is None else -(-kib // 1024)
 
 
 def _age(ad: Mapping[str, Any], since: str) -> float | None:
     begun, now = _number(ad, since), _number(ad, "ServerTime")
     return None if begun is None or now is None else float(max(0, now - begun))
+
+
+def _seconds(ad: Mapping[str, Any], name: str) -> float | None:
+    value = _number(ad, name)
+    return None if value is None else float(value)
 
 
 def _number(ad: Mapping[str, Any], name: str) -> int | None:

@@ -9,7 +9,7 @@ from typing import Any
 
 from engine.errors import ConfigError
 from engine.facts.time_limit import TIME_LIMIT
-from engine.launch.condor_match import conjuncts
+from engine.launch.expressions import conjuncts
 from engine.launch.resources import CATEGORIES, Resources, problems_of
 
 CHANGEABLE = ("memory", "disk", "cpus", "gpus", "category", "requirements", "priority")
@@ -42,6 +42,8 @@ def read_changes(words: Sequence[str]) -> dict[str, Any]:
             problems.append(f"{word}: a value is set by key=value")
         elif key not in CHANGEABLE:
             problems.append(f"{key}: {_unknown(key)}")
+        elif key in changes:
+            problems.append(f"{key}: it is given more than once")
         else:
             changes[key] = _value(key, text)
     problems += _problems(changes)

@@ -9,6 +9,8 @@ from engine.facts.condor_log import LogReader
 from engine.facts.holds import hold_remedy
 from engine.facts.job_report import OVER, JobReport, agreed
 from engine.facts.run_dir import RunDir
+from engine.facts.state import BADLY
+from engine.facts.state import OVER as RUN_OVER
 from engine.launch.condor import Condor
 from engine.launch.condor_queue import WATCHED_S, Queue
 from engine.launch.job import JobHandle
@@ -66,3 +68,12 @@ class Following:
     def _logged(self, job: JobHandle) -> JobReport | None:
         self._log(job).read()
         return self._log(job).report(job.id)
+
+
+def is_told(state: str | None, job: JobReport) -> bool:
+    """Whether the files of a run, which are in that state, tell the end of its job, which is over.
+
+    The last words of a job that went well may still be on their way.
+    """
+    went_well = job.state == "ended" and not (job.exit_code or job.signal)
+    return state in RUN_OVER and not (state in BADLY and went_well)

@@ -19,6 +19,9 @@ from typing import Any
 SPARE_S = 5
 """How long after its deadline a request that nobody has ended ends this process."""
 
+_REFUSED = "Unable to edit"
+"""How HTCondor says no to a change; other words are of a connection that broke."""
+
 _ACTIONS = {"hold": "Hold", "release": "Release", "remove": "Remove", "vacate": "Vacate"}
 
 
@@ -58,12 +61,9 @@ def _carry_out(request: dict[str, Any]) -> Any:
         import htcondor2
     except ImportError as error:
         raise _Failure("bindings", str(error)) from error
-    constraint = request.get("constraint")
-    if constraint is not None:
-        try:
-            classad2.ExprTree(constraint)  # a schedd refuses a wrong one without a word
-        except classad2.ClassAdException as error:
-            raise _Failure("request", f"{constraint}: {error}") from error
+    for key in ("constraint", "expression"):
+        if key in request:
+            _parse(classad2, request[key])
     place = _in_phase("locate", lambda: _locate(htcondor2, request.get("schedd")))
     # A scheduler that was started again has another address, which an old object never learns.
     schedd = _in_phase("locate", lambda: htcondor2.Schedd(place))
@@ -72,6 +72,14 @@ def _carry_out(request: dict[str, Any]) -> Any:
         _in_phase("ping", lambda: _ping(htcondor2, schedd, request))
     answered = _in_phase(request["call"], lambda: call(htcondor2, schedd, request))
     return {"schedd": place.get("Name"), "value": answered}
+
+
+def _parse(classad2: Any, text: str) -> None:
+    """Raise where a text is no expression: a scheduler refuses it without a word, or takes it."""
+    try:
+        classad2.ExprTree(text)
+    except classad2.ClassAdException as error:
+        raise _Failure("request", f"{text}: {error}") from error
 
 
 def _in_phase(phase: str, call: Callable[[], Any]) -> Any:
@@ -147,33 +155,51 @@ def _history(htcondor2: Any, schedd: Any, request: dict[str, Any]) -> list[dict[
     return _tidy(ads, request["attributes"])
 
 
-def _act(htcondor2: Any, schedd: Any, request: dict[str, Any]) -> int:
-    """To how many jobs it was done."""
+def _act(htcondor2: Any, schedd: Any, request: dict[str, Any]) -> dict[str, Any]:
+    """To how many jobs it was done, and to how many not."""
     action = getattr(htcondor2.JobAction, _ACTIONS[request["action"]])
-    # A reason that is no pair is thrown away.
-    counts = dict(schedd.act(action, request["constraint"], (request["reason"], 0)))
+    try:
+        # A reason that is no pair is thrown away.
+        counts = dict(schedd.act(action, request["constraint"], (request["reason"], 0)))
+    except htcondor2.HTCondorException as error:  # a refusal is a count
+        raise _Failure("lost", str(error)) from error
     denied, wrong = counts.get("TotalPermissionDenied", 0), counts.get("TotalError", 0)
-    if denied or wrong:
-        why = "permission denied" if denied else "errors"
-        raise _Failure("act", f"{why} for {denied or wrong} of the jobs")
-    return int(counts.get("TotalSuccess", 0))
+    why = "permission denied" if denied else "errors" if wrong else ""
+    return {"done": counts.get("TotalSuccess", 0), "refused": denied + wrong, "why": why}
 
 
 def _edit(htcondor2: Any, schedd: Any, request: dict[str, Any]) -> int:
     """In how many jobs it was done."""
-    return int(schedd.edit(request["constraint"], request["attribute"], request["expression"]))
+    try:
+        return int(schedd.edit(request["constraint"], request["attribute"], request["expression"]))
+    except htcondor2.HTCondorException as error:
+        if not str(error).startswith(_REFUSED):
+            raise _Failure("lost", str(error)) from error
+        _in_phase("lost", lambda: _ping(htcondor2, schedd, request))
+        raise
 
 
 def _match(htcondor2: Any, schedd: Any, request: dict[str, Any]) -> dict[str, Any]:
+    ads = schedd.query(request["constraint"], limit=1)
+    return _fits(htcondor2, ads[0]) if ads else {}
+
+
+def _fit(htcondor2: Any, schedd: Any, request: dict[str, Any]) -> dict[str, Any]:
+    """How a job would fit the slots that is not there yet; the scheduler is not asked."""
+    import classad2
+
+    job = classad2.ClassAd()
+    job.update({**request["asked"], "Requirements": classad2.ExprTree(request["expression"])})
+    return _fits(htcondor2, job)
+
+
+def _fits(htcondor2: Any, job: Any) -> dict[str, Any]:
     import classad2
 
     from engine.launch.condor_match import fits
 
-    ads = schedd.query(request["constraint"], limit=1)
-    if not ads:
-        return {}
     slots = htcondor2.Collector().query(htcondor2.AdType.Startd, 'SlotType =!= "Dynamic"')
-    return fits(classad2, ads[0], slots)
+    return fits(classad2, job, slots)
 
 
 def _tidy(ads: Iterable[Any], wanted: list[str]) -> list[dict[str, Any]]:
@@ -187,7 +213,10 @@ def _tidy(ads: Iterable[Any], wanted: list[str]) -> list[dict[str, Any]]:
 
 
 def _is_unknown(value: Any) -> bool:
-    return str(value) in ("Undefined", "Error") and not isinstance(value, str)
+    """Whether it is one of the two values, undefined and error, that say nothing."""
+    import classad2
+
+    return isinstance(value, classad2.Value)
 
 
 _CHANGING = ("submit", "submit_each", "submit_cluster", "act", "edit")
@@ -204,6 +233,7 @@ _CALLS: dict[str, Callable[[Any, Any, dict[str, Any]], Any]] = {
     "act": _act,
     "edit": _edit,
     "match": _match,
+    "fit": _fit,
 }
 
 if __name__ == "__main__":

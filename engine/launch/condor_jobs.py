@@ -7,9 +7,10 @@ record and the job have in common before anything is sent again.
 from __future__ import annotations
 
 import contextlib
+import math
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -20,18 +21,19 @@ from engine.facts.condor_log import LogReader
 from engine.facts.files import as_facts_error
 from engine.facts.records import read_record
 from engine.facts.run_dir import RunDir
-from engine.facts.values import seconds_of
 from engine.launch.condor import Condor, CouldNotAsk
+from engine.launch.condor_ads import one_of
 from engine.launch.condor_submit import (
-    ID_ATTRIBUTE,
     Submission,
     description,
     job_environment,
 )
 from engine.launch.job import HTCONDOR, JobHandle, JobSpec
 from engine.launch.local import environment
+from engine.launch.lock import locked
 from engine.launch.record import (
     NO_PROCESS,
+    amend_if,
     amend_record,
     new_entries,
     now,
@@ -39,6 +41,7 @@ from engine.launch.record import (
     write_record,
 )
 from engine.launch.resources import Resources
+from engine.launch.sweep_records import remove_made
 
 SCRIPT_VARIABLE = "THESIS_TRAIN_SCRIPT"
 """Environment variable that names a script to be started on nodes in place of `train.sh`."""
@@ -73,7 +76,7 @@ def submit(spec: JobSpec, resources: Resources, condor: Condor, **entries: Any) 
         own = replace(spec, directory=run_dir.path)  # which may have another name than was wanted
         handle = write_record(run_dir.launch, new_entries(own, **NO_PROCESS, **more, **entries))
     except BaseException:
-        _discard(run_dir)
+        remove_made(run_dir)
         raise
     try:
         return send(handle, script, resources, condor)
@@ -82,7 +85,7 @@ def submit(spec: JobSpec, resources: Resources, condor: Condor, **entries: Any) 
     except LaunchError:
         found = find(handle, condor)  # a connection may be lost after the job was taken
         if found is None:
-            _discard(run_dir)
+            remove_made(run_dir)
             raise
         return confirm(handle, found)
 
@@ -97,23 +100,60 @@ def submit_again(handle: JobHandle, condor: Condor) -> JobHandle:
     CouldNotAsk
         If the scheduler did not answer.
     LaunchError
-        If the submission may still arrive.
+        If the submission may still arrive, or another process is at it.
     """
-    entries = read_record(handle.path) or {}
-    if handle.target != HTCONDOR or handle.state != "submitting":
-        raise ConfigError(f"{handle.name} is no job whose submission is in doubt")
-    found = find(handle, condor)
-    if found is not None:
-        return confirm(handle, found)
-    begun, asked = seconds_of(handle.submitted), seconds_of(now())
-    if begun is None or asked is None or asked - begun < IN_DOUBT_S:
-        raise LaunchError(
-            f"{handle.name}: HTCondor does not have it yet, and may still get it",
-            f"Try again {IN_DOUBT_S / 60:g} minutes after {handle.submitted}.",
-        )
-    resources = Resources.from_entries(_mapping(entries.get("resources")))
-    amend_record(handle.path, handle.id, submitted=now())
-    return send(handle, train_script(), resources, condor)
+    with _settling(handle, condor) as (job, found):
+        if found is not None:
+            return confirm(job, found)
+        entries = read_record(job.path) or {}
+        resources = Resources.from_entries(_mapping(entries.get("resources")))
+        amend_record(job.path, job.id, submitted=now())
+        return send(job, train_script(), resources, condor)
+
+
+def give_up(handle: JobHandle, condor: Condor, reason: str) -> JobHandle:
+    """Look for a job whose submission is in doubt; count it as removed if it is not there.
+
+    Raises as `submit_again` does.
+    """
+    with _settling(handle, condor) as (job, found):
+        if found is not None:
+            return confirm(job, found)
+        amend_record(job.path, job.id, state="removed", reason=reason)
+        return read_job(job.path) or job
+
+
+@contextlib.contextmanager
+def _settling(handle: JobHandle, condor: Condor) -> Iterator[tuple[JobHandle, str | None]]:
+    """A job in doubt as it is now, and its number; None once it is certain that it has none."""
+    run_dir = RunDir(handle.directory)
+    with locked(run_dir.submit_lock, handle.name):
+        job = read_job(handle.path)
+        if job is None or (job.id, job.target, job.state) != (handle.id, HTCONDOR, "submitting"):
+            raise ConfigError(f"{handle.name} is no job whose submission is in doubt")
+        found = find(job, condor)
+        if found is None:
+            text = f"{job.name}: HTCondor does not have it yet, and may still get it"
+            refuse_in_doubt(job.path, run_dir.submit_lock, text)
+        yield job, found
+
+
+def refuse_in_doubt(record: Path, lock: Path, text: str) -> None:
+    """Raise a `LaunchError` with this text for as long as a submission may still arrive.
+
+    It began when its record was written, by the clock of the machine on which that lies: those of
+    who submitted and of who asks may differ from it, and from each other.
+
+    Parameters
+    ----------
+    lock
+        A file beside the record, of the process that asks.
+    """
+    with as_facts_error(lock):
+        os.utime(lock)
+        left = IN_DOUBT_S - (os.stat(lock).st_mtime - os.stat(record).st_mtime)
+    if left > 0:
+        raise LaunchError(text, f"Try again in {math.ceil(left / 60)} min.")
 
 
 def find(handle: JobHandle, condor: Condor) -> str | None:
@@ -135,7 +175,7 @@ def find(handle: JobHandle, condor: Condor) -> str | None:
 
 
 def _own(handle: JobHandle) -> str:
-    return f'{ID_ATTRIBUTE} =?= "{handle.id}"'
+    return one_of([handle.id])
 
 
 def prepared(record: Path, resources: Resources) -> Path:
@@ -199,21 +239,11 @@ def _submission(record: Path, job_id: str, script: Path, resources: Resources) -
 
 
 def confirm(handle: JobHandle, job_id: str) -> JobHandle:
-    """Say in the record that HTCondor has the job, which may have said more by itself."""
-    told = read_job(handle.path) or handle
-    state = "queued" if told.state == "submitting" else told.state
-    amend_record(handle.path, handle.id, state=state, job_id=job_id)
+    """Say in the record that HTCondor has the job, unless that has said more by itself."""
+    own, known = {"job_id": job_id}, (handle.path, handle.id)
+    if not amend_if(*known, {"state": "submitting"}, {"state": "queued", **own}):
+        amend_if(*known, {"job_id": None}, own)
     return read_job(handle.path) or handle
-
-
-def _discard(run_dir: RunDir) -> None:
-    """Remove a directory that was just made for a job that there will not be."""
-    for path in (run_dir.job_log, run_dir.launch):
-        with contextlib.suppress(OSError):
-            path.unlink()
-    for folder in (run_dir.facts, run_dir.path):
-        with contextlib.suppress(OSError):
-            folder.rmdir()
 
 
 def _mapping(value: Any) -> Mapping[str, Any]:

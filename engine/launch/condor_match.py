@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+from engine.launch.expressions import conjuncts
+
 ASKED = {
     "RequestMemory": ("Memory", "TotalSlotMemory"),
     "RequestCpus": ("Cpus", "TotalSlotCpus"),
@@ -59,46 +61,6 @@ def fits(classad2: Any, job: Any, slots: Iterable[Any]) -> dict[str, Any]:
         "ever": sum(_takes(classad2, slot, job, trees, asked, 1) for slot in slots),
         "now": now,
     }
-
-
-def conjuncts(expression: str) -> list[str]:
-    """The parts of a ClassAd expression that all have to be true, without outer parentheses."""
-    expression = _bare(expression.strip())
-    cuts = [place for place, depth in _depths(expression) if not depth]
-    marks = [place for place in cuts if expression.startswith("&&", place)]
-    # An operator that binds less: && is not what the whole is made of.
-    looser = any(expression.startswith(("||", "?"), place) for place in cuts)
-    if not marks or looser:
-        return [expression]
-    ends = [*marks, len(expression)]
-    starts = [0, *(mark + 2 for mark in marks)]
-    pieces = [expression[start:end] for start, end in zip(starts, ends, strict=True)]
-    return [part for piece in pieces for part in conjuncts(piece)]
-
-
-def _bare(text: str) -> str:
-    """Without parentheses around all of it."""
-    while text.startswith("(") and text.endswith(")"):
-        inside = [depth for _, depth in _depths(text[:-1])]
-        if 0 in inside[1:]:
-            break
-        text = text[1:-1].strip()
-    return text
-
-
-def _depths(text: str) -> Iterable[tuple[int, int]]:
-    """Each place outside of quotes, with how many parentheses are open behind it."""
-    depth, quote, escaped = 0, "", False
-    for place, char in enumerate(text):
-        if quote:
-            closes = char == quote and not escaped
-            escaped = char == "\\" and not escaped
-            quote = "" if closes else quote
-        elif char in "\"'":
-            quote = char
-        else:
-            depth += (char in "([{") - (char in ")]}")
-            yield place, depth
 
 
 def _takes(

@@ -9,7 +9,7 @@ from engine.facts import machine
 from engine.facts.attempts import JOB_ID
 from engine.facts.time_limit import REQUEUE
 from engine.launch.job import HTCONDOR, ID_VARIABLE, JobHandle
-from engine.launch.record import amend_record, read_job
+from engine.launch.record import amend_record, read_job, this_process
 
 
 def taken_over(job: JobHandle) -> JobHandle:
@@ -33,15 +33,8 @@ def taken_over(job: JobHandle) -> JobHandle:
     except OSError as error:
         where = machine.host_name()
         raise LaunchError(f"{job.cwd} is not there on {where}: {error.strerror}") from error
-    process = {
-        "host": machine.host_name(),
-        "pid": os.getpid(),
-        "pid_started": machine.process_start(os.getpid()),
-        "pid_namespace": machine.pid_namespace(),
-        "boot_id": machine.boot_id(),
-    }
     known = os.environ.get(JOB_ID) or job.job_id  # whoever submitted it may not have lived on
-    amend_record(job.path, job.id, state="running", job_id=known, **process)
+    amend_record(job.path, job.id, state="running", job_id=known, **this_process())
     return read_job(job.path) or job
 
 

@@ -11,8 +11,10 @@ import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from engine.errors import LaunchError
 from engine.facts.job_report import OVER, JobReport
-from engine.launch.condor import Condor, CouldNotAsk
+from engine.facts.job_state import GRACE_S
+from engine.launch.condor import Condor
 from engine.launch.condor_ads import OURS, WANTED, QueuedJob, of_sweeps, one_of, read_ad
 from engine.launch.job import HTCONDOR, JobHandle
 
@@ -27,8 +29,6 @@ LONGEST_S = 300.0
 
 GONE_AFTER = 2
 """In how many answers a job is missing until it is looked for by its id, and in the history."""
-GRACE_S = 60.0
-"""How long a job that is nowhere counts as it did last: its files may be on their way."""
 
 Connect = Callable[[str | None], Condor]
 """Makes the client for a scheduler, by its name."""
@@ -202,7 +202,7 @@ class _Scheduler:
         try:
             here = _by_id(self.condor.query(OURS, WANTED, mine=True))
             here |= self._look_closer(wanted, here, now)
-        except CouldNotAsk as error:
+        except LaunchError as error:  # whatever it refuses, nothing is known of the jobs
             self.failures += 1
             since = self.state.silent_since or now
             self.state = Told(schedd, self.state.answered, since, error.message)

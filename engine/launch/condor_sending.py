@@ -14,24 +14,24 @@ from typing import Any, TypeVar
 from engine.errors import LaunchError
 from engine.facts.condor_log import LogReader
 from engine.facts.files import as_facts_error
+from engine.facts.job_report import REMOVED_HERE
 from engine.facts.records import read_record
 from engine.facts.run_dir import RunDir
 from engine.facts.sweep_dir import SweepDir
-from engine.facts.values import seconds_of
 from engine.launch.condor import Condor, CouldNotAsk
+from engine.launch.condor_ads import of_sweeps
 from engine.launch.condor_check import is_served
 from engine.launch.condor_cluster import cluster_description
-from engine.launch.condor_jobs import IN_DOUBT_S
+from engine.launch.condor_jobs import refuse_in_doubt
 from engine.launch.condor_submit import (
     ID_ATTRIBUTE,
-    SWEEP_ATTRIBUTE,
     Submission,
     description,
     job_environment,
 )
 from engine.launch.job import ID_VARIABLE, JobHandle
 from engine.launch.local import environment
-from engine.launch.record import NO_PROCESS, amend_record, now, read_job
+from engine.launch.record import NO_PROCESS, amend_record, lock_of, now, read_job
 from engine.launch.resources import Resources
 from engine.launch.sweep_records import confirm_run, discard_runs, make_run
 from engine.launch.sweep_runs import SweepRun, has_plain_names, runs_folder
@@ -110,14 +110,9 @@ class Sending:
         return self._send(missing)
 
     def _refuse_too_early(self, missing: int) -> None:
-        sent = self.entries.get("sent")
-        begun, asked = seconds_of(sent), seconds_of(now())
-        if begun is not None and asked is not None and asked - begun < IN_DOUBT_S:
-            raise LaunchError(
-                f"{self._name}: HTCondor does not have {missing} of its runs yet, and may still"
-                " get them",
-                f"Try again {IN_DOUBT_S / 60:g} minutes after {sent}.",
-            )
+        if self.entries.get("sent"):
+            text = f"HTCondor does not have {missing} of its runs yet, and may still get them"
+            refuse_in_doubt(self.place.record, self.place.lock, f"{self._name}: {text}")
 
     def _send(self, runs: Sequence[SweepRun]) -> JobHandle:
         together = len(runs) > MOST_SINGLE and has_plain_names(runs)
@@ -156,8 +151,9 @@ class Sending:
 
     def _leave_out(self, runs: Sequence[SweepRun]) -> None:
         """Of a sweep that was stopped the other runs are not sent."""
+        reason = f"{REMOVED_HERE}: its sweep was stopped"
         for run in runs:
-            confirm_run(self.folder, run, state="removed", reason="its sweep was stopped")
+            confirm_run(self.folder, run, state="removed", reason=reason)
 
     def _confirm(self, found: Mapping[SweepRun, str]) -> None:
         """Say in the records that HTCondor has these."""
@@ -167,7 +163,7 @@ class Sending:
     def _found(self, runs: Sequence[SweepRun]) -> dict[SweepRun, str]:
         """The runs that HTCondor has or had, with the numbers of their jobs."""
         ids = dict(_logged(self.folder, runs))
-        own = f'{SWEEP_ATTRIBUTE} =?= "{self.entries["id"]}"'
+        own = of_sweeps([self.entries["id"]])
         wanted = ("ClusterId", "ProcId", ID_ATTRIBUTE)
         if len(ids) < len(runs):
             ads = self.condor.query(own, wanted)
@@ -214,7 +210,7 @@ class Sending:
 def discard(place: SweepDir, runs: Sequence[SweepRun]) -> None:
     """Remove a sweep of which HTCondor has nothing."""
     discard_runs(runs_folder(place.path), runs)
-    for path in (place.record, place.runs, place.lock):
+    for path in (place.record, lock_of(place.record), place.runs, place.lock):
         with contextlib.suppress(OSError):
             path.unlink()
     with contextlib.suppress(OSError):

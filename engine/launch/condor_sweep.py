@@ -17,17 +17,15 @@ from engine.facts.job_report import REMOVED_HERE
 from engine.facts.records import read_record
 from engine.facts.sweep_dir import SweepDir
 from engine.launch.condor import Condor
+from engine.launch.condor_ads import of_sweeps
 from engine.launch.condor_jobs import prepared, train_script
 from engine.launch.condor_sending import Progress, Sending, discard
-from engine.launch.condor_submit import SWEEP_ATTRIBUTE
 from engine.launch.job import HTCONDOR, JobHandle, JobSpec
 from engine.launch.lock import locked
 from engine.launch.record import NO_PROCESS, amend_record, new_entries, write_record
 from engine.launch.resources import Resources
 from engine.launch.sweep_records import confirm_run
 from engine.launch.sweep_runs import planned, read_runs, runs_folder, write_runs
-
-REMOVED = REMOVED_HERE
 
 
 def submit_sweep(
@@ -115,18 +113,24 @@ def remove_sweep(handle: JobHandle) -> str:
     CouldNotAsk
         If the scheduler did not answer.
     LaunchError
-        If it has none of them any more.
+        If it has none of them any more, or the directory is a copy.
     """
-    place = SweepDir(handle.directory)
+    if handle.is_copy:
+        raise LaunchError(f"{handle.name} is a copy: the jobs are those of {handle.original_dir}")
+    place, own = SweepDir(handle.directory), of_sweeps([handle.id])
     with contextlib.suppress(FileExistsError):
         place.stop.touch()
     with Condor(handle.schedd) as condor:
-        number = condor.act("remove", f'{SWEEP_ATTRIBUTE} =?= "{handle.id}"', REMOVED)
+        acted = condor.act("remove", own, REMOVED_HERE)
     if handle.state == "submitting":
         folder = runs_folder(handle.directory)
         for run in read_runs(place):
-            confirm_run(folder, run, state="removed", reason=REMOVED)
+            confirm_run(folder, run, state="removed", reason=REMOVED_HERE)
         amend_record(handle.path, handle.id, state="queued", **NO_PROCESS)
-    elif not number:
+    elif not acted.done and not acted.refused:
         raise LaunchError(f"{handle.name}: HTCondor does not have its jobs any more")
+    if acted.refused:
+        raise LaunchError(
+            f"{handle.name}: HTCondor did not remove {acted.refused} of its jobs: {acted.why}"
+        )
     return "HTCondor"

@@ -6,12 +6,17 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
+from engine.errors import ConfigError, LaunchError
 from engine.facts.holds import hold_remedy, hold_words
 from engine.facts.words import count, first_line, in_words
 from engine.launch.condor import Condor, CouldNotAsk
 from engine.launch.condor_ads import WANTED, QueuedJob, one_of, read_ad
 from engine.launch.condor_queue import Connect
 from engine.launch.job import JobHandle
+from engine.launch.resources import Resources
+
+UNASKED = "HTCondor could not be asked"
+"""How the answer begins where nobody gave one."""
 
 _NAMES = {
     "RequestMemory": ("memory", 1024.0**2),
@@ -24,16 +29,18 @@ _NAMES = {
 
 def why(job: JobHandle, connect: Connect = Condor) -> str | None:
     """Why a job does not run; None where HTCondor does not have it, so that its files tell."""
+    if job.id is None:
+        return None
     with connect(job.schedd) as condor:
         try:
-            ads = condor.query(one_of([job.id or ""]), WANTED)
+            ads = condor.query(one_of([job.id]), WANTED)
             if not ads:
                 return None
             found = read_ad(ads[0])
             match = condor.match(one_of([found.run_id])) if found.state == "queued" else {}
         except CouldNotAsk as error:
             since = time.strftime("%H:%M")
-            return f"HTCondor could not be asked at {since}: {error.message}"
+            return f"{UNASKED} at {since}: {error.message}"
     return sentence(job.name, found, match)
 
 
@@ -68,21 +75,61 @@ def _waits(name: str, match: Mapping[str, Any]) -> str:
         return "HTCondor has not looked for a node yet"
     if not match["slots"]:
         return "the pool has no nodes at present"
-    return _too_much(name, match) or _unfulfilled(match) or _busy(match)
+    called, text = _too_much(match)
+    remedy = f"; engine jobs edit {name} {called}=… asks for less" if called else ""
+    return f"{text}{remedy}" or _unfulfilled(match) or _busy(match)
 
 
-def _too_much(name: str, match: Mapping[str, Any]) -> str:
-    """More than any slot has."""
+def misfit(resources: Resources, condor: Condor) -> str:
+    """What no node of the pool has or fulfils of what a job would ask for.
+
+    Empty where there is no such thing, or HTCondor does not say.
+
+    Raises
+    ------
+    ConfigError
+        If its requirements are no expression.
+    """
+    asked: dict[str, Any] = {
+        "RequestMemory": resources.memory_mib,
+        "RequestCpus": resources.cpus,
+        "RequestDisk": resources.disk_kib,
+        "RequestGPUs": resources.gpus,
+    }
+    more = {"JobCategory": resources.category, "UseOS": resources.os}
+    asked |= {name: value for name, value in more.items() if value}
+    try:
+        return _never(condor.fit(asked, resources.requirements or "true"))
+    except CouldNotAsk:
+        return ""
+    except LaunchError as error:
+        wrong = f"launcher.requirements={resources.requirements}: HTCondor cannot read it"
+        raise ConfigError(wrong, 'An expression is needed, such as Machine == "wn-9".') from error
+
+
+def _never(match: Mapping[str, Any]) -> str:
+    """What stands in the way of a job for good, as far as it is certain."""
+    if not match["slots"]:
+        return "the pool has no nodes at present"
+    called, text = _too_much(match)
+    if text:
+        key = f"; launcher.{called}=… asks for less" if called else ""
+        return f"{text.replace('it asks', 'a job asks')}{key}"
+    never = [part for part, slots in match["conditions"] if not slots]
+    return f"no node fulfils {first_line(never[0])}" if never else ""
+
+
+def _too_much(match: Mapping[str, Any]) -> tuple[str, str]:
+    """What is asked for that no slot has so much of, where less would do; and that in words."""
     for attribute, (called, unit) in _NAMES.items():
         asked, most = match["asked"][attribute], match["largest"][attribute]
         if asked <= most:
             continue
         if attribute == "RequestGPUs" and not most:
-            return f"it asks for {count(int(asked), 'GPU')}, and no node has any"
-        remedy = f"engine jobs edit {name} {called}=… asks for less"
+            return "", f"it asks for {count(int(asked), 'GPU')}, and no node has any"
         wanted, there = _amount(asked * unit, unit), _amount(most * unit, unit)
-        return f"it asks for {called} {wanted}, and no node has more than {there}; {remedy}"
-    return ""
+        return called, f"it asks for {called} {wanted}, and no node has more than {there}"
+    return "", ""
 
 
 def _amount(number: float, unit: float) -> str:
@@ -107,7 +154,7 @@ def _unfulfilled(match: Mapping[str, Any]) -> str:
 
 
 def _busy(match: Mapping[str, Any]) -> str:
-    fitting = count(match["ever"], "node")
     if not match["now"]:
-        return f"{fitting} would do, and others' jobs run there"
-    return f"{count(match['now'], 'node')} would do: it starts soon, or others' jobs go first"
+        busy = "and is busy" if match["ever"] == 1 else "and all are busy"
+        return f"{count(match['ever'], 'node')} would do, {busy} with other jobs"
+    return f"{count(match['now'], 'node')} would do: it starts soon, or other jobs go first"

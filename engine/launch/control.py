@@ -50,8 +50,7 @@ def ask_job_to_stop(job: JobHandle) -> None:
     LaunchError
         If the directory is a copy, where nothing trains.
     """
-    began = job.original_dir
-    if began and os.path.isdir(began) and not began_here(job.attempt, job.directory):
+    if job.is_copy:
         raise LaunchError(f"{job.name}: {_not_here(job.attempt)}")
     place = SweepDir(job.directory) if job.kind == "sweep" else RunDir(job.directory)
     replace_file(place.stop, lambda handle: None)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 from engine.errors import ConfigError, EngineError
@@ -24,13 +25,26 @@ def check_is_over(run_dir: RunDir) -> None:
 
 
 def entries_before(run_dir: RunDir) -> dict[str, Any]:
-    """The entries of the record before that hold for every start of a run, and its own start."""
+    """The entries of the record before that hold for every start of a run, and its own start.
+
+    And how long the events are: as long as they have not grown the new start has not begun.
+    """
+    size = {"events_size": _size(run_dir)}
     try:
         before, entries = read_job(run_dir.launch), read_record(run_dir.launch)
     except EngineError:
-        return {}
+        return size
     if before is None or entries is None:
-        return {}
+        return size
     known = {name: getattr(before, name) for name in ("parent", "sweep_id", "sweep_dir")}
     kept = {name: value for name, value in known.items() if value is not None}
-    return kept | {"earlier": earlier_starts(entries)}
+    return kept | size | {"earlier": earlier_starts(entries)}
+
+
+def _size(run_dir: RunDir) -> int | None:
+    try:
+        return os.stat(run_dir.events).st_size
+    except FileNotFoundError:
+        return 0
+    except OSError:
+        return None

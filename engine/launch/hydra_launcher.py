@@ -14,16 +14,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from engine.errors import EngineError, FactsError
+from engine.errors import ConfigError, EngineError, FactsError
 from engine.facts.job_report import OVER as JOB_OVER
-from engine.facts.job_report import JobReport
+from engine.facts.job_report import REMOVED_HERE, JobReport
+from engine.facts.job_state import GRACE_S
 from engine.facts.run_dir import RunDir
-from engine.facts.state import BADLY, OVER
+from engine.facts.state import OVER
 from engine.facts.sweep_dir import SweepDir
 from engine.facts.words import first_line
 from engine.launch.awaited_sweep import known_job
 from engine.launch.condor import Condor, CouldNotAsk
-from engine.launch.condor_jobs import submit, submit_again
+from engine.launch.condor_following import is_told
+from engine.launch.condor_jobs import give_up, submit, submit_again
 from engine.launch.control import ask_to_stop
 from engine.launch.job import HTCONDOR, JobHandle, JobSpec
 from engine.launch.record import read_job
@@ -35,8 +37,7 @@ RETRY_S = 30.0
 """After how long a submission that nobody answered is tried again, and the facts of a run are read
 whose job says nothing."""
 
-GRACE_S = 60.0
-"""How long the facts of a job that ended may take to appear on a network file system."""
+GIVEN_UP = f"{REMOVED_HERE}: it never came to HTCondor, and its sweep was stopped"
 
 
 class Follower(Protocol):
@@ -70,7 +71,7 @@ class End:
     exit_code: int = 1
 
 
-class Batch:
+class AwaitedRuns:
     """Runs that are submitted together: each once, and followed until it is over.
 
     Parameters
@@ -115,11 +116,12 @@ class Batch:
 
     def counts(self) -> dict[str, int]:
         """How many runs are in which state; `done` stands for those that have finished."""
-        ended = ("done" if end.state == "finished" else "failed" for end in self.ends.values())
+        words = {"finished": "done", "stopped": "stopped"}
+        ended = (words.get(end.state, "failed") for end in self.ends.values())
         waiting = len(self._points) - len(self.jobs.keys() | self.ends.keys())
         open_ones = (self._states.get(place, "queued") for place in self._open())
         found = Counter([*ended, *open_ones]) + Counter({"not submitted": waiting})
-        order = ("not submitted", "queued", "held", "running", "done", "failed")
+        order = ("not submitted", "queued", "held", "running", "done", "stopped", "failed")
         return {state: found[state] for state in order if found[state]}
 
     def step(self) -> None:
@@ -130,10 +132,10 @@ class Batch:
         CouldNotAsk
             If nothing has begun, and the scheduler does not answer.
         """
-        if self._clock() >= self._try_at and not self._stopping:
+        if self._clock() >= self._try_at:
             self._try_at = self._clock() + RETRY_S
             self.silent = None
-            self._submit()
+            (self._settle if self._stopping else self._submit)()
         if not self._stopping and SweepDir(self._sweep.directory).stop.exists():
             self._stop()
         open_ones = self._open()
@@ -158,6 +160,26 @@ class Batch:
         for place in range(len(self._points)):
             if place not in self.jobs and place not in self.ends:
                 self.ends[place] = End(None, "stopped", "not submitted, as the sweep was stopped")
+
+    def _settle(self) -> None:
+        """Of a sweep that was stopped look up the jobs of which it is not known who has them."""
+        doubtful = [
+            (place, job) for place, job in self._open().items() if job.state == "submitting"
+        ]
+        for place, job in doubtful:
+            try:
+                self.jobs[place] = told = give_up(read_job(job.path) or job, self._condor, GIVEN_UP)
+            except CouldNotAsk as error:
+                self.silent = error.message
+                return
+            except ConfigError:
+                self.jobs[place] = read_job(job.path) or job  # it has said more by itself
+            except EngineError as error:
+                self.silent = error.message  # it may still arrive
+            else:
+                if told.state == "removed":
+                    self.ends[place] = End(told.directory, "stopped", GIVEN_UP)
+                    self._tell(f"{job.name}: {GIVEN_UP}")
 
     def _submit(self) -> None:
         """Submit what is not there yet; what nobody answers to is left for another time."""
@@ -217,10 +239,7 @@ class Batch:
         """Whether a run is over; `over` is the report of a job that is."""
         if over is not None:
             since = self._over_since.setdefault(place, self._clock())
-            went_well = over.state == "ended" and not (over.exit_code or over.signal)
-            late = run.state in BADLY and went_well
-            is_told = run.state in OVER and not late
-            return is_told or self._clock() - since >= GRACE_S
+            return is_told(run.state, over) or self._clock() - since >= GRACE_S
         self._over_since.pop(place, None)
         # Somebody may have gone on with it here; else HTCondor starts again what was stopped.
         return run.state in (OVER if job.target != HTCONDOR else ("finished", "failed"))

@@ -10,6 +10,7 @@ from typing import Any, Literal
 
 from engine.errors import LaunchError
 from engine.facts.attempts import Attempt, Process, process_of
+from engine.facts.copies import began_here
 
 Kind = Literal["run", "sweep", "resume"]
 KINDS: tuple[Kind, ...] = ("run", "sweep", "resume")
@@ -169,6 +170,13 @@ class JobHandle:
             self.boot_id,
             run_dir=self.original_dir,
         )
+
+    @property
+    def is_copy(self) -> bool:
+        """Whether its directory was copied from the one that it was written for."""
+        began = self.original_dir
+        is_there = began is not None and os.path.isdir(began)
+        return is_there and not began_here(self.attempt, self.directory)
 
     def process(self) -> Process:
         """What has become of its process, as far as this machine can tell."""

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from engine.errors import ConfigError, FactsError
 from engine.facts.job_report import JobReport
-from engine.facts.state import ENDED, UNDER_WAY
+from engine.facts.state import UNDER_WAY
 from engine.facts.sweep_dir import SweepDir
 from engine.facts.values import seconds_of
 from engine.facts.words import count, first_line, signal_name
@@ -31,7 +31,7 @@ MULTIRUNS = "multiruns"
 """Folder in an output root with the directories of sweeps."""
 
 LONGEST_S = 8 * 86400.0
-"""How long after its submission a run that seems lost may still be in a queue."""
+"""How long after its last sign of life a run that has not finished may still be in a queue."""
 
 _ID = re.compile(r"[0-9a-f]{4,32}", re.ASCII)
 
@@ -187,7 +187,7 @@ def select_job(jobs: Sequence[Job], word: str) -> Job:
     """The one job that a word means: `last`, a directory, a name or a part of one, an id.
 
     An id is that of its record, or what HTCondor calls it. The whole name of a run of a sweep
-    means that run alone.
+    means that run alone, the number of a cluster that has several of its runs the sweep.
 
     Raises
     ------
@@ -198,12 +198,13 @@ def select_job(jobs: Sequence[Job], word: str) -> Job:
         return jobs[0]
     place = os.path.abspath(os.path.expanduser(word))
     for job in jobs:
-        for run, handle in zip(job.runs, job.handles, strict=True):
-            if handle is not job.handle and word in (handle.name, handle.job_id):
-                return _alone(run, handle)
+        own = zip(job.runs, job.handles, strict=True)
+        meant = [one for one in own if one[1] is not job.handle and _is_called(word, one[1])]
+        if meant:
+            return job if len(meant) > 1 else _alone(*meant[0])
     rules = (
         lambda job: word == job.name or os.fspath(job.handle.directory) == place,
-        lambda job: word == job.handle.job_id,
+        lambda job: _is_called(word, job.handle),
         lambda job: bool(_ID.fullmatch(word)) and (job.handle.id or "").startswith(word),
         lambda job: word in job.name,
     )
@@ -217,6 +218,12 @@ def select_job(jobs: Sequence[Job], word: str) -> Job:
     raise ConfigError(f"{word}: there is no such job", "engine jobs --all lists them.")
 
 
+def _is_called(word: str, handle: JobHandle) -> bool:
+    """Whether it is its name, its number at HTCondor or that of its cluster."""
+    number = handle.job_id or ""
+    return word in (handle.name, number or None, number.partition(".")[0] or None)
+
+
 def _alone(run: RunSummary, handle: JobHandle) -> Job:
     """A run of a sweep as a job of its own."""
     state = JobState(run.state, first_line(run.sentence or run.problem))
@@ -225,17 +232,24 @@ def _alone(run: RunSummary, handle: JobHandle) -> Job:
 
 def may_be_queued(run: RunSummary, handle: JobHandle) -> bool:
     """Whether a scheduler may know more than the files of a run."""
-    if handle.target != HTCONDOR or run.state in ENDED:
+    if handle.target != HTCONDOR or run.state in ("finished", "failed"):
         return False
-    begun = seconds_of(handle.submitted)
-    return run.state != "lost" or (begun is not None and time.time() - begun < LONGEST_S)
+    if run.state not in ("stopped", "lost"):
+        return True
+    if run.state == "stopped" and run.job_over:
+        return False  # else it may have been sent away, with no word about it in the log
+    signs = [sign for sign in (seconds_of(handle.submitted), run.updated) if sign is not None]
+    return bool(signs) and time.time() - max(signs) < LONGEST_S
 
 
 def sweep_state(handle: JobHandle, runs: Sequence[RunSummary]) -> JobState:
     """The state of a sweep, told from its record, its process and its runs."""
-    unattended = handle.state in ("submitting", "queued") or handle.process() != "alive"
-    if handle.target == HTCONDOR and unattended:
-        return cluster_sweep_state(handle, runs)  # nobody waits for its runs
+    if handle.target == HTCONDOR:
+        told = cluster_sweep_state(handle, runs)
+        waits = handle.state == "running" and handle.process() == "alive"
+        if told.state in UNDER_WAY or not waits:
+            return told
+        return JobState("running", told.sentence or "starting")  # who waits may submit others
     asked = os.path.lexists(SweepDir(handle.directory).stop)
     if handle.state == "ended":
         return _ended(handle, runs, asked)

@@ -9,7 +9,7 @@ import json
 import os
 import shlex
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import fields
 from datetime import UTC, datetime
 from pathlib import Path
@@ -18,10 +18,11 @@ from typing import Any
 from engine.errors import LaunchError
 from engine.facts import machine
 from engine.facts.files import replace_file
-from engine.facts.records import MAX_RECORD, integer_in, read_record, text_in
+from engine.facts.records import MAX_RECORD, id_in, integer_in, read_record, text_in
 from engine.facts.run_dir import RunDir
 from engine.facts.sweep_dir import SweepDir
 from engine.launch.job import HTCONDOR, KINDS, JobHandle, JobSpec
+from engine.launch.lock import briefly_locked
 
 SCHEMA_VERSION = 1
 
@@ -61,12 +62,19 @@ def new_entries(spec: JobSpec, **more: Any) -> dict[str, Any]:
         "trust": list(spec.trust),
         "original_dir": os.path.realpath(spec.directory),
         "cwd": os.getcwd(),
+        **this_process(),
+        **more,
+    }
+
+
+def this_process() -> dict[str, Any]:
+    """The entries of a record that name the process that asks."""
+    return {
         "host": machine.host_name(),
         "pid": os.getpid(),
         "pid_started": machine.process_start(os.getpid()),
         "pid_namespace": machine.pid_namespace(),
         "boot_id": machine.boot_id(),
-        **more,
     }
 
 
@@ -129,19 +137,56 @@ def write_entries(path: Path, entries: dict[str, Any], *, sync: bool = True) -> 
     replace_file(path, lambda handle: handle.write(data), sync=sync)
 
 
-def amend_record(path: Path, job_id: str | None, /, **changes: Any) -> None:
+def amend_record(path: Path, job_id: str | None, /, **changes: Any) -> bool:
     """Change some entries of the record of a job; those that this version does not know stay.
 
-    Nothing is written where that is gone, or is by now the record of a newer start.
+    Returns
+    -------
+    bool
+        Whether it was written: it is not where it is gone, or is by now that of a newer start.
 
     Raises
     ------
     FactsError
         If it cannot be read or written.
     """
-    entries = read_record(path)
-    if entries is not None and entries.get("id") == job_id:
-        write_record(path, entries | changes)
+    return amend_if(path, job_id, {}, changes)
+
+
+def amend_if(
+    path: Path,
+    job_id: str | None,
+    said: Mapping[str, Any],
+    changes: Mapping[str, Any],
+    *,
+    sync: bool = True,
+) -> bool:
+    """As `amend_record`, where the record says just now what it is expected to.
+
+    Whoever submits a job and the job itself, on its node, write into the same record: one after
+    the other, by a lock. Where the file server has none, one of two changes within the same
+    moment may be undone.
+
+    Parameters
+    ----------
+    said
+        Entries that it has to have for that.
+    sync
+        Whether it has to outlive a power cut.
+    """
+    if not os.path.lexists(path):
+        return False
+    with briefly_locked(lock_of(path)):
+        entries, wanted = read_record(path), {"id": job_id, **said}
+        if entries is None or any(entries.get(name) != wanted[name] for name in wanted):
+            return False
+        write_entries(path, {**entries, **changes}, sync=sync)
+    return True
+
+
+def lock_of(path: Path) -> Path:
+    """The file that is locked by whoever changes a record."""
+    return path.with_name(f".{path.name}.lock")
 
 
 def earlier_starts(entries: dict[str, Any]) -> list[dict[str, Any]]:
@@ -195,6 +240,7 @@ def _handle(path: Path, entries: dict[str, Any]) -> JobHandle:
     known["earlier"] = tuple(commands)
     kind = entries.get("kind")
     known["kind"] = kind if kind in KINDS else None
+    known |= {name: id_in(entries, name) for name in ("id", "sweep_id")}
     for name in ("command", "reason"):  # as long as they are
         known[name] = entries.get(name) if isinstance(entries.get(name), str) else None
     return JobHandle(path, **known)

@@ -17,7 +17,14 @@ from engine.facts.files import as_facts_error
 from engine.facts.records import read_record
 from engine.facts.run_dir import RunDir, unwritable_output
 from engine.launch.job import HTCONDOR, JobSpec
-from engine.launch.record import NO_PROCESS, SCHEMA_VERSION, command_text, write_entries
+from engine.launch.record import (
+    NO_PROCESS,
+    SCHEMA_VERSION,
+    amend_if,
+    command_text,
+    lock_of,
+    write_entries,
+)
 from engine.launch.sweep_runs import SweepRun
 
 _OF_THE_SWEEP = (
@@ -69,24 +76,33 @@ def make_run(folder: Path, real: Path, sweep: Mapping[str, Any], run: SweepRun) 
     """
     run_dir = RunDir(folder / run.name)
     try:
-        _make_folders(run_dir)
-    except FileExistsError:
-        state = _recorded_state(run_dir, run)
-        if state is not None:
-            return state
+        made = _make_folders(run_dir)
     except OSError as error:
         raise unwritable_output(run_dir.path, error) from error
-    with as_facts_error(run_dir.job_log):
-        # A log that cannot be written is missed by nobody.
-        os.close(os.open(run_dir.job_log, os.O_WRONLY | os.O_CREAT, 0o666))
-    write_entries(run_dir.launch, run_entries(sweep, real / run.name, run), sync=False)
+    state = None if made else _recorded_state(run_dir, run)
+    if state is not None:
+        return state
+    try:
+        with as_facts_error(run_dir.job_log):
+            # A log that cannot be written is missed by nobody.
+            os.close(os.open(run_dir.job_log, os.O_WRONLY | os.O_CREAT, 0o666))
+        write_entries(run_dir.launch, run_entries(sweep, real / run.name, run), sync=False)
+    except BaseException:
+        if made:
+            remove_made(run_dir)
+        raise
     return "submitting"
 
 
-def _make_folders(run_dir: RunDir) -> None:
+def _make_folders(run_dir: RunDir) -> bool:
+    """Make the folders of a run; whether they are ours: whoever can make `facts` has the other."""
     with contextlib.suppress(FileExistsError):
         run_dir.path.mkdir()
-    run_dir.facts.mkdir()  # whoever can make it has the directory
+    try:
+        run_dir.facts.mkdir()
+    except FileExistsError:
+        return False
+    return True
 
 
 def _recorded_state(run_dir: RunDir, run: SweepRun) -> str | None:
@@ -105,18 +121,26 @@ def _recorded_state(run_dir: RunDir, run: SweepRun) -> str | None:
 def confirm_run(folder: Path, run: SweepRun, **changes: Any) -> None:
     """Change the record of a run that is still to be submitted; its job may have done more."""
     path = RunDir(folder / run.name).launch
-    entries = read_record(path)
-    if entries and entries.get("id") == run.id and entries.get("state") == "submitting":
-        write_entries(path, entries | changes, sync=False)
+    done = amend_if(path, run.id, {"state": "submitting"}, changes, sync=False)
+    if not done and "job_id" in changes:
+        amend_if(path, run.id, {"job_id": None}, {"job_id": changes["job_id"]}, sync=False)
 
 
 def discard_runs(folder: Path, runs: Sequence[SweepRun]) -> None:
-    """Remove directories that were just made for jobs that there will not be."""
+    """Remove directories that were just made for jobs that there will not be; no other run's."""
     for run in runs:
         run_dir = RunDir(folder / run.name)
-        for path in (run_dir.job_log, run_dir.launch):
-            with contextlib.suppress(OSError):
-                path.unlink()
-        for path in (run_dir.facts, run_dir.path):
-            with contextlib.suppress(OSError):
-                path.rmdir()
+        with contextlib.suppress(FactsError):
+            if (read_record(run_dir.launch) or {}).get("id") == run.id:
+                remove_made(run_dir)
+
+
+def remove_made(run_dir: RunDir) -> None:
+    """Remove a directory that was just made for a job that there will not be."""
+    files = (run_dir.job_log, run_dir.launch, lock_of(run_dir.launch), run_dir.submit_lock)
+    for path in files:
+        with contextlib.suppress(OSError):
+            path.unlink()
+    for path in (run_dir.facts, run_dir.path):
+        with contextlib.suppress(OSError):
+            path.rmdir()

@@ -14,12 +14,11 @@ from pathlib import Path
 from engine.errors import FactsError
 from engine.facts.files import as_facts_error, open_own, replace_file
 from engine.facts.sweep_dir import SweepDir
+from engine.launch.sweep_names import own_name
 
 MOST_BYTES = 1 << 26
 """Of the largest file that is read."""
 
-_SWEEP = re.compile(r"exp_([-\w.]+)", re.ASCII)
-"""The name of the directory of a sweep, as our configs give it."""
 _NAME = re.compile(r"[\w.-]+", re.ASCII)
 
 
@@ -45,8 +44,7 @@ def planned(sweep: Path, words: Sequence[tuple[str, ...]]) -> list[SweepRun]:
     """The runs of a new sweep, with names as every sweep gives them, and ids of their own."""
     folder = runs_folder(sweep)
     taken = set(os.listdir(folder)) if folder.is_dir() else set()
-    own = _SWEEP.fullmatch(sweep.name)
-    stem = f"run_{own[1] if own else sweep.name}_job"
+    stem = f"run_{own_name(sweep.name) or sweep.name}_job"
     return [
         SweepRun(number, uuid.uuid4().hex, _free(f"{stem}{number}", taken), tuple(overrides))
         for number, overrides in enumerate(words)

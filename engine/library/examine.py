@@ -104,10 +104,11 @@ def judge(
     problems, state = list(record["problems"]), {}
     run_dir = RunDir(Path(found.path))
     logged = _logged_job(run_dir, record, problems)
+    known = agreed(logged, job)
     try:
         if record["readable"]:
             seen = _last_seen(record, found)
-            told = _ended(record, seen, found) or run_state(run_dir, seen, agreed(logged, job), now)
+            told = _ended(record, seen, found) or run_state(run_dir, seen, known, now)
             state = {"state": told.state, "sentence": told.sentence, "cause": told.cause}
     except FactsError as error:
         problems.append(error.message)
@@ -115,12 +116,20 @@ def judge(
     around = record["around"] | {"size_bytes": size_of(found.path)}
     if found.events:
         around["updated"] = last_event_at(found.events.st_mtime, _told(record))
-    told_all = logged is None or logged.state in OVER
+    job_over = _is_over(run_dir, record, known)
+    silent = known is None and state.get("state") != "stopped"  # which may be started again
     return record | {
-        "state": state | {"problem": problem},
+        "state": state | {"problem": problem, "job_over": job_over},
         "around": around,
-        "job_over": told_all,
+        "job_over": job_over or silent,
     }
+
+
+def _is_over(run_dir: RunDir, record: Record, known: JobReport | None) -> bool:
+    """Whether a run has no job on a cluster any more, as anybody tells."""
+    if record["around"].get("launcher") != "htcondor" or (known and known.state in OVER):
+        return True
+    return launch_record(run_dir).get("state") in OVER
 
 
 def _logged_job(run_dir: RunDir, record: Record, problems: list[str]) -> JobReport | None:

@@ -119,6 +119,8 @@ class RunSummary(Unread):
     tags: tuple[str, ...] = ()
     note: str = ""
     archived: bool = False
+    job_over: bool = False
+    """Whether its log, its record or its scheduler says that its job on a cluster is over."""
     skipped: int = 0
     """Damaged lines of the events."""
 

@@ -11,10 +11,11 @@ import torch
 from omegaconf import OmegaConf
 
 from engine.config.problem_keys import Problem, keyed
-from engine.data.h5_shape import FileShape, column_problems, file_shape
+from engine.data.h5_shape import FileShape
 from engine.errors import ConfigError, DataError, EngineError
 from engine.preflight.past import Like
 from engine.preflight.points import CheckedPoint
+from engine.preflight.start import data_problems
 from engine.training_loops.device import is_out_of_memory, out_of_memory, resolve_device
 from engine.training_loops.loading import Splits
 from engine.training_loops.objective import NonFiniteLoss
@@ -118,13 +119,9 @@ class Bench:
 
     def _look_at_data(self, model: Model) -> None:
         """The shape of a file of events, which a loop of the user's own may not need."""
-        data = model.cfg.data
-        if data.get("source", "h5") != "h5" or data.get("path") is None:
-            return
         found = model.warnings if self._is_own(model) else model.problems
-        found += map(keyed, column_problems(data))
-        model.data = file_shape(data)
-        found += [Problem(misfit.key, str(misfit.error)) for misfit in model.data.misfits]
+        problems, model.data = data_problems(model.cfg.data)
+        found += problems
 
     def _try(self, model: Model, module: ModuleType, device: torch.device) -> None:
         """Build the model and train it for a moment; what goes wrong becomes a problem."""

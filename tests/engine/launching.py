@@ -60,6 +60,12 @@ def wait_until(condition: Callable[[], object], seconds: float = 60) -> None:
         time.sleep(0.02)
 
 
+def written_ago(path: Path, seconds: float) -> None:
+    """Let a file be as old as it will be after so many seconds more."""
+    at = os.stat(path).st_mtime - seconds
+    os.utime(path, (at, at))
+
+
 class Jobs:
     """Starts jobs in this folder and knows how they are."""
 

@@ -33,6 +33,7 @@ def checkout(own_folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def batch(pool: Pool, file: str, arguments: str) -> str:
     """Submit as the guide does; the number of the job."""
     words = [f"arguments = {arguments}", "LOGS = logs", "request_memory = 10 MB"]
+    words += ["OUTPUTS = outputs"] if file == "report.sub" else []
     given = [part for word in [*words, "request_disk = 1 MB"] for part in ("-append", word)]
     told = pool.call("condor_submit", "-terse", f"hpc/stoomboot/{file}", *given)
     return told.split()[0]
@@ -72,6 +73,6 @@ def test_a_batch_job_goes_on_where_it_was_sent_away_from_and_a_report_is_made_of
     assert [one.job_id for one in read_attempts(RunDir(path))] == [job, job]
     epochs = [record["epoch"] for record in read_events(path).of("on_epoch_end")]
     assert epochs == list(range(len(epochs)))
-    batch(pool, "report.sub", f"{path.name} -o page.html")
+    batch(pool, "report.sub", "last -o page.html")
     wait_until(lambda: is_over(pool))
     assert path.name in Path("page.html").read_text()

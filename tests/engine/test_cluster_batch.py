@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import threading
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -14,13 +16,17 @@ from engine.cli.cluster_sweep import way_back
 from engine.errors import ConfigError, LaunchError
 from engine.facts import RunDir, append_jsonl_event, build_event_payload
 from engine.facts.job_report import JobReport
+from engine.facts.job_state import GRACE_S
 from engine.facts.sweep_dir import SweepDir
-from engine.launch.awaited_sweep import begin_sweep
+from engine.launch.awaited_sweep import awaited, begin_sweep
 from engine.launch.condor import Answer, Condor, CouldNotAsk
-from engine.launch.hydra_launcher import GRACE_S, RETRY_S, Batch, Point
+from engine.launch.condor_jobs import IN_DOUBT_S
+from engine.launch.hydra_launcher import RETRY_S, AwaitedRuns, Point
 from engine.launch.job import HTCONDOR, JobHandle, JobSpec
 from engine.launch.record import amend_record, read_job
 from engine.launch.resources import Resources
+from engine.library.index import summarise
+from tests.engine.launching import written_ago
 
 SILENT = "HTCondor's scheduler does not answer"
 
@@ -88,7 +94,7 @@ class Sweep:
             for n in range(numbers)
         ]
         self.record, self.told = begin_sweep(spec), list[str]()
-        self.batch = Batch(
+        self.batch = AwaitedRuns(
             points, self.record, cluster, cluster, self.told.append, clock=cluster.clock
         )
 
@@ -228,6 +234,30 @@ def test_a_sweep_has_one_command_that_waits(cluster: Cluster) -> None:
         Sweep(cluster, 1)
 
 
+def test_of_several_commands_that_begin_a_sweep_at_once_one_does(own_folder: Path) -> None:
+    spec = JobSpec((), own_folder / "exp_x", sweep=True, target=HTCONDOR)
+    others = threading.Barrier(4, timeout=30)
+
+    def begin(_: int) -> str:
+        others.wait()
+        try:
+            with awaited(spec) as record:
+                others.wait()
+                return record.id or ""
+        except ConfigError as error:
+            others.wait()
+            return error.message
+
+    with ThreadPoolExecutor(4) as pool:
+        *_, own = told = sorted(pool.map(begin, range(4)), key=lambda text: " " not in text)
+    assert [" waits for " in text for text in told] == [True] * 3 + [False]
+    with awaited(spec) as record:
+        assert record.id == own
+        amend_record(record.path, record.id, host="elsewhere", pid=7)
+        with pytest.raises(ConfigError, match="process 7 on elsewhere waits for"), awaited(spec):
+            pass
+
+
 def test_the_way_back_is_the_same_command_with_the_directory(cluster: Cluster) -> None:
     record = Sweep(cluster, 1, "hydra/launcher=htcondor", "a=b c").record
     words = "thesis-train --multirun hydra/launcher=htcondor 'a=b c'"
@@ -269,3 +299,54 @@ def test_a_sweep_that_is_stopped_asks_its_runs_to_and_submits_no_more(cluster: C
     sweep.batch.step()
     assert Path("outputs/runs/run_x_job0/stop").exists()
     assert sweep.told[-1] == "stopping all runs, as asked"
+
+
+def test_a_stopped_sweep_ends_also_where_a_submission_is_in_doubt(
+    cluster: Cluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sweep = Sweep(cluster, 1)
+
+    def unheard(_: Mapping[str, str]) -> Answer:
+        raise CouldNotAsk(SILENT)
+
+    monkeypatch.setattr(cluster, "submit", unheard)
+    sweep.batch.step()
+    SweepDir(sweep.record.directory).stop.touch()
+    sweep.batch.step()
+    cluster.now += RETRY_S
+    sweep.batch.step()
+    assert not sweep.batch.is_over
+    assert sweep.batch.silent == "run_x_job0: HTCondor does not have it yet, and may still get it"
+    written_ago(Path("outputs/runs/run_x_job0/launch.json"), IN_DOUBT_S)
+    cluster.answers = False
+    for _ in range(2):
+        cluster.now += RETRY_S
+        sweep.batch.step()
+    assert (sweep.batch.is_over, sweep.batch.silent) == (False, SILENT)
+    cluster.answers = True
+    cluster.now += RETRY_S
+    sweep.batch.step()
+    assert sweep.batch.is_over
+    assert sweep.batch.counts() == {"stopped": 1}
+    assert summarise("outputs/runs/run_x_job0").state == "stopped"
+
+
+def test_a_stopped_sweep_waits_for_a_job_that_was_taken_unheard(
+    cluster: Cluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sweep = Sweep(cluster, 1)
+
+    def taken_unheard(description: Mapping[str, str]) -> Answer:
+        Cluster.submit(cluster, description)
+        raise CouldNotAsk(SILENT)
+
+    monkeypatch.setattr(cluster, "submit", taken_unheard)
+    sweep.batch.step()
+    SweepDir(sweep.record.directory).stop.touch()
+    monkeypatch.setattr(cluster, "query", lambda *_, **__: [{"ClusterId": 1, "ProcId": 0}])
+    cluster.now += RETRY_S
+    for _ in range(2):
+        sweep.batch.step()
+        cluster.now += RETRY_S
+    assert sweep.batch.jobs[0].job_id == "1.0"
+    assert sweep.batch.counts() == {"queued": 1}

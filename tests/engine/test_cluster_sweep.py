@@ -47,8 +47,8 @@ def test_a_sweep_waits_for_its_runs_and_one_that_fails_hides_no_other(
         assert f"{run.name}: {run.sentence}" in told.out
         config = yaml.safe_load((RunDir(Path(run.path)).hydra / "config.yaml").read_text())
         assert config["launcher"]["memory"] == "10MB"
-    assert "done" in told.out
-    assert told.err.startswith("Error executing job with overrides")
+    assert "3 queued" in told.out  # all may end between two looks
+    assert told.err == "", "what failed was told when it did"
 
 
 @pytest.mark.slow

@@ -10,7 +10,7 @@ import sys
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from engine.cli.arguments import Parser
@@ -26,6 +26,7 @@ values = st.recursive(
 )  # fmt: skip
 
 
+@settings(suppress_health_check=[HealthCheck.too_slow])  # beside others it may take its time
 @given(values)
 def test_json_is_written_as_it_would_be_at_once(value: Any) -> None:
     assert "".join(json_pieces(value)) == json.dumps(value, indent=2)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
 import threading
 import time
 import uuid
@@ -14,6 +15,7 @@ import pytest
 
 from engine.errors import LaunchError
 from engine.launch.condor import Condor, CouldNotAsk
+from engine.launch.condor_helper import _tidy
 from engine.launch.condor_submit import Submission, description, job_environment
 from engine.launch.resources import Resources
 from tests.engine.condor_pool import Pool
@@ -57,12 +59,12 @@ def test_a_job_is_submitted_found_changed_and_removed(condor: Condor, own_folder
         "RequestMemory": 10,
     }
     condor.edit(own, "RequestMemory", "20")
-    assert condor.act("hold", own, "h was pressed") == 1
+    assert condor.act("hold", own, "h was pressed").done == 1
     (ad,) = condor.query(own, ["JobStatus", "HoldReason", "RequestMemory"])
     assert (ad["JobStatus"], ad["RequestMemory"]) == (5, 20)
     assert ad["HoldReason"].startswith("h was pressed")
-    assert condor.act("release", own, "") == 1
-    assert condor.act("remove", own, "no longer wanted") == 1
+    assert condor.act("release", own, "").done == 1
+    assert condor.act("remove", own, "no longer wanted").done == 1
     assert condor.query(own, wanted) == []
     (ad,) = condor.history(own, ["JobStatus", "RemoveReason"])
     assert ad["JobStatus"] == 3
@@ -73,7 +75,7 @@ def test_nothing_found_is_an_answer(condor: Condor) -> None:
     nobody = 'ThesisRunId =?= "nobody"'
     assert condor.query(nobody, ["ClusterId"]) == []
     assert condor.history(nobody, ["ClusterId"]) == []
-    assert condor.act("remove", nobody, "") == 0
+    assert condor.act("remove", nobody, "").done == 0
     assert condor.ping()
 
 
@@ -84,6 +86,7 @@ def test_what_the_scheduler_refuses_is_no_silence(condor: Condor, own_folder: Pa
         lambda: condor.query("a ===", ["ClusterId"]),
         lambda: condor.submit(missing),
         lambda: condor.edit(nobody, "RequestMemory", "20"),
+        lambda: condor.edit("false", "Requirements", "Machine == foo bar"),
     ):
         with pytest.raises(LaunchError) as caught:
             call()
@@ -116,7 +119,7 @@ def test_a_frozen_scheduler_is_waited_for_only_so_long_and_asked_again(
                     call()
                 assert time.monotonic() - begun < 5
         wait_until(lambda: ready.query("true", ["ClusterId"]) is not None)
-        assert ready.act("remove", "true", "") in (0, 1), "a submission may have come through"
+        assert ready.act("remove", "true", "").done in (0, 1), "a submission may have come through"
 
 
 def test_other_threads_go_on_while_the_scheduler_is_frozen(pool: Pool) -> None:
@@ -205,3 +208,24 @@ def test_hostile_values_arrive_at_a_job(condor: Condor, own_folder: Path) -> Non
     assert seen["THESIS_JOB_ID"].endswith(".0")
     assert "THESIS_LAUNCH_ID" in seen
     assert "SSH_CONNECTION" not in seen
+
+
+def test_what_is_not_known_of_a_job_is_left_out() -> None:
+    classad2 = pytest.importorskip("classad2")
+    job = classad2.ClassAd('[a = undefined; b = error; c = 1 + d; e = "2"; f = false; g = 2]')
+    (ad,) = _tidy([job], list("abcdefg"))
+    assert ad == {"c": "1 + d", "e": "2", "f": False, "g": 2}
+
+
+def test_a_helper_that_does_not_read_is_given_up_in_time(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    with Condor(deadlines_s={"submit_cluster": 0.3}) as condor:
+        sleeper = subprocess.Popen(["sleep", "60"], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        monkeypatch.setattr(condor, "_started", lambda: sleeper)
+        condor._process = sleeper
+        begun = time.monotonic()
+        with pytest.raises(CouldNotAsk, match=r"did not answer within 0\.3 s"):
+            condor.submit_cluster({}, [{"item": "x" * 100}] * 2000)
+        assert time.monotonic() - begun < 5
+        assert sleeper.poll() is not None, "an answer that comes late would be taken for the next"

@@ -190,13 +190,13 @@ def test_a_frozen_scheduler_is_told_in_time_and_the_last_states_stay(
         assert time.monotonic() - begun < 5
         assert (listed["state"], listed["stale"]) == ("queued", True)
         (said,) = typed.err.splitlines()
-        assert typed("why", "last") == 0
+        assert typed("why", "last") == 1
         assert re.match(
             r"run: HTCondor could not be asked at \d\d:\d\d: HTCondor's scheduler did not answer "
             r"within 0\.5 s\n",
             typed.out,
         )
-        assert typed("why", "last", "--json") == 0
+        assert typed("why", "last", "--json") == 1
         assert re.fullmatch(
             r"HTCondor \(.+\) not answering since \d\d:\d\d: last known states "
             r"\(HTCondor's scheduler did not answer within 0\.5 s\)",

@@ -5,19 +5,17 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.cli import submit_wait
 from engine.config.composer import Composer
 from engine.config.launcher import launcher_to_go_on
 from engine.config.points import points, words_of_runs
 from engine.errors import ConfigError, FactsError, LaunchError
 from engine.facts.sweep_dir import SweepDir
-from engine.launch.condor import Condor
 from engine.launch.condor_cluster import cluster_description
 from engine.launch.condor_submit import Submission, description, unfit
 from engine.launch.job import HTCONDOR, JobHandle
@@ -29,8 +27,7 @@ from engine.library.summary import RunSummary
 from tests.engine.test_condor_submit import GOLDEN, JOB, TEXTS, as_text, expanded, words
 
 if TYPE_CHECKING:
-    from engine.launch.condor import Condor
-    from engine.launch.job import Kind
+    pass
 
 RUNS = Path("/data/runs")
 SWEEP = replace(JOB, sweep_id="fedcba", batch="exp_20261101-140600_ae")
@@ -238,21 +235,6 @@ def test_a_run_goes_on_with_what_it_asked_for_and_what_is_typed() -> None:
     assert found.resources["cpus"] == 1
     with pytest.raises(ConfigError, match=r"did you mean launcher\.memory"):
         launcher_to_go_on(composer, there, ["launcher.memroy=1GB"], HTCONDOR)
-
-
-def test_an_interrupt_while_waiting_says_how_to_return(
-    own_folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    def interrupt(*_: object) -> None:
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr(submit_wait, "_wait", interrupt)
-    write_runs(SweepDir(own_folder), [])
-    for kind, told in (("sweep", "the jobs go on; engine jobs shows"), ("run", "the job goes on")):
-        job = JobHandle(own_folder / "sweep.json", "s", kind=cast("Kind", kind))
-        with pytest.raises(KeyboardInterrupt):
-            submit_wait.wait(job, Condor())
-        assert told in capsys.readouterr().err
 
 
 @given(st.lists(st.sampled_from(["THESISNAME", "THESISRUN", "x", "a"]), max_size=6))

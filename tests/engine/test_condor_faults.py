@@ -293,7 +293,7 @@ def test_somebody_else_may_not_touch_a_job(
 
 
 @pytest.mark.parametrize("zone", ["UTC-1", *long_form("UTC+1", "UTC-12", "UTC+12")])
-def test_the_clock_of_who_looks_is_off(
+def test_who_looks_is_in_another_zone(
     pool: Pool, condor: Condor, monkeypatch: pytest.MonkeyPatch, zone: str
 ) -> None:
     job = waiting(condor, "run")
@@ -310,7 +310,7 @@ def test_the_clock_of_who_looks_is_off(
 
 @contextlib.contextmanager
 def set_to(zone: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
-    """Another zone: HTCondor's logs tell times without one."""
+    """Another zone, in which HTCondor's logs tell times; see `test_condor_clocks` for clocks."""
     with monkeypatch.context() as patch:
         patch.setenv("TZ", zone)
         time.tzset()

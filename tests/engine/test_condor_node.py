@@ -20,6 +20,7 @@ from engine.launch.condor_jobs import submit
 from engine.launch.job import HTCONDOR, JobHandle, JobSpec
 from engine.launch.resources import Resources
 from engine.library.index import summarise
+from tests.conftest import long_form
 from tests.engine.condor_pool import Pool
 from tests.engine.interruptions import facts_of
 from tests.engine.launching import wait_until
@@ -81,6 +82,8 @@ WORDS = (
 )
 SMALL = Resources(memory="10MB", disk="1MB", time_limit="10min")
 
+ten_times = pytest.mark.parametrize("number", long_form(*range(10)))
+
 
 @pytest.fixture
 def condor(pool: Pool, own_folder: Path) -> Iterator[Condor]:
@@ -118,14 +121,16 @@ def check_like_a_whole_one(job: JobHandle, how: str, starts: int) -> None:
     assert (log.count("events to train on"), log.count("going on after")) == (starts, starts - 1)
 
 
+@pytest.mark.slow
 def test_a_job_whose_time_is_over_goes_on_at_its_next_start(condor: Condor) -> None:
     job = submitted(condor, "for_long")
     seen = set()
 
     def finished() -> bool:
         told = summarise(str(job.directory))
+        assert told.state not in ("failed", "lost"), told.sentence
         seen.add((told.state, told.sentence))
-        return state_of(job) == "finished"
+        return told.state == "finished"
 
     wait_until(finished, seconds=150)
     over = "its time was over; saved after 2 of 4 epochs; waits for its next start"
@@ -153,9 +158,9 @@ def test_a_job_that_is_held_and_released_goes_on_at_its_next_start(condor: Condo
     check_like_a_whole_one(job, "in_a_step", starts=2)
 
 
-@pytest.mark.slow
+@ten_times
 def test_a_job_that_is_killed_while_it_saves_goes_on_from_the_checkpoint_before(
-    pool: Pool, condor: Condor
+    pool: Pool, condor: Condor, number: int
 ) -> None:
     job = submitted(condor, "while_saving")
     wait_until((job.directory / "held_up").exists)
@@ -176,9 +181,9 @@ def test_a_run_whose_directory_is_removed_ends_and_does_not_make_it_anew(condor:
     assert not job.directory.exists()
 
 
-@pytest.mark.slow
+@ten_times
 def test_a_job_whose_node_dies_is_started_again_once_its_lease_is_over(
-    pool: Pool, condor: Condor, monkeypatch: pytest.MonkeyPatch
+    pool: Pool, condor: Condor, monkeypatch: pytest.MonkeyPatch, number: int
 ) -> None:
     monkeypatch.setattr(condor_submit, "LEASE_S", 30)
     job = submitted(condor, "in_a_step")

@@ -110,11 +110,11 @@ class Asked:
         ),
         (ad(status=HELD, HoldReasonCode=16), "queued", "its files are on their way"),
         (
-            ad(status=IDLE, NumJobCompletions=1, ExitCode=0),
+            ad(status=IDLE, TerminationPending=True, ExitCode=0),
             "ended",
             "HTCondor has not written its log yet",
         ),
-        (ad(status=IDLE, NumJobCompletions=2, ExitCode=85), "queued", None),
+        (ad(status=IDLE, ExitCode=85), "queued", None),
         ({"ThesisRunId": "a", "JobStatus": "x", "ClusterId": None}, "queued", None),
     ],
 )
@@ -194,7 +194,7 @@ def test_a_job_that_is_missing_once_is_not_gone() -> None:
     following = Asked()
     following.fake.ads = [ad("a", RUNNING)]
     following.states(job())
-    following.fake.ads, following.fake.past = [], [ad("a", 4, ExitCode=3)]
+    following.fake.ads, following.fake.past = [], [ad("a", 4, ExitCode=3, ServerTime=None)]
     assert following.states(job()) == {"a": "running"}
     assert "history" not in following.fake.calls
     assert following.states(job()) == {"a": "ended"}

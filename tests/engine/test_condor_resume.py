@@ -13,13 +13,14 @@ from engine.errors import LaunchError
 from engine.facts import RunDir, read_events
 from engine.facts.attempts import read_attempts
 from engine.launch.condor import Condor, CouldNotAsk
+from engine.launch.condor_jobs import IN_DOUBT_S
 from engine.launch.job import HTCONDOR, JobSpec
-from engine.launch.record import amend_record, read_job
+from engine.launch.record import read_job
 from engine.launch.resources import Resources
 from engine.launch.submission import submit, submit_again
 from engine.library.index import summarise
 from tests.engine.condor_pool import Pool
-from tests.engine.launching import TINY, wait_until
+from tests.engine.launching import TINY, wait_until, written_ago
 from tests.engine.test_condor_runs import LONG, SMALL, Deafer, condor, jobs_of  # noqa: F401
 
 LITTLE = ("launcher.memory=10MB", "launcher.disk=1MB")
@@ -113,7 +114,7 @@ def test_a_resumption_that_is_in_doubt_counts_as_queued_and_is_not_begun_twice(
     assert "is queued" in capsys.readouterr().err
     job = read_job(trained.launch)
     assert job is not None
-    amend_record(job.path, job.id, submitted="2026-01-01T00:00:00+00:00")
+    written_ago(job.path, IN_DOUBT_S)
     assert submit_again(trained.path, condor).state == "queued"
     assert len(jobs_of(condor, job.id)) == 1
     os.stat(trained.last)

@@ -24,14 +24,14 @@ from engine.facts.condor_log import LogReader
 from engine.launch import condor_jobs
 from engine.launch.condor import Answer, Condor, CouldNotAsk
 from engine.launch.condor_following import Following
-from engine.launch.condor_jobs import submit, submit_again
+from engine.launch.condor_jobs import IN_DOUBT_S, submit, submit_again
 from engine.launch.job import HTCONDOR, JobHandle, JobSpec
-from engine.launch.record import amend_record, read_job
+from engine.launch.record import read_job
 from engine.launch.resources import Resources
 from engine.library.index import summarise
 from tests.conftest import long_form
 from tests.engine.condor_pool import Pool
-from tests.engine.launching import LONG, QUICK_LOOP, TINY, wait_until
+from tests.engine.launching import LONG, QUICK_LOOP, TINY, wait_until, written_ago
 from tests.engine.test_condor_submit import HOSTILE
 
 SMALL = Resources(memory="10MB", disk="1MB")
@@ -197,7 +197,7 @@ def test_a_job_that_never_arrived_is_sent_again_once_that_is_certain(
     with pytest.raises(LaunchError, match="may still get it"):
         submit_again(job, condor)
     assert jobs_of(condor, job.id) == []
-    amend_record(job.path, job.id, submitted="2026-01-01T00:00:00+00:00")
+    written_ago(job.path, IN_DOUBT_S)
     assert main(["submit", "--again", "run"]) == 0
     assert len(jobs_of(condor, job.id)) == 1
 
@@ -239,7 +239,7 @@ def test_whoever_submits_may_be_killed_at_any_moment(condor: Condor, delay_s: fl
         job = read_job(path.absolute())
         assert job is not None
         if job.state == "submitting":
-            amend_record(job.path, job.id, submitted="2026-01-01T00:00:00+00:00")
+            written_ago(job.path, IN_DOUBT_S)
             submit_again(read_job(job.path) or job, condor)
         assert len(jobs_of(condor, job.id)) == 1
     records = len(list(Path("outputs/runs").glob("*/launch.json")))

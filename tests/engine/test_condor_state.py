@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import time
 from pathlib import Path
 
 import pytest
@@ -9,7 +11,8 @@ import pytest
 from engine.facts import RunDir, append_jsonl_event, build_event_payload
 from engine.facts.job_report import JobReport
 from engine.launch.job import HTCONDOR, JobSpec
-from engine.launch.record import amend_record, new_entries, write_record
+from engine.launch.jobs import may_be_queued
+from engine.launch.record import amend_record, new_entries, read_job, write_record
 from engine.library.index import Index, summarise
 from tests.engine.test_condor_log import (
     DISCONNECTED,
@@ -88,8 +91,9 @@ def test_the_log_tells_of_a_job_whose_training_says_nothing(
 @pytest.mark.parametrize(
     ("log", "state"),
     [
-        (SUBMIT + EXECUTE, "stopped"),
+        (SUBMIT + EXECUTE, "running"),
         (SUBMIT + EXECUTE + EVICTED, "queued"),
+        (SUBMIT + EXECUTE + EVICTED + EXECUTE, "running"),
         (SUBMIT + EXECUTE + EVICTED + HELD, "held"),
         (SUBMIT + EXECUTE + EVICTED + REMOVED, "stopped"),
         (SUBMIT + EXECUTE + TERMINATED, "stopped"),
@@ -114,10 +118,32 @@ def test_a_run_that_has_finished_stays_so_whatever_its_job_does(run_dir: RunDir,
     assert state_of(run_dir)[0] == "finished"
 
 
+@pytest.mark.parametrize(
+    ("log_s", "now_s", "told"),
+    [
+        (-10, 5, ("running", "saved; its job is ending")),
+        (-10, 90, ("stopped", "stopped")),
+        (10, 90, ("running", "started again on wn-1")),
+    ],
+)
+def test_a_job_between_two_starts_is_running(
+    run_dir: RunDir, log_s: float, now_s: float, told: tuple[str, str]
+) -> None:
+    tell(run_dir, "on_start")
+    tell(run_dir, "on_train_end", stopped=True)
+    run_dir.job_log.write_text(SUBMIT + EXECUTE)
+    stopped = run_dir.events.stat().st_mtime
+    os.utime(run_dir.job_log, (stopped + log_s, stopped + log_s))
+    (run,) = Index("outputs").refresh(now=stopped + now_s)
+    assert (run.state, run.sentence) == told
+
+
 def test_a_log_that_comes_late_is_seen(run_dir: RunDir) -> None:
     tell(run_dir, "on_start")
     tell(run_dir, "on_train_end", stopped=True)
     run_dir.job_log.write_text(SUBMIT + EXECUTE)
+    before = run_dir.events.stat().st_mtime - 10
+    os.utime(run_dir.job_log, (before, before))
     index = Index("outputs")
     later = run_dir.events.stat().st_mtime + 3600
     (run,) = index.refresh(now=later)
@@ -176,6 +202,39 @@ def test_the_queue_tells_where_the_log_is_silent(run_dir: RunDir) -> None:
         )
     ]
     assert told == ["queued", "held", "running", "failed", "stopped"]
+
+
+@pytest.mark.parametrize(
+    ("log", "record", "asked", "over"),
+    [
+        ("", "running", None, False),
+        (SUBMIT + EXECUTE, "running", None, False),
+        (SUBMIT + EXECUTE, "running", JobReport("running", told=1), False),
+        (SUBMIT + EXECUTE + TERMINATED, "running", None, True),
+        ("", "ended", None, True),
+        ("", "removed", None, True),
+        ("", "running", JobReport("ended", reason="HTCondor knows nothing of it any more"), True),
+    ],
+)
+def test_a_run_that_was_stopped_is_asked_about_until_its_job_is_over(
+    run_dir: RunDir, log: str, record: str, asked: JobReport | None, over: bool
+) -> None:
+    tell(run_dir, "on_start")
+    tell(run_dir, "on_train_end", stopped=True)
+    run_dir.job_log.write_text(log)
+    amend_record(run_dir.launch, "abc", state=record)
+    before = run_dir.events.stat().st_mtime - 100
+    for path in (run_dir.launch, run_dir.job_log):
+        os.utime(path, (before, before))
+    index, later = Index("outputs"), time.time() + 90
+    reports = {str(run_dir.path): asked} if asked else {}
+    (run,) = index.refresh(jobs=reports, now=later)
+    handle = read_job(run_dir.launch)
+    assert handle is not None
+    assert (run.state, run.job_over, may_be_queued(run, handle)) == ("stopped", over, not over)
+    told = {str(run_dir.path): JobReport("queued", told=later)}
+    (run,) = index.refresh(jobs=told, now=later)
+    assert run.state == ("stopped" if over else "queued"), "the queue is heard until then"
 
 
 def test_facts_that_end_count_while_the_job_is_in_the_queue(run_dir: RunDir) -> None:

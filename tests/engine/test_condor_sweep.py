@@ -7,7 +7,6 @@ import json
 import subprocess
 import sys
 import threading
-import time
 from collections import Counter
 from pathlib import Path
 
@@ -20,15 +19,16 @@ from engine.facts.condor_log import LogReader
 from engine.facts.sweep_dir import SweepDir
 from engine.launch import condor_sending
 from engine.launch.condor import Condor, CouldNotAsk
+from engine.launch.condor_jobs import IN_DOUBT_S
 from engine.launch.job import HTCONDOR, JobHandle, JobSpec
 from engine.launch.jobs import find_jobs
-from engine.launch.record import amend_record, read_job
+from engine.launch.record import read_job
 from engine.launch.resources import Resources
 from engine.launch.submission import submit, submit_again
 from engine.launch.sweep_runs import read_runs
 from engine.library.index import summarise
 from tests.conftest import long_form
-from tests.engine.launching import QUICK, QUICK_LOOP, WAITING, WAITING_LOOP, wait_until
+from tests.engine.launching import QUICK, QUICK_LOOP, WAITING, WAITING_LOOP, wait_until, written_ago
 from tests.engine.test_condor_runs import condor, helpers_here  # noqa: F401 - a fixture
 
 SMALL = Resources(memory="10MB", disk="1MB")
@@ -140,7 +140,7 @@ def test_a_sweep_is_finished_whenever_its_submission_was_killed(
     if job.state == "submitting":
         with contextlib.suppress(LaunchError):
             submit_again(job.directory, condor)
-        amend_record(job.path, job.id, sent="2026-01-01T00:00:00+00:00")
+        written_ago(job.path, IN_DOUBT_S)
         with contextlib.suppress(ConfigError):  # the first look found all of them
             submit_again(job.directory, condor)
     assert jobs_of(condor, job) == dict.fromkeys(ids(job), 1)
@@ -256,27 +256,3 @@ def test_an_experiment_is_a_sweep_whose_runs_are_single_ones(
     assert main(["submit", *words, "--json"]) == 0
     told = json.loads(capsys.readouterr().out)
     assert told["points"] == len(paths()) == len(condor.query("true", ["ClusterId"]))
-
-
-STUB = """\
-#!/bin/sh
-read -r _ < "$2" && echo "$THESIS_LAUNCH_ID" >> started && sleep 0
-"""
-
-
-@pytest.mark.slow
-def test_a_thousand_jobs_are_submitted_at_once_and_each_is_started_once(
-    condor: Condor,  # noqa: F811
-    own_folder: Path,
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    script = own_folder / "stub.sh"
-    script.write_text(STUB)
-    script.chmod(0o755)
-    monkeypatch.setenv("THESIS_TRAIN_SCRIPT", str(script))
-    begun = time.process_time()  # others may use this machine, too
-    job = submit(sweep(number=1000), SMALL, condor)
-    assert time.process_time() - begun < 4
-    wait_until(lambda: condor.clusters(f'ThesisSweepId =?= "{job.id}"') == [], 900)
-    found = [(path / "started").read_text().split() for path in paths()]
-    assert sorted(one for ones in found for one in ones) == sorted(ids(job))

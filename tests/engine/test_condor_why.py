@@ -15,8 +15,8 @@ from engine.launch.condor_changes import (
     quoted,
     read_changes,
 )
-from engine.launch.condor_match import conjuncts
 from engine.launch.condor_why import sentence
+from engine.launch.expressions import conjuncts
 
 ADDED = (
     '(TARGET.Arch == "X86_64") && (TARGET.OpSys == "LINUX") && '
@@ -73,11 +73,15 @@ def match(**more: Any) -> dict[str, Any]:
             "it waits for 12 min: each thing that it asks for is somewhere, and no node has all "
             "of it or may take it",
         ),
-        (queued(), match(), "it waits for 12 min: 3 nodes would do, and others' jobs run there"),
+        (
+            queued(),
+            match(),
+            "it waits for 12 min: 3 nodes would do, and all are busy with other jobs",
+        ),
         (
             queued(),
             match(now=1),
-            "it waits for 12 min: 1 node would do: it starts soon, or others' jobs go first",
+            "it waits for 12 min: 1 node would do: it starts soon, or other jobs go first",
         ),
         (
             queued("held", reason="it took more", hold_code=34, hold_subcode=102),

@@ -227,6 +227,15 @@ def test_what_would_be_another_training_cannot_change(
     assert "phase1.trainer.epochs=0: must be a whole number at least 1" in capsys.readouterr().err
 
 
+def test_no_fewer_epochs_than_are_done_can_be_asked_for(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    end_early(monkeypatch, Objective, "train_batch", 2 * STEPS_AN_EPOCH + 1)
+    assert resume("--epochs", "1") == 2
+    assert "run has done 2 epochs; --epochs 3 or more" in capsys.readouterr().err
+    assert summarise(here().path).state == "stopped"
+
+
 def test_a_stop_that_is_left_over_does_not_stop_the_run_that_goes_on(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

@@ -91,6 +91,7 @@ def launched_here(age: float, **fields: Any) -> Step:
         started = {} if pid == "gone" else {"pid_started": machine.process_start(pid)}
         record = scene.begun | {"pid": pid} | started | fields
         record["pid"] = scene.gone_pid if pid == "gone" else pid
+        del record["events_size"]  # of an attempt
         launched(age, **({"state": "running", "target": "local"} | record))(scene)
 
     return step
@@ -192,7 +193,7 @@ SITUATIONS: dict[str, Situation] = {
     ).gives("held", "held: Failed to send file(s)"),
     "held for its memory": when(
         [launched(900), on_other(80), events(80)], EPOCH, JobReport("held", MEMORY_REASON)
-    ).gives("held", f"held again after attempt 1: {MEMORY_REASON}", "out of memory"),
+    ).gives("held", f"held after attempt 1: {MEMORY_REASON}", "out of memory"),
     "launched, not begun yet": when([launched(5, state="running", target="local")]).gives(
         "running", "no event yet, 5 s after its start"
     ),
@@ -432,8 +433,17 @@ SITUATIONS: dict[str, Situation] = {
         [events(HOUR), attempt(HOUR, pid="gone"), launched(60, state="running")], DONE
     ).gives("running", "no event yet, 60 s after its start"),
     "finished, and a launcher that noted late that it runs": when(
-        [events(HOUR), launched(60, state="running", submitted="2033-05-18T00:00:00+00:00")], DONE
+        [events(HOUR), launched(60, state="running", kind="run")], DONE
     ).gives("finished", "finished 20 epochs"),
+    "stopped, and launched again by a machine whose clock is slow": when(
+        [events(60), launched(50, kind="resume", submitted="2033-05-18T00:00:00+00:00")], STOPPED
+    ).gives("queued", "queued"),
+    "stopped, and launched again where the times of files are of whole seconds": when(
+        [events(60), launched(60, kind="resume", events_size=3)], STOPPED
+    ).gives("queued", "queued"),
+    "stopped again, and a launcher that noted late that it runs": when(
+        [events(60), launched(50, kind="resume", state="running", events_size=2)], STOPPED
+    ).gives("stopped", "stopped after 5 of 20 epochs"),
     # on another machine
     "on another machine": when([on_other(8), events(12)], EPOCH).gives(
         "running", "last event 12 s ago; stbc-9 gave a sign of life 8 s ago"

@@ -19,6 +19,7 @@ from engine.facts.last_seen import LastSeen
 from engine.facts.state import Evidence, RunState, judge
 from engine.facts.time_limit import MOST_STARTS, REQUEUE, TIME_LIMIT, TimeLimit
 from engine.library.index import summarise
+from tests.conftest import long_form
 from tests.engine.interruptions import facts_of, train
 
 SAME_SEED = "phase1.trainer.seed=7"
@@ -87,7 +88,7 @@ WORDS = {
 """Loop to a training with it that uses what there is to go on with."""
 
 
-@pytest.mark.parametrize("loop", WORDS)
+@pytest.mark.parametrize("loop", ["test_mlp", *long_form("ae")])
 def test_a_run_that_is_cut_by_its_limit_has_the_numbers_of_one_that_is_not(
     own_folder: Path, monkeypatch: pytest.MonkeyPatch, loop: str
 ) -> None:

@@ -390,7 +390,7 @@ def test_what_cannot_be_started_is_told_and_the_draft_stays(
             await wait_for(pilot, lambda: "not checked" in text_of(pilot.app))
             await pilot.press("y")
             await wait_for(pilot, lambda: said)
-            assert said == ["no room Delete something."]
+            assert said == ["no room. Delete something."]
             assert not page.draft.started
             await wait_for(pilot, lambda: pilot.app.screen is page)
             await pilot.press("2")

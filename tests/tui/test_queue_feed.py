@@ -82,6 +82,15 @@ def test_a_job_that_is_over_is_not_asked_about_again_and_stays_known(tmp_path: P
     assert asking.states == {"1_ae": "queued"}
 
 
+def test_an_end_of_a_job_that_the_queue_has_still_is_asked_about_again(tmp_path: Path) -> None:
+    submitted_run(tmp_path, 1)
+    asking = Asking(tmp_path, job1=QueuedJob("", "", "ended", exit_code=0, is_leaving=True))
+    assert asking.look() < RESTS_S
+    asking.queue.says["1"] = QUEUED
+    asking.look()
+    assert (asking.states, asking.queue.looks) == ({"1_ae": "queued"}, 2)
+
+
 def test_the_thread_ends_with_what_it_waits_for(tmp_path: Path) -> None:
     asking = Asking(tmp_path)
     asking.feed.stop()

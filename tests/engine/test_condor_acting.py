@@ -1,0 +1,150 @@
+"""What comes of an action for each job, told by a scheduler that is none."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from engine.errors import ConfigError, LaunchError
+from engine.facts import RunDir
+from engine.launch import condor_actions
+from engine.launch.condor import Action
+from engine.launch.condor_answers import Acted, CouldNotAsk, read_answer
+from engine.launch.condor_changes import read_changes
+from engine.launch.condor_sweep import remove_sweep
+from engine.launch.control import kill, kill_job
+from engine.launch.job import HTCONDOR, JobHandle
+from engine.launch.record import read_job
+from tests.engine.test_condor_queue import HELD, Fake, ad
+
+
+def recorded(folder: Path, name: str, **entries: Any) -> JobHandle:
+    """The job of a record that somebody wrote."""
+    path = folder / name / ("sweep.json" if entries.get("kind") == "sweep" else "launch.json")
+    path.parent.mkdir()
+    told = {"kind": "run", "target": HTCONDOR, "state": "queued", "original_dir": str(path.parent)}
+    path.write_text(json.dumps(told | entries))
+    return read(path)
+
+
+def read(path: Path) -> JobHandle:
+    found = read_job(path)
+    assert found is not None
+    return found
+
+
+class Acting(Fake):
+    """A scheduler that holds and changes what it is told to, but not somebody else's."""
+
+    def __init__(self, schedd: str | None = None) -> None:
+        super().__init__(schedd)
+        self.breaks = False
+        """Whether the connection breaks after each change."""
+
+    def act(self, action: Action, constraint: str, reason: str) -> Acted:
+        self.calls.append(action)
+        told = self._allowed(constraint)
+        for one in told[0]:
+            one["JobStatus"] = HELD
+        return Acted(len(told[0]), len(told[1]), "permission denied" if told[1] else "")
+
+    def edit(self, constraint: str, attribute: str, expression: str) -> int:
+        mine, others = self._allowed(constraint)
+        if others:
+            raise LaunchError("HTCondor did not change the job: Unable to edit jobs")
+        for one in mine:
+            one[attribute] = expression
+        return len(mine)
+
+    def _allowed(self, constraint: str) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+        told = [one for one in self.ads if f'"{one["ThesisRunId"]}"' in constraint]
+        mine = [one for one in told if "Owner" not in one]
+        self.silent = self.breaks
+        return mine, [one for one in told if "Owner" in one]
+
+
+@pytest.fixture
+def asked(monkeypatch: pytest.MonkeyPatch) -> Acting:
+    """What everybody asks, with the job `a`."""
+    asked = Acting()
+    asked.ads = [ad("a")]
+    monkeypatch.setattr("engine.launch.condor_sweep.Condor", lambda schedd: asked)
+    monkeypatch.setattr(condor_actions.remove, "__defaults__", (lambda schedd: asked,))
+    return asked
+
+
+@pytest.mark.parametrize("kind", ["run", "sweep"])
+def test_what_is_done_to_a_copy_does_nothing_to_the_job_of_the_original(
+    tmp_path: Path, asked: Acting, kind: str
+) -> None:
+    original = recorded(tmp_path, "original", id="a", kind=kind)
+    shutil.copytree(original.directory, tmp_path / "copy")
+    copy = read(tmp_path / "copy" / original.path.name)
+    ends: dict[str, list[Callable[[], object]]] = {
+        "run": [lambda: kill_job(copy), lambda: kill(RunDir(copy.directory))],
+        "sweep": [lambda: kill_job(copy), lambda: remove_sweep(copy)],
+    }
+    for end in ends[kind]:
+        with pytest.raises(LaunchError, match=f"copy: the jobs? .+ of {original.directory}"):
+            end()
+    done = condor_actions.hold([copy], connect=lambda schedd: asked)
+    assert done.problems == {"copy": f"it is a copy: the job is that of {original.directory}"}
+    assert (asked.calls, list((tmp_path / "copy").iterdir())) == ([], [copy.path])
+    (tmp_path / "link").symlink_to(original.directory)
+    assert not read(tmp_path / "link" / original.path.name).is_copy
+    shutil.rmtree(original.directory)
+    assert not copy.is_copy, "it was moved, and nobody else has the job"
+
+
+def test_the_job_of_somebody_else_keeps_no_other_from_what_is_done(tmp_path: Path) -> None:
+    asked = Acting()
+    asked.ads = [ad("a"), ad("b", Owner="somebody else"), ad("c")]
+    a, _, c = jobs = [recorded(tmp_path, name, id=name) for name in "abc"]
+    done = condor_actions.hold(jobs, connect=lambda schedd: asked)
+    assert done.jobs == [a, c]
+    assert done.problems == {"b": "HTCondor did not do it: permission denied"}
+    done = condor_actions.edit(jobs, {"memory": "20MB"}, connect=lambda schedd: asked)
+    assert done.jobs == [a, c]
+    assert done.problems == {"b": "HTCondor did not change the job: Unable to edit jobs"}
+    assert [one.get("RequestMemory") for one in asked.ads] == ["20", None, "20"]
+
+
+def test_a_connection_that_breaks_leaves_in_doubt_what_was_done(tmp_path: Path) -> None:
+    asked = Acting()
+    asked.ads, asked.breaks = [ad("a", Owner="x")], True
+    told = condor_actions.hold([recorded(tmp_path, "a", id="a")], connect=lambda schedd: asked)
+    assert told.problems["a"].startswith("whether it was done is not known: HTCondor's scheduler")
+    lost = {"phase": "lost", "error": "Unable to connect to schedd"}
+    with pytest.raises(
+        CouldNotAsk, match=r"(?s)the connection to HTCondor broke.*Unable to connect"
+    ):
+        read_answer(lost)
+
+
+@pytest.mark.parametrize(
+    "wrong", ["((GPUs", "true) || (false", "a)", ")(", 'Name == "a', "(a", "[a", "x 'y"]
+)
+def test_requirements_that_would_not_stay_whole_are_refused(wrong: str) -> None:
+    with pytest.raises(ConfigError, match="is not closed, or not opened"):
+        read_changes([f"requirements={wrong}"])
+
+
+@pytest.mark.parametrize("right", ["(a) || (b)", 'Name == "a)"', "'a(' =?= 1", "GPUs > 1"])
+def test_requirements_that_stay_whole_are_taken(right: str) -> None:
+    assert read_changes([f"requirements={right}"]) == {"requirements": right}
+
+
+def test_requirements_that_cannot_be_read_are_left_as_they_are(tmp_path: Path) -> None:
+    asked, jobs = Acting(), [recorded(tmp_path, name, id=name) for name in "ab"]
+    asked.ads = [ad("a", Requirements="(TARGET.Arch == 1) && old"), ad("b")]
+    done = condor_actions.edit(jobs, {"requirements": "new"}, connect=lambda schedd: asked)
+    assert asked.ads[0]["Requirements"] == "(new) && (TARGET.Arch == 1)"
+    assert done.problems == {
+        "b": "HTCondor does not tell its Requirements, so that it stays as it is"
+    }
+    assert done.jobs == jobs[:1]

@@ -1,0 +1,203 @@
+"""Who may write what into the record of a job, and when: several processes do at the same time."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from threading import Thread
+from typing import Any
+
+import pytest
+
+from engine.cli import launched
+from engine.errors import ConfigError, LaunchError
+from engine.facts import RunDir
+from engine.facts.records import MAX_RECORD, read_record
+from engine.launch import condor_jobs, record
+from engine.launch.condor import Answer, Condor
+from engine.launch.condor_jobs import IN_DOUBT_S, confirm, submit_again
+from engine.launch.condor_node import taken_over
+from engine.launch.job import HTCONDOR, ID_VARIABLE, JobHandle, JobSpec
+from engine.launch.record import (
+    NO_PROCESS,
+    amend_if,
+    amend_record,
+    new_entries,
+    read_job,
+    write_record,
+)
+from engine.launch.sweep_records import confirm_run, discard_runs, make_run
+from engine.launch.sweep_runs import SweepRun
+from tests.engine.launching import written_ago
+
+
+@pytest.fixture
+def job(own_folder: Path) -> JobHandle:
+    """One whose submission is in doubt."""
+    run_dir = RunDir.claim(own_folder / "run")
+    spec = JobSpec((), run_dir.path, target=HTCONDOR)
+    return write_record(run_dir.launch, new_entries(spec, **NO_PROCESS, state="submitting"))
+
+
+def entries(job: JobHandle) -> dict[str, Any]:
+    return json.loads(job.path.read_text())  # type: ignore[no-any-return]
+
+
+def test_of_several_who_change_a_record_at_once_none_is_undone(job: JobHandle) -> None:
+    amend_record(job.path, job.id, number=0)
+
+    def count(_: int) -> int:
+        done = 0
+        for _ in range(50):
+            number = entries(job)["number"]
+            done += amend_if(job.path, job.id, {"number": number}, {"number": number + 1})
+        return done
+
+    with ThreadPoolExecutor(4) as pool:
+        assert sum(pool.map(count, range(4))) == entries(job)["number"]
+
+
+def test_a_record_without_a_lock_is_changed_all_the_same(
+    job: JobHandle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
+        raise OSError(37, "No locks available")
+
+    monkeypatch.setattr("fcntl.flock", refuse)
+    assert amend_record(job.path, job.id, state="queued")
+    assert not amend_if(job.path, job.id, {"state": "submitting"}, {"state": "held"})
+    assert entries(job)["state"] == "queued"
+
+
+def test_what_a_job_said_while_its_submission_was_confirmed_stays(
+    job: JobHandle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    end = {"state": "ended", "exit_code": 3, "reason": "no good", "host": "node"}
+
+    def told_after(path: Path) -> JobHandle | None:
+        told = read_job(path)
+        monkeypatch.undo()
+        amend_record(path, job.id, **end)
+        return told
+
+    monkeypatch.setattr(condor_jobs, "read_job", told_after)
+    confirm(job, "7.0")
+    assert entries(job).items() >= {**end, "job_id": "7.0"}.items()
+
+
+def test_a_job_that_began_before_it_was_confirmed_keeps_what_it_said(job: JobHandle) -> None:
+    amend_record(job.path, job.id, state="running", job_id="7.0", host="node")
+    assert confirm(job, "8.0").job_id == "7.0"
+    assert entries(job)["state"] == "running"
+
+
+def test_a_start_that_was_taken_over_says_nothing_of_its_end(
+    job: JobHandle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(ID_VARIABLE, job.id or "")
+    amend_record(job.path, job.id, cwd=str(job.directory))
+    monkeypatch.chdir(job.directory)
+    own = taken_over(job)
+    amend_record(job.path, job.id, host="newer", pid=7)
+    before = entries(job)
+    launched._complete(own, 1, "a newer start of this run has taken it over")
+    assert entries(job) == before
+    launched._complete(taken_over(job), 1, "no good")
+    assert entries(job)["state"] == "ended"
+
+
+def test_a_run_of_a_sweep_that_began_is_not_confirmed(
+    job: JobHandle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = SweepRun(0, job.id or "", "run", ())
+    began = {"state": "running", "host": "node"}
+
+    def told_after(path: Path, **more: Any) -> Mapping[str, Any] | None:
+        told = read_record(path, **more)
+        monkeypatch.undo()
+        node.start()
+        return told
+
+    node = Thread(target=amend_record, args=(job.path, job.id), kwargs=began)
+    monkeypatch.setattr(record, "read_record", told_after)
+    confirm_run(job.directory.parent, run, state="queued", job_id="7.0")
+    node.join()
+    assert entries(job).items() >= {**began, "job_id": "7.0"}.items()
+
+
+def test_a_submission_that_fails_removes_what_it_made_and_no_other_run(own_folder: Path) -> None:
+    sweep = {"id": "s", "original_dir": "/s", "target": "htcondor"}
+    runs = [SweepRun(number, f"own{number}", f"run_job{number}", ()) for number in range(3)]
+    make_run(own_folder, own_folder, sweep, runs[0])
+    other = SweepRun(1, "other", "run_job1", ())
+    make_run(own_folder, own_folder, sweep, other)
+    with pytest.raises(LaunchError, match="another run's"):
+        make_run(own_folder, own_folder, sweep, runs[1])
+    RunDir.claim(own_folder / runs[2].name)  # its record is still to be written
+    discard_runs(own_folder, runs)
+    assert sorted(path.name for path in own_folder.iterdir()) == ["run_job1", "run_job2"]
+    assert RunDir(own_folder / "run_job1").job_log.exists()
+    assert entries(JobHandle(own_folder / "run_job1" / "launch.json"))["id"] == "other"
+
+
+def test_a_run_whose_record_cannot_be_written_is_not_left(own_folder: Path) -> None:
+    sweep = {"id": "s", "original_dir": "/s", "cwd": "x" * MAX_RECORD}
+    with pytest.raises(LaunchError, match="too long"):
+        make_run(own_folder, own_folder, sweep, SweepRun(0, "own", "run", ()))
+    assert list(own_folder.iterdir()) == []
+
+
+class Silent(Condor):
+    """Has nothing, and takes what it is sent."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.taken = 0
+        self.meanwhile: Callable[[], object] = lambda: None
+
+    def query(self, *_: Any, **__: Any) -> list[dict[str, Any]]:
+        self.meanwhile()
+        return []
+
+    history = query
+
+    def submit(self, description: Mapping[str, str]) -> Answer:
+        self.taken += 1
+        return Answer("here", self.taken)
+
+
+def test_a_job_in_doubt_is_sent_once_though_several_ask_for_it_at_once(job: JobHandle) -> None:
+    written_ago(job.path, IN_DOUBT_S)
+    condor, refused = Silent(), []
+
+    def ask_too() -> None:
+        with pytest.raises(LaunchError, match="run: another process is submitting it") as caught:
+            submit_again(job, Silent())
+        refused.append(caught)
+
+    condor.meanwhile = ask_too
+    assert submit_again(job, condor).job_id == "1.0"
+    assert refused
+    with pytest.raises(ConfigError, match="no job whose submission is in doubt"):
+        submit_again(job, condor)  # who knows the record as it was
+    assert condor.taken == 1
+
+
+@pytest.mark.parametrize("hours", [-1, 0, 1])
+def test_how_long_a_submission_is_in_doubt_is_told_by_the_clock_of_its_files(
+    job: JobHandle, hours: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Those of who submitted, and of who asks, may be off by an hour."""
+    submitted = datetime.now(UTC) + timedelta(hours=hours)
+    amend_record(job.path, job.id, submitted=submitted.isoformat())
+    present = time.time() - 3600 * hours
+    monkeypatch.setattr(time, "time", lambda: present)
+    with pytest.raises(LaunchError, match="may still get it") as caught:
+        submit_again(job, Silent())
+    assert caught.value.hint == "Try again in 5 min."
+    written_ago(job.path, IN_DOUBT_S)
+    assert submit_again(job, Silent()).state == "queued"

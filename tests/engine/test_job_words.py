@@ -1,0 +1,142 @@
+"""How jobs are named on the command line, and what is said of a word that means none."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from engine.cli import main
+from engine.cli.aligned import print_fitting
+from engine.cli.output import Cell
+from engine.cli.select import select_dirs
+from engine.cli.submit import _unfinished
+from engine.config.composer import Composer
+from engine.config.problems import find_problems
+from engine.errors import ConfigError
+from engine.facts.evidence import Evidence
+from engine.facts.job_report import JobReport
+from engine.facts.job_state import waiting
+from engine.facts.run_dir import RunDir
+from engine.facts.sweep_dir import SweepDir
+from engine.launch.condor_changes import read_changes
+from engine.launch.job import HTCONDOR, JobSpec
+from engine.launch.jobs import find_jobs, select_job
+from engine.launch.record import NO_PROCESS, new_entries, write_record
+
+
+def put(name: str, number: str | None, sweep: Path | None = None, **more: object) -> Path:
+    """A run that HTCondor has, or had."""
+    place = Path("outputs/runs", name).absolute()
+    place.mkdir(parents=True)
+    entries = dict(NO_PROCESS) | {"state": "queued", "job_id": number, **more}
+    if sweep is not None:
+        entries |= {"sweep_id": "5" * 32, "sweep_dir": str(sweep)}
+    write_record(RunDir(place).launch, new_entries(JobSpec((), place, target=HTCONDOR), **entries))
+    return place
+
+
+@pytest.fixture
+def jobs(own_folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Runs with numbers of HTCondor: two of a sweep in one cluster, and some alone."""
+    monkeypatch.setenv("CONDOR_CONFIG", "/nothing/here")
+    put("run_20261128-120000_ae", "2.0")
+    put("run_b", "12.0")
+    put("run_failed", "3.0", state="ended", exit_code=2, reason="there is no data file x")
+    sweep = Path("outputs/multiruns/exp_s").absolute()
+    sweep.mkdir(parents=True)
+    spec = JobSpec((), sweep, sweep=True, points=2, target=HTCONDOR)
+    entries = new_entries(spec, **NO_PROCESS, state="queued", id="5" * 32)
+    write_record(SweepDir(sweep).record, entries)
+    put("run_s_job0", "77.0", sweep)
+    put("run_s_job1", "77.1", sweep)
+    return own_folder
+
+
+@pytest.mark.parametrize(
+    ("word", "name"),
+    [
+        ("2", "run_20261128-120000_ae"),
+        ("2.0", "run_20261128-120000_ae"),
+        ("12", "run_b"),
+        ("77.1", "run_s_job1"),
+        ("77", "exp_s"),
+    ],
+)
+def test_a_job_is_named_by_its_number_with_and_without_the_point(
+    word: str, name: str, jobs: Path
+) -> None:
+    assert select_job(find_jobs("outputs"), word).name == name
+
+
+def test_a_run_is_named_by_the_number_of_its_job(jobs: Path) -> None:
+    def named(word: str) -> list[str]:
+        return sorted(path.name for path in select_dirs([word], None))
+
+    assert named("12") == named("12.0") == ["run_b"]
+    assert named("77") == ["run_s_job0", "run_s_job1"]
+    with pytest.raises(ConfigError, match="no such run"):
+        named("99.0")
+
+
+def test_last_is_the_same_job_for_every_command_about_jobs(jobs: Path) -> None:
+    job = select_job(find_jobs("outputs"), "last")
+    assert _unfinished("last", None) == job.handle.directory
+
+
+def test_the_list_says_why_a_run_failed(jobs: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["jobs", "list", "--all"]) == 0
+    (line,) = [text for text in capsys.readouterr().out.splitlines() if "run_failed" in text]
+    assert "failed: there is no data file x" in line
+
+
+def test_the_columns_that_matter_least_go_first(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("COLUMNS", "50")
+    monkeypatch.setenv("NO_COLOR", "1")
+    row = [Cell("run_20261128-120000_ae_job1", "x"), Cell("kind" * 6, "x"), Cell("why" * 9, "x")]
+    print_fitting(["job", "kind", "progress"], [row], [0, 2, 1], {"job": 27})
+    printed = capsys.readouterr()
+    assert "run_20261128-120000_ae_job1" in printed.out
+    assert printed.out.splitlines()[0].split() == ["job", "progress"]
+    assert "no room for kind" in printed.err
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["jobs", "hld"], "Did you mean hold?"),
+        (["jobs", "edit", "last", "memory=1GB", "memory=2GB"], "memory: it is given more than"),
+        (["kill", "--yes", "nobody"], "nobody: there is no such run"),
+    ],
+)
+def test_what_is_wrong_with_a_word_is_told(
+    words: list[str], said: str, jobs: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(words) == 2
+    assert said in capsys.readouterr().err
+
+
+def test_a_key_changes_once() -> None:
+    with pytest.raises(ConfigError, match="cpus: it is given more than once"):
+        read_changes(["cpus=1", "launcher.cpus=2"])
+
+
+def test_an_expression_is_told_as_it_has_to_be_typed() -> None:
+    word = 'launcher.requirements=Machine == "wn-9"'
+    (told,) = find_problems(["launcher=htcondor", word], (), sweep=False, composer=Composer([]))
+    typed = r'launcher.requirements="Machine == \"wn-9\""'
+    assert told.endswith(f"put quotes around special characters: '{typed}'")
+    composer = Composer([])
+    assert composer.compose(["launcher=htcondor", typed]).launcher.requirements == (
+        'Machine == "wn-9"'
+    )
+
+
+def test_a_first_hold_is_none_again() -> None:
+    from engine.facts.attempts import Attempt
+
+    evidence = Evidence(attempt=Attempt(Path("x"), 1))
+    assert waiting(evidence, JobReport("held", "why")).sentence == "held after attempt 1: why"
+    assert waiting(evidence, JobReport("queued")).sentence == "queued again after attempt 1"
