@@ -125,7 +125,7 @@ class ActingOnJobs(Page):
         text = await self.app.push_screen_wait(dialog)
         if text is None:
             return
-        words = changed(text, now) if len(jobs) == 1 else shlex.split(text)
+        words = changed(text, now)  # of several, each keeps what is not changed
         changes = read_changes(words) if words else {}
         doing = f"asking HTCondor to change {meant.name}"
         if meant.is_held:
