@@ -32,6 +32,11 @@ class EngineError(Exception):
         self.message = message
         self.hint = hint
 
+    @property
+    def in_a_line(self) -> str:
+        """The message, and the hint behind it."""
+        return f"{self.message.removesuffix('.')}. {self.hint}" if self.hint else self.message
+
     def __str__(self) -> str:
         return f"{self.message}\n  {self.hint}" if self.hint else self.message
 

@@ -98,7 +98,7 @@ class LibraryFeed(Feed):
         try:
             runs, problem = tuple(self._index.refresh(self._clock(), self.jobs)), ""
         except FactsError as error:
-            runs, problem = (), f"{error.message}. {error.hint or ''}".strip()
+            runs, problem = (), error.in_a_line
         changed = self._told != (runs, problem)
         if changed:
             self._told = (runs, problem)

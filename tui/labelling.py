@@ -23,7 +23,7 @@ def apply(change: Change, paths: Sequence[str]) -> str:
         try:
             change(RunDir(Path(path)))
         except EngineError as error:
-            problems.append(f"{error.message}. {error.hint or ''}".strip())
+            problems.append(error.in_a_line)
     if not problems:
         return ""
     others = f" ({len(problems)} runs could not be changed)" if len(problems) > 1 else ""

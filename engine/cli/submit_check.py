@@ -69,7 +69,7 @@ def pool_warnings(resources: Resources) -> list[str]:
         try:
             condor.ping()
         except CouldNotAsk as error:
-            return [f"{error.message}. {error.hint}" if error.hint else error.message]
+            return [error.in_a_line]
         unfit = misfit(resources, condor)
         return [unfit] if unfit else []
 

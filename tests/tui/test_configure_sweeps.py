@@ -76,7 +76,7 @@ def test_points_are_struck_out_and_taken_in_again(app_at: AppAt, root: Path) -> 
             assert points.wrong == (2,)
             await pilot.press("3", "end", "x")
             assert (points.left_out, points.wrong, points.n_left) == ((2,), (), 2)
-            assert "1 changed" in text_of(pilot.app)
+            await wait_for(pilot, lambda: "1 changed" in text_of(pilot.app))
             assert page.command == (
                 "thesis-train --multirun phase1.trainer.lr=0.1,0.2,0 'hydra.sweeper.leave_out=[2]'"
             )

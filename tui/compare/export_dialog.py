@@ -60,6 +60,6 @@ async def _write(app: ThesisApp, answer: str, makers: Makers) -> str | None:
         # Millions of values take seconds: in a thread the keys go on.
         await asyncio.to_thread(lambda: write(path, make()))
     except EngineError as error:
-        return f"{error.message}. {error.hint or ''}".strip()
+        return error.in_a_line
     app.notify(f"wrote {path}", timeout=4)
     return None

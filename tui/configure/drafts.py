@@ -169,7 +169,7 @@ class Drafts:
 
     def _tell_once(self, error: FactsError) -> None:
         if not self._has_failed:
-            self.problems.append(f"the draft is not kept: {error.message}. {error.hint}".strip())
+            self.problems.append(f"the draft is not kept: {error.in_a_line}")
         self._has_failed = True
 
     def _write(self, place: str, kept: Kept | None) -> None:

@@ -229,7 +229,7 @@ class ComposeFeed(Feed):
         try:
             overrides = draft_of(maker.composer, Path(path), self._trusted)
         except ConfigError as error:
-            return Cloned(path, (), " ".join(filter(None, [error.message, error.hint])))
+            return Cloned(path, (), error.in_a_line)
         return Cloned(path, overrides)
 
 

@@ -177,7 +177,7 @@ class Launching(Targeting):
             dialog.tell("target", f"HTCondor, scheduler {name}")
         except EngineError as error:
             dialog.tell("target", "HTCondor")
-            dialog.warn(". ".join(filter(None, [error.message, error.hint])))
+            dialog.warn(error.in_a_line)
 
     async def _placed(self, spec: JobSpec) -> JobSpec | None:
         """The same with its directory, and its runs if each is a job; None, and told, if none."""
@@ -200,7 +200,7 @@ class Launching(Targeting):
         return tuple((*words, *more) for words in found)
 
     def _tell_failure(self, error: EngineError) -> None:
-        told = ". ".join(filter(None, [error.message, error.hint]))
+        told = error.in_a_line
         self.notify(plain(told), title="not started", severity="error", markup=False)
 
     def _why_not(self) -> str:

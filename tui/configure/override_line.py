@@ -150,7 +150,7 @@ class OverrideLine(Horizontal):
         try:
             overrides, problem = tuple(known.get(o, o) for o in draft.read_line(text)), ""
         except ConfigError as error:
-            overrides, problem = (), f"{error.message}. {error.hint}"
+            overrides, problem = (), error.in_a_line
         self.query_one(Prompt).set_class(bool(problem), "wrong")
         self.post_message(self.Typed(overrides, problem))
 

@@ -169,7 +169,7 @@ class ActingOnJobs(Page):
         try:
             given, problem = change(), ""
         except EngineError as error:
-            given, problem = "", f"{error.message}. {error.hint}".strip()
+            given, problem = "", error.in_a_line
         if not self.post_message(self.Acted(number, said or str(given), problem)) and problem:
             # The screen was left meanwhile.
             self.app.call_later(self.app.notify, problem, severity="error", timeout=60)

@@ -73,7 +73,7 @@ class StartingAgain(Page):
         try:
             path = await asyncio.to_thread(start)
         except EngineError as error:
-            told = ". ".join(filter(None, [error.message, error.hint]))
+            told = error.in_a_line
             self.notify(plain(told), title="not started", severity="error", markup=False)
             return
         self.thesis.show_started(path, sweep=False)

@@ -72,7 +72,7 @@ class Words(Vocabulary):
                 self.find(name.removeprefix("-"))
                 found.append(name)
             except ConfigError as error:
-                problem = problem or f"{error.message}. {error.hint or ''}".strip()
+                problem = problem or error.in_a_line
         return found, problem
 
     def _own(self, name: str) -> Key:
