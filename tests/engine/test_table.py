@@ -378,7 +378,7 @@ def test_values_for_programs_are_exact() -> None:
 @given(st.floats(0, 8e8))
 def test_a_time_span_that_is_shown_can_be_typed(seconds: float) -> None:
     shown = units.show_duration(seconds)
-    assert units.read_duration(shown) == pytest.approx(seconds, rel=0.05, abs=0.05)
+    assert units.read_duration(shown) == pytest.approx(seconds, rel=0.05, abs=0.05 + 1e-9)
 
 
 @given(st.integers(0, 10**17))
