@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import shutil
 import sys
 from pathlib import Path
@@ -22,7 +23,8 @@ TINY = "data.limit_samples=64 phase1.trainer.epochs={} logging.make_plots=false 
 def checkout(own_folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder with the batch files, whose settings name the interpreter of this machine."""
     shutil.copytree(ROOT / "hpc" / "stoomboot", own_folder / "hpc" / "stoomboot")
-    settings = f"PYTHON={sys.executable}\nexport PYTHONPATH={ROOT}\n"
+    python, place = shlex.quote(sys.executable), shlex.quote(str(ROOT))
+    settings = f"PYTHON={python}\nexport PYTHONPATH={place}\n"
     (own_folder / "hpc" / "stoomboot" / "settings.sh").write_text(settings)
     for name in ("stdout", "stderr"):
         (own_folder / "logs" / name).mkdir(parents=True)
