@@ -10,7 +10,7 @@ import contextlib
 import math
 import os
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -78,6 +78,21 @@ def submit(spec: JobSpec, resources: Resources, condor: Condor, **entries: Any) 
     except BaseException:
         remove_made(run_dir)
         raise
+    return send_or(lambda: remove_made(run_dir), handle, script, resources, condor)
+
+
+def send_or(
+    undo: Callable[[], None], handle: JobHandle, script: Path, resources: Resources, condor: Condor
+) -> JobHandle:
+    """Send a job whose record is written; `undo` that where the scheduler refuses it for certain.
+
+    Raises
+    ------
+    CouldNotAsk
+        If it is not known whether HTCondor has it; nothing is undone then.
+    LaunchError
+        If the scheduler refuses it.
+    """
     try:
         return send(handle, script, resources, condor)
     except CouldNotAsk:
@@ -85,7 +100,7 @@ def submit(spec: JobSpec, resources: Resources, condor: Condor, **entries: Any) 
     except LaunchError:
         found = find(handle, condor)  # a connection may be lost after the job was taken
         if found is None:
-            remove_made(run_dir)
+            undo()
             raise
         return confirm(handle, found)
 

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass
 
-from engine.errors import LaunchError
 from engine.facts.files import as_facts_error, replace_file
 from engine.facts.run_dir import RunDir
-from engine.launch.condor import Condor, CouldNotAsk
-from engine.launch.condor_jobs import confirm, find, prepared, send
+from engine.launch.condor import Condor
+from engine.launch.condor_jobs import prepared, send_or
 from engine.launch.going_on import check_is_over, entries_before
 from engine.launch.job import HTCONDOR, JobHandle, JobSpec
 from engine.launch.lock import locked
@@ -46,16 +45,7 @@ def submit_resumed(spec: JobSpec, resources: Resources, condor: Condor) -> JobHa
         except BaseException:
             before.put_back(run_dir)
             raise
-        try:
-            return send(handle, script, resources, condor)
-        except CouldNotAsk:
-            raise
-        except LaunchError:
-            found = find(handle, condor)  # a connection may be lost after the job was taken
-            if found is None:
-                before.put_back(run_dir)
-                raise
-            return confirm(handle, found)
+        return send_or(lambda: before.put_back(run_dir), handle, script, resources, condor)
 
 
 @dataclass(frozen=True)
