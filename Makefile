@@ -16,9 +16,9 @@ help: ## list the targets
 train: $(VENV)/installed ## train the default autoencoder on the sample
 	$(BIN)/thesis-train $(ARGS)
 
-# Many tests wait for a terminal or a cluster: three processes keep two cores busy.
+# Many tests wait for a terminal or a cluster: four processes keep two cores busy.
 test: $(VENV)/installed-dev ## run the tests
-	$(BIN)/python -m pytest -n 3 $(ARGS)
+	$(BIN)/python -m pytest -n 4 $(ARGS)
 
 lint: $(VENV)/installed-dev ## formatting, lint rules, import contracts, types
 	$(BIN)/ruff format --check .

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-import signal
-import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -130,7 +127,7 @@ class ThesisApp(Opening):
         self.theme = theme if theme in self.available_themes else "textual-dark"
         self._has_theme = True
         self.animation_level = "full" if self.look.moving else "none"
-        self._end_on_signals()
+        self.end_on_signals()
         for feed in (self.library, self.curves, self.sparks, self.queue, self.saving):
             feed.start()
         if self._first_run:
@@ -145,13 +142,6 @@ class ThesisApp(Opening):
         """Take the keys that were pressed before there was anything to see."""
         for event in XTermParser().feed(self._typed):
             self.post_message(event)
-
-    def _end_on_signals(self) -> None:
-        """End as by `q` when the line is cut or somebody says so, with the terminal as it was."""
-        if threading.current_thread() is threading.main_thread():
-            loop = asyncio.get_running_loop()
-            for number in (signal.SIGHUP, signal.SIGTERM):
-                loop.add_signal_handler(number, self.exit, 128 + number)
 
     def save_soon(self) -> None:
         """Write now what is drafted: somebody's work, which is not to be lost."""
@@ -281,16 +271,6 @@ class ThesisApp(Opening):
         if self.settings.read_only:
             self.notify("started with --read-only: nothing is changed", severity="warning")
         return not self.settings.read_only
-
-    def _fatal_error(self) -> None:
-        """End after an error that nobody thought of: where it was, without the data it had."""
-        from rich.segment import Segments
-        from rich.traceback import Traceback
-
-        trace = Traceback(show_locals=False, width=None, extra_lines=1, max_frames=8)
-        lines = self.console.render(trace, self.console.options)
-        self._exit_renderables.append(Segments(lines))
-        self._close_messages_no_wait()
 
     def action_help(self) -> None:
         """Show all keys."""

@@ -10,13 +10,17 @@ from __future__ import annotations
 import contextlib
 import copy
 import functools
+import os
+import threading
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from weakref import WeakKeyDictionary
 
 from hydra._internal.config_loader_impl import ConfigLoaderImpl
+from hydra.core.config_loader import ConfigLoader
 from hydra.core.default_element import ResultDefault
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.override_parser.overrides_parser import OverridesParser
@@ -29,6 +33,13 @@ from engine.config.compose import PRIMARY, search_path
 
 MOST_KEPT = 64
 """Choices of options whose configs are kept."""
+
+_LOADED: WeakKeyDictionary[ConfigLoader, OrderedDict[tuple[str, ...], DictConfig]]
+_LOADED = WeakKeyDictionary()
+"""What was read by each loader of Hydra's, which is another once a file has changed."""
+
+_LOADING = threading.Lock()
+"""A config that is copied is changed for as long as that takes."""
 
 
 @dataclass(frozen=True)
@@ -91,7 +102,9 @@ class Composer:
             is_bare = not with_hydra and not any(map(_is_of_hydra, values))
             cfg = copy.deepcopy(base.bare if is_bare else base.config)
             ConfigLoaderImpl._apply_overrides_to_config(values, cfg)
-        if not with_hydra and not is_bare:
+        if with_hydra:
+            cfg.hydra.runtime.cwd = os.getcwd()  # what is kept may have been read from another
+        elif not is_bare:
             _drop_hydra(cfg)
         return cfg
 
@@ -149,7 +162,7 @@ class Composer:
         if chosen in self._bases:
             self._bases.move_to_end(chosen)
             return self._bases[chosen]
-        config = loader.load_configuration(PRIMARY, list(chosen), RunMode.RUN, from_shell=False)
+        config = _load(loader, chosen)
 
         def parts() -> tuple[ResultDefault, ...]:
             return tuple(loader.compute_defaults_list(PRIMARY, list(chosen), RunMode.RUN).defaults)
@@ -158,6 +171,17 @@ class Composer:
         if len(self._bases) > MOST_KEPT:
             self._bases.popitem(last=False)
         return base
+
+
+def _load(loader: ConfigLoader, chosen: tuple[str, ...]) -> DictConfig:
+    """What options give, which all composers ask for: read once, and copied for each."""
+    with _LOADING:
+        configs = _LOADED.setdefault(loader, OrderedDict())
+        if chosen not in configs:
+            configs[chosen] = loader.load_configuration(PRIMARY, list(chosen), RunMode.RUN, False)
+            if len(configs) > MOST_KEPT:
+                configs.popitem(last=False)
+        return copy.deepcopy(configs[chosen])
 
 
 @contextlib.contextmanager

@@ -65,7 +65,7 @@ def test_a_job_is_submitted_found_changed_and_removed(condor: Condor, own_folder
     assert ad["HoldReason"].startswith("h was pressed")
     assert condor.act("release", own, "").done == 1
     assert condor.act("remove", own, "no longer wanted").done == 1
-    assert condor.query(own, wanted) == []
+    wait_until(lambda: condor.query(own, wanted) == [])  # it is marked first, and leaves then
     (ad,) = condor.history(own, ["JobStatus", "RemoveReason"])
     assert ad["JobStatus"] == 3
     assert ad["RemoveReason"].startswith("no longer wanted")

@@ -430,6 +430,7 @@ cp -r run ..
 """
 
 
+@pytest.mark.slow
 def test_a_full_disk_ends_a_run_in_a_sentence_and_it_goes_on_once_there_is_space(
     own_folder: Path, whole: dict[str, Any]
 ) -> None:

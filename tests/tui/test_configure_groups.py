@@ -35,6 +35,7 @@ def own(tmp_path: Path) -> Path:
     return folder
 
 
+@pytest.mark.slow
 def test_every_config_file_is_in_the_form_as_an_option() -> None:
     maker = FormMaker()
     form = maker.form(())

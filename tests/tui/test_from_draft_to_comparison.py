@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
 from textual.events import Paste
 from textual.pilot import Pilot
 
@@ -62,6 +63,7 @@ def state_on(pilot: Pilot[int]) -> str | None:
     return page.summary.state if isinstance(page, RunPage) and page.summary else None
 
 
+@pytest.mark.slow
 def test_from_a_draft_to_a_comparison_and_on(jobs: Jobs, app_at: AppAt) -> None:
     root = Path("outputs").absolute()
     root.mkdir()

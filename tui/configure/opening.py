@@ -5,10 +5,10 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
-from textual.app import App
 from textual.screen import Screen
 
 from engine.facts.text import plain
+from tui.ending import Ending
 
 if TYPE_CHECKING:
     from tui.app import Settings
@@ -22,7 +22,7 @@ WARM_S = 3.0
 nobody waits for then."""
 
 
-class Opening(App[int]):
+class Opening(Ending):
     """An app that can show the draft of a training."""
 
     settings: Settings

@@ -116,9 +116,8 @@ class RunPage(OneRunActions):
         """Show the tab that was seen last."""
         self._parts = list(self.query(_PARTS))
         self.set_interval(LOOK_AGAIN_S, self._show_state)
-        if self._is_ready:  # the app may be ending already
-            tab = self.thesis.remembered.text("run.tab", self.tab)
-            self.action_tab(tab if tab in TABS else self.tab)
+        tab = self.thesis.remembered.text("run.tab", self.tab)
+        self.action_tab(tab if tab in TABS else self.tab)
 
     @property
     def _is_ready(self) -> bool:
