@@ -54,20 +54,26 @@ def sentence(name: str, job: QueuedJob, match: Mapping[str, Any]) -> str:
     match
         What `condor_match.fits` found.
     """
-    since = f" for {in_words(job.since_s)}" if job.since_s is not None else ""
     if job.state == "running":
-        return f"it runs{since} on {job.host}" if job.host else f"it runs{since}"
+        is_so = _so_far("it runs", "it has run", job)
+        return f"{is_so} on {job.host}" if job.host else is_so
     if job.state == "held":
-        return _held(name, job, since)
+        return _held(name, job)
     if job.state != "queued":
-        return f"it is over{since}: {job.reason or job.state}"
-    return f"it waits{since}: {job.reason or _waits(name, match)}"
+        return f"{_so_far('it is over', 'it has been over', job)}: {job.reason or job.state}"
+    return f"{_so_far('it waits', 'it has waited', job)}: {job.reason or _waits(name, match)}"
 
 
-def _held(name: str, job: QueuedJob, since: str) -> str:
+def _so_far(now: str, until_now: str, job: QueuedJob) -> str:
+    """The words for what is so now, or until now where it is known for how long."""
+    return now if job.since_s is None else f"{until_now} for {in_words(job.since_s)}"
+
+
+def _held(name: str, job: QueuedJob) -> str:
     words = job.reason or hold_words(job.hold_code, job.hold_subcode, None)
     told = f": {words}" if words else ""
-    return f"it is held{since}{told}; {hold_remedy(job.hold_code, job.hold_subcode, name)}"
+    is_held = _so_far("it is held", "it has been held", job)
+    return f"{is_held}{told}; {hold_remedy(job.hold_code, job.hold_subcode, name)}"
 
 
 def _waits(name: str, match: Mapping[str, Any]) -> str:

@@ -77,7 +77,8 @@ def test_a_job_that_can_never_run_says_why_and_runs_once_it_asks_for_less(
     job = submitted(condor, TOO_MUCH)
     assert typed("why", "run") == 0
     assert re.match(
-        r"run: it waits for \d+ s: it asks for memory 900 GB, and no node has more than 15.62 GB;",
+        r"run: it has waited for \d+ s: it asks for memory 900 GB, "
+        r"and no node has more than 15.62 GB;",
         typed.out,
     )
     assert typed("hold", "last", "--reason", "others first") == 0

@@ -42,58 +42,58 @@ def match(**more: Any) -> dict[str, Any]:
 @pytest.mark.parametrize(
     ("job", "found", "told"),
     [
-        (queued("running", host="wn-1"), {}, "it runs for 12 min on wn-1"),
-        (queued(), {}, "it waits for 12 min: HTCondor has not looked for a node yet"),
-        (queued(), match(slots=0), "it waits for 12 min: the pool has no nodes at present"),
+        (queued("running", host="wn-1"), {}, "it has run for 12 min on wn-1"),
+        (queued(), {}, "it has waited for 12 min: HTCondor has not looked for a node yet"),
+        (queued(), match(slots=0), "it has waited for 12 min: the pool has no nodes at present"),
         (
             queued(),
             match(asked={"RequestMemory": 900 * 1024}),
-            "it waits for 12 min: it asks for memory 900 GB, and no node has more than 15.62 GB; "
-            "engine jobs edit run memory=… asks for less",
+            "it has waited for 12 min: it asks for memory 900 GB, and no node has more than "
+            "15.62 GB; engine jobs edit run memory=… asks for less",
         ),
         (
             queued(),
             match(asked={"RequestCpus": 64}),
-            "it waits for 12 min: it asks for cpus 64, and no node has more than 8; "
+            "it has waited for 12 min: it asks for cpus 64, and no node has more than 8; "
             "engine jobs edit run cpus=… asks for less",
         ),
         (
             queued(),
             match(asked={"RequestGPUs": 1}),
-            "it waits for 12 min: it asks for 1 GPU, and no node has any",
+            "it has waited for 12 min: it asks for 1 GPU, and no node has any",
         ),
         (
             queued(),
             match(ever=0, conditions=[['Machine == "wn-9"', 0], ["Memory > 5", 3]]),
-            'it waits for 12 min: no node fulfils its requirement Machine == "wn-9"',
+            'it has waited for 12 min: no node fulfils its requirement Machine == "wn-9"',
         ),
         (
             queued(),
             match(ever=0, conditions=[["a", 1], ["b", 2]]),
-            "it waits for 12 min: each thing that it asks for is somewhere, and no node has all "
-            "of it or may take it",
+            "it has waited for 12 min: each thing that it asks for is somewhere, and no node "
+            "has all of it or may take it",
         ),
         (
             queued(),
             match(),
-            "it waits for 12 min: 3 nodes would do, and all are busy with other jobs",
+            "it has waited for 12 min: 3 nodes would do, and all are busy with other jobs",
         ),
         (
             queued(),
             match(now=1),
-            "it waits for 12 min: 1 node would do: it starts soon, or other jobs go first",
+            "it has waited for 12 min: 1 node would do: it starts soon, or other jobs go first",
         ),
         (
             queued("held", reason="it took more", hold_code=34, hold_subcode=102),
             {},
-            "it is held for 12 min: it took more; engine jobs release run --memory 8GB asks for "
-            "more and lets it go on",
+            "it has been held for 12 min: it took more; engine jobs release run --memory 8GB "
+            "asks for more and lets it go on",
         ),
         (
             queued("held", hold_code=6, hold_subcode=13),
             {},
-            "it is held for 12 min: its program cannot be started (Permission denied); see to it "
-            "that the node can execute that file, then engine jobs release run",
+            "it has been held for 12 min: its program cannot be started (Permission denied); "
+            "see to it that the node can execute that file, then engine jobs release run",
         ),
     ],
 )
