@@ -21,7 +21,7 @@ from omegaconf import OmegaConf
 
 from engine.config.compose import compose
 from engine.facts import RunDir
-from engine.launch.condor_ads import QueuedJob
+from engine.launch.condor.ads import QueuedJob
 from engine.launch.job import HTCONDOR
 from tests.bench.tree import write_run
 from tests.demo import HOUR, MINUTE, Plan, events_of

@@ -17,8 +17,8 @@ from tui.feeds import Feed, Post
 from tui.messages import QueueTold
 
 if TYPE_CHECKING:
-    from engine.launch.condor_ads import QueuedJob
-    from engine.launch.condor_queue import Queue, View
+    from engine.launch.condor.ads import QueuedJob
+    from engine.launch.condor.queue import Queue, View
     from engine.library.summary import RunSummary
 
 RESTS_S = 3600.0
@@ -115,7 +115,7 @@ class QueueFeed(Feed):
             self._rest(jobs)
             return RESTS_S
         if self._queue is None:
-            from engine.launch.condor_queue import Queue
+            from engine.launch.condor.queue import Queue
 
             self._queue = Queue()
         self._queue.watched = self._watched

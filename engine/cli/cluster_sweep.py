@@ -73,8 +73,8 @@ def train_on_cluster(sweep: ClusterSweep, points: Sequence[ClusterPoint]) -> lis
         If the scheduler does not answer, and nothing of this batch is submitted.
     """
     from engine.launch.awaited_sweep import awaited
-    from engine.launch.condor import Condor
-    from engine.launch.condor_following import Following
+    from engine.launch.condor.client import Condor
+    from engine.launch.condor.following import Following
     from engine.launch.hydra_launcher import AwaitedRuns
     from engine.launch.record import amend_record
 

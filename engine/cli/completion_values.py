@@ -79,7 +79,7 @@ class Values:
 
     def _of_job(self) -> list[str]:
         """Names of jobs that the action can do something with; what `edit` changes as well."""
-        from engine.launch.condor_changes import CHANGEABLE
+        from engine.launch.condor.changes import CHANGEABLE
         from engine.launch.jobs import find_jobs
 
         folder = existing_root(self._root())

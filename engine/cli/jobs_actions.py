@@ -12,8 +12,8 @@ from engine.errors import ConfigError, LaunchError
 from engine.launch.job import HTCONDOR
 
 if TYPE_CHECKING:
-    from engine.launch.condor import Condor
-    from engine.launch.condor_actions import Done
+    from engine.launch.condor.actions import Done
+    from engine.launch.condor.client import Condor
     from engine.launch.job import JobHandle
     from engine.launch.jobs import Job
 
@@ -50,7 +50,7 @@ def choose(args: argparse.Namespace) -> list[Job]:
 
 def act_on_cluster(args: argparse.Namespace, changes: Sequence[str]) -> int:
     """Do it, and tell what came of it; 1 if anything came to nothing."""
-    from engine.launch.condor_changes import read_changes
+    from engine.launch.condor.changes import read_changes
 
     words = [*changes]
     if args.action in CHANGING:
@@ -68,7 +68,7 @@ def act_on_cluster(args: argparse.Namespace, changes: Sequence[str]) -> int:
 
 def _remove_sweeps(jobs: Sequence[Job], args: argparse.Namespace) -> int:
     """Whole sweeps, with the jobs that HTCondor has not made yet; and single ones among them."""
-    from engine.launch.condor_actions import Done, remove
+    from engine.launch.condor.actions import Done, remove
     from engine.launch.control import kill_job
 
     done = Done()
@@ -87,31 +87,31 @@ def _remove_sweeps(jobs: Sequence[Job], args: argparse.Namespace) -> int:
 
 
 def _connect(schedd: str | None) -> Condor:
-    from engine.launch.condor import Condor
+    from engine.launch.condor.client import Condor
 
     return Condor(schedd, {"query": ANSWER_S})
 
 
 def _hold(handles: list[JobHandle], args: argparse.Namespace, changes: dict[str, Any]) -> Done:
-    from engine.launch.condor_actions import hold
+    from engine.launch.condor.actions import hold
 
     return hold(handles, args.reason, _connect)
 
 
 def _release(handles: list[JobHandle], args: argparse.Namespace, changes: dict[str, Any]) -> Done:
-    from engine.launch.condor_actions import release
+    from engine.launch.condor.actions import release
 
     return release(handles, changes, _connect)
 
 
 def _remove(handles: list[JobHandle], args: argparse.Namespace, changes: dict[str, Any]) -> Done:
-    from engine.launch.condor_actions import remove
+    from engine.launch.condor.actions import remove
 
     return remove(handles, _connect)
 
 
 def _edit(handles: list[JobHandle], args: argparse.Namespace, changes: dict[str, Any]) -> Done:
-    from engine.launch.condor_actions import edit
+    from engine.launch.condor.actions import edit
 
     return edit(handles, changes, _connect)
 
@@ -148,7 +148,7 @@ def _tell(done: Done, args: argparse.Namespace) -> int:
 
 def _why(jobs: Sequence[Job], as_json: bool) -> int:
     """Why jobs do not run, by their files where HTCondor has none; 1 if it could not be asked."""
-    from engine.launch.condor_why import UNASKED, why
+    from engine.launch.condor.why import UNASKED, why
 
     told: dict[str, str] = {}
     code = 0

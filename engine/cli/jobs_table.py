@@ -20,8 +20,8 @@ from engine.cli.select import existing_root
 from engine.errors import ConfigError
 
 if TYPE_CHECKING:
-    from engine.launch.condor_ads import QueuedJob
-    from engine.launch.condor_queue import View
+    from engine.launch.condor.ads import QueuedJob
+    from engine.launch.condor.queue import View
     from engine.launch.jobs import Job
 
 DAY_S = 86400.0
@@ -84,7 +84,7 @@ def look(root: str) -> tuple[list[Job], View | None]:
     handles = [handle for job in jobs for handle in job.on_cluster]
     if not handles:
         return jobs, None
-    from engine.launch.condor_queue import Queue
+    from engine.launch.condor.queue import Queue
 
     queue = Queue(deadline_s=ANSWER_S)
     try:

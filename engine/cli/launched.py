@@ -128,7 +128,7 @@ def run_launched(words: Sequence[str], debug: bool) -> int:
         _train(job, failures, debug)
 
     code = guarded(work, failures, debug)
-    from engine.launch.condor_node import starts_again
+    from engine.launch.condor.node import starts_again
 
     for job in jobs:
         if not starts_again(job, code):
@@ -146,7 +146,7 @@ def own_job(words: Sequence[str]) -> JobHandle:
     ConfigError, FactsError
         If there is no such record, or it cannot be read.
     """
-    from engine.launch.condor_node import taken_over
+    from engine.launch.condor.node import taken_over
     from engine.launch.job import HTCONDOR
     from engine.launch.record import read_job
 

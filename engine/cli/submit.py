@@ -20,7 +20,7 @@ from engine.cli.select import existing_root, select_one
 from engine.errors import ConfigError
 
 if TYPE_CHECKING:
-    from engine.launch.condor import Condor
+    from engine.launch.condor.client import Condor
     from engine.launch.job import JobHandle, JobSpec
     from engine.launch.resources import Resources
 
@@ -65,7 +65,7 @@ def _work(args: argparse.Namespace) -> int:
 
 def _again(args: argparse.Namespace) -> int:
     from engine.cli.submit_wait import progress_bar
-    from engine.launch.condor import Condor
+    from engine.launch.condor.client import Condor
     from engine.launch.record import find_record
     from engine.launch.submission import submit_again
 
@@ -105,8 +105,8 @@ def _unfinished(word: str, root: str | None) -> Path:
 def _begin(args: argparse.Namespace) -> int:
     from engine.cli.submit_wait import progress_bar
     from engine.config.launcher import chooses
-    from engine.launch.condor import Condor
-    from engine.launch.condor_why import misfit
+    from engine.launch.condor.client import Condor
+    from engine.launch.condor.why import misfit
     from engine.launch.job import HTCONDOR
     from engine.launch.resources import Resources
     from engine.launch.submission import submit
@@ -148,7 +148,7 @@ def _warn(spec: JobSpec, resources: Resources) -> None:
     """Tell what looks wrong, and may be all right here."""
     from engine.cli.submit_check import places_of
     from engine.config.composer import Composer
-    from engine.launch.condor_check import findings
+    from engine.launch.condor.check import findings
 
     cfg = None
     if not spec.resume:

@@ -38,7 +38,7 @@ def job_remarks(
     """
     from engine.config.composer import Composer
     from engine.config.launcher import wanted_launcher
-    from engine.launch.condor_check import findings
+    from engine.launch.condor.check import findings
     from engine.launch.job import HTCONDOR
     from engine.launch.resources import Resources
 
@@ -62,8 +62,8 @@ def pool_warnings(resources: Resources) -> list[str]:
     ConfigError
         If its requirements are no expression.
     """
-    from engine.launch.condor import Condor, CouldNotAsk
-    from engine.launch.condor_why import misfit
+    from engine.launch.condor.client import Condor, CouldNotAsk
+    from engine.launch.condor.why import misfit
 
     with Condor(resources.schedd, {"ping": ANSWER_S}) as condor:
         try:

@@ -14,8 +14,8 @@ from engine.errors import FactsError
 
 if TYPE_CHECKING:
     from engine.facts.job_report import JobReport
-    from engine.launch.condor import Condor
-    from engine.launch.condor_sending import Progress
+    from engine.launch.condor.client import Condor
+    from engine.launch.condor.sending import Progress
     from engine.launch.job import JobHandle
     from engine.library.summary import RunSummary
 
@@ -58,7 +58,7 @@ def wait(job: JobHandle, condor: Condor) -> int:
 
 def _wait(job: JobHandle, runs: Sequence[JobHandle], condor: Condor) -> int:
     from engine.facts.job_report import OVER
-    from engine.launch.condor_following import Following
+    from engine.launch.condor.following import Following
     from engine.launch.jobs import sweep_state
 
     following, last = Following(condor), ""
@@ -106,7 +106,7 @@ def ends(
         Seconds that only grow, and what lets some of them pass.
     """
     from engine.facts.job_state import GRACE_S
-    from engine.launch.condor_following import is_told
+    from engine.launch.condor.following import is_told
 
     found: dict[str, RunSummary] = {}
     late, until = list(runs), clock() + GRACE_S

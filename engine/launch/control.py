@@ -17,8 +17,8 @@ from engine.facts.launched import launch_record
 from engine.facts.run_dir import RunDir
 from engine.facts.sweep_dir import SweepDir
 from engine.facts.words import first_line
-from engine.launch.condor_actions import remove
-from engine.launch.condor_sweep import remove_sweep
+from engine.launch.condor.actions import remove
+from engine.launch.condor.sweep import remove_sweep
 from engine.launch.job import HTCONDOR, JobHandle
 from engine.launch.record import read_job
 from engine.launch.usage import is_of_job, members

@@ -23,9 +23,9 @@ from engine.facts.state import OVER
 from engine.facts.sweep_dir import SweepDir
 from engine.facts.words import first_line
 from engine.launch.awaited_sweep import known_job
-from engine.launch.condor import Condor, CouldNotAsk
-from engine.launch.condor_following import is_told
-from engine.launch.condor_jobs import give_up, submit, submit_again
+from engine.launch.condor.client import Condor, CouldNotAsk
+from engine.launch.condor.following import is_told
+from engine.launch.condor.jobs import give_up, submit, submit_again
 from engine.launch.control import ask_to_stop
 from engine.launch.job import HTCONDOR, JobHandle, JobSpec
 from engine.launch.record import read_job
@@ -41,7 +41,7 @@ GIVEN_UP = f"{REMOVED_HERE}: it never came to HTCondor, and its sweep was stoppe
 
 
 class Follower(Protocol):
-    """Knows what becomes of jobs; see `condor_following.Following`."""
+    """Knows what becomes of jobs; see `engine.launch.condor.following`."""
 
     def look(self, jobs: Sequence[JobHandle]) -> tuple[Mapping[str, JobReport], str | None]:
         """What is known of each, by its id, and that the scheduler does not answer, if so."""

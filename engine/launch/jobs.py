@@ -17,7 +17,7 @@ from engine.facts.state import UNDER_WAY
 from engine.facts.sweep_dir import SweepDir
 from engine.facts.values import seconds_of
 from engine.facts.words import count, first_line, signal_name
-from engine.launch.condor_sweep_state import cluster_sweep_state
+from engine.launch.condor.sweep_state import cluster_sweep_state
 from engine.launch.job import HTCONDOR, JobHandle, JobState
 from engine.launch.record import read_job
 from engine.launch.usage import Meter, Usage

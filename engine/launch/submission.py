@@ -7,11 +7,11 @@ from pathlib import Path
 from engine.errors import ConfigError
 from engine.facts.run_dir import RunDir
 from engine.facts.sweep_dir import SweepDir
-from engine.launch import condor_jobs
-from engine.launch.condor import Condor
-from engine.launch.condor_resume import submit_resumed
-from engine.launch.condor_sending import Progress
-from engine.launch.condor_sweep import finish_sweep, submit_sweep
+from engine.launch.condor import jobs as condor_jobs
+from engine.launch.condor.client import Condor
+from engine.launch.condor.resume import submit_resumed
+from engine.launch.condor.sending import Progress
+from engine.launch.condor.sweep import finish_sweep, submit_sweep
 from engine.launch.job import JobHandle, JobSpec
 from engine.launch.record import read_job
 from engine.launch.resources import Resources

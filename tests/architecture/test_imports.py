@@ -194,7 +194,7 @@ HTCONDOR = {"htcondor2", "classad2"}
 
 def test_only_the_helper_process_imports_the_bindings_of_htcondor() -> None:
     users = [path.name for path in sources("engine", "tui") if imported(path) & HTCONDOR]
-    assert users == ["condor_helper.py"]
+    assert users == ["helper.py"]
 
 
 def test_every_package_that_is_imported_is_declared() -> None:

@@ -15,7 +15,7 @@ import yaml
 
 from engine.cli.train import main
 from engine.facts import RunDir
-from engine.launch.condor import Condor
+from engine.launch.condor.client import Condor
 from engine.launch.jobs import find_jobs
 from engine.launch.record import read_job
 from tests.engine.condor_pool import Pool

@@ -14,9 +14,9 @@ from pathlib import Path
 import pytest
 
 from engine.errors import LaunchError
-from engine.launch.condor import Condor, CouldNotAsk
-from engine.launch.condor_helper import _tidy
-from engine.launch.condor_submit import Submission, description, job_environment
+from engine.launch.condor.client import Condor, CouldNotAsk
+from engine.launch.condor.helper import _tidy
+from engine.launch.condor.submit import Submission, description, job_environment
 from engine.launch.resources import Resources
 from tests.engine.condor_pool import Pool
 from tests.engine.launching import wait_until

@@ -12,11 +12,11 @@ import pytest
 
 from engine.errors import ConfigError, LaunchError
 from engine.facts import RunDir
-from engine.launch import condor_actions
-from engine.launch.condor import Action
-from engine.launch.condor_answers import Acted, CouldNotAsk, read_answer
-from engine.launch.condor_changes import read_changes
-from engine.launch.condor_sweep import remove_sweep
+from engine.launch.condor import actions as condor_actions
+from engine.launch.condor.answers import Acted, CouldNotAsk, read_answer
+from engine.launch.condor.changes import read_changes
+from engine.launch.condor.client import Action
+from engine.launch.condor.sweep import remove_sweep
 from engine.launch.control import kill, kill_job
 from engine.launch.job import HTCONDOR, JobHandle
 from engine.launch.record import read_job
@@ -73,7 +73,7 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> Acting:
     """What everybody asks, with the job `a`."""
     asked = Acting()
     asked.ads = [ad("a")]
-    monkeypatch.setattr("engine.launch.condor_sweep.Condor", lambda schedd: asked)
+    monkeypatch.setattr("engine.launch.condor.sweep.Condor", lambda schedd: asked)
     monkeypatch.setattr(condor_actions.remove, "__defaults__", (lambda schedd: asked,))
     return asked
 

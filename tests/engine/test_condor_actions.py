@@ -12,10 +12,10 @@ from typing import Any
 import pytest
 
 from engine.cli import main
-from engine.launch import condor_actions
-from engine.launch.condor import Condor
-from engine.launch.condor_jobs import submit
-from engine.launch.condor_queue import Queue
+from engine.launch.condor import actions as condor_actions
+from engine.launch.condor.client import Condor
+from engine.launch.condor.jobs import submit
+from engine.launch.condor.queue import Queue
 from engine.launch.job import HTCONDOR, JobHandle, JobSpec
 from engine.launch.jobs import JobFinder
 from engine.launch.record import amend_record, now
@@ -237,7 +237,7 @@ def test_jobs_of_this_machine_start_no_helper(
     def refuse(*_: object, **__: object) -> None:
         raise AssertionError("nobody asked for a cluster")
 
-    monkeypatch.setattr("engine.launch.condor.subprocess.Popen", refuse)
+    monkeypatch.setattr("engine.launch.condor.client.subprocess.Popen", refuse)
     record = own_folder / "outputs" / "runs" / "run" / "launch.json"
     record.parent.mkdir(parents=True)
     entries = {"kind": "run", "id": "abc", "target": "local", "state": "running"}

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from engine.facts.job_report import JobReport, agreed
-from engine.launch.condor_ads import read_ad
+from engine.launch.condor.ads import read_ad
 
 COMMON = {"ClusterId": 1, "ProcId": 0, "ThesisRunId": "abc", "NumJobCompletions": 1}
 MEMORY = {"MemoryUsage": "((ResidentSetSize + 1023) / 1024)", "ResidentSetSize": 4750}

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from engine.errors import ConfigError, LaunchError
-from engine.launch.condor_answers import CouldNotAsk, condensed, read_answer
-from engine.launch.condor_why import misfit
+from engine.launch.condor.answers import CouldNotAsk, condensed, read_answer
+from engine.launch.condor.why import misfit
 from engine.launch.resources import Resources
 from tests.engine.test_condor_why import match
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from engine.cli import main
-from engine.launch.condor_check import (
+from engine.launch.condor.check import (
     LEAST_FREE,
     Mount,
     findings,

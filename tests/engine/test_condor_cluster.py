@@ -16,8 +16,8 @@ from engine.config.launcher import launcher_to_go_on
 from engine.config.points import points, words_of_runs
 from engine.errors import ConfigError, FactsError, LaunchError
 from engine.facts.sweep_dir import SweepDir
-from engine.launch.condor_cluster import cluster_description
-from engine.launch.condor_submit import Submission, description, unfit
+from engine.launch.condor.cluster import cluster_description
+from engine.launch.condor.submit import Submission, description, unfit
 from engine.launch.job import HTCONDOR, JobHandle
 from engine.launch.jobs import sweep_state
 from engine.launch.lock import locked

@@ -19,9 +19,9 @@ import pytest
 
 from engine.cli import main
 from engine.facts import RunDir, read_events
-from engine.launch.condor import Condor, CouldNotAsk
-from engine.launch.condor_actions import hold, release, remove
-from engine.launch.condor_jobs import submit
+from engine.launch.condor.actions import hold, release, remove
+from engine.launch.condor.client import Condor, CouldNotAsk
+from engine.launch.condor.jobs import submit
 from engine.launch.job import HTCONDOR, JobHandle, JobSpec
 from engine.launch.jobs import find_jobs
 from engine.launch.resources import Resources

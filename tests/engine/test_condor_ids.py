@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 
 from engine.errors import LaunchError
-from engine.launch import condor_actions
-from engine.launch.condor_ads import of_sweeps, one_of
-from engine.launch.condor_sweep import remove_sweep
-from engine.launch.condor_why import why
+from engine.launch.condor import actions as condor_actions
+from engine.launch.condor.ads import of_sweeps, one_of
+from engine.launch.condor.sweep import remove_sweep
+from engine.launch.condor.why import why
 from tests.engine.test_condor_acting import Acting, recorded
 from tests.engine.test_condor_queue import Asked, ad, job
 
@@ -40,7 +40,7 @@ def test_a_sweep_with_a_hostile_id_removes_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked = Acting()
-    monkeypatch.setattr("engine.launch.condor_sweep.Condor", lambda schedd: asked)
+    monkeypatch.setattr("engine.launch.condor.sweep.Condor", lambda schedd: asked)
     sweep = recorded(tmp_path, "sweep", kind="sweep", id='x" || true || "')
     with pytest.raises(LaunchError, match="its record has no id"):
         remove_sweep(sweep)

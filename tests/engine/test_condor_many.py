@@ -13,8 +13,8 @@ import pytest
 from engine.facts import RunDir, build_event_payload
 from engine.facts.job_report import OVER
 from engine.facts.sweep_dir import SweepDir
-from engine.launch.condor import Condor
-from engine.launch.condor_following import Following
+from engine.launch.condor.client import Condor
+from engine.launch.condor.following import Following
 from engine.launch.job import HTCONDOR, JobSpec
 from engine.launch.record import read_job
 from engine.launch.resources import Resources

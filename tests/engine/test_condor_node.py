@@ -14,9 +14,9 @@ import pytest
 from engine.cli.train import main
 from engine.facts import RunDir, read_events
 from engine.facts.attempts import process_of, read_attempts
-from engine.launch import condor_submit
-from engine.launch.condor import Condor
-from engine.launch.condor_jobs import submit
+from engine.launch.condor import submit as condor_submit
+from engine.launch.condor.client import Condor
+from engine.launch.condor.jobs import submit
 from engine.launch.job import HTCONDOR, JobHandle, JobSpec
 from engine.launch.resources import Resources
 from engine.library.index import summarise

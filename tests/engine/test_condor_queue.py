@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 
 from engine.facts.job_report import JobReport, agreed
-from engine.launch.condor import Condor, CouldNotAsk
-from engine.launch.condor_ads import read_ad
-from engine.launch.condor_following import Following
-from engine.launch.condor_queue import Queue
+from engine.launch.condor.ads import read_ad
+from engine.launch.condor.client import Condor, CouldNotAsk
+from engine.launch.condor.following import Following
+from engine.launch.condor.queue import Queue
 from engine.launch.job import HTCONDOR, JobHandle
 
 IDLE, RUNNING, REMOVED, HELD = 1, 2, 3, 5

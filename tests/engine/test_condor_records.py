@@ -17,10 +17,11 @@ from engine.cli import launched
 from engine.errors import ConfigError, LaunchError
 from engine.facts import RunDir
 from engine.facts.records import MAX_RECORD, read_record
-from engine.launch import condor_jobs, record
-from engine.launch.condor import Answer, Condor
-from engine.launch.condor_jobs import IN_DOUBT_S, confirm, submit_again
-from engine.launch.condor_node import taken_over
+from engine.launch import record
+from engine.launch.condor import jobs as condor_jobs
+from engine.launch.condor.client import Answer, Condor
+from engine.launch.condor.jobs import IN_DOUBT_S, confirm, submit_again
+from engine.launch.condor.node import taken_over
 from engine.launch.job import HTCONDOR, ID_VARIABLE, JobHandle, JobSpec
 from engine.launch.record import (
     NO_PROCESS,

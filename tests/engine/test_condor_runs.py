@@ -21,10 +21,10 @@ from engine.errors import ConfigError, LaunchError
 from engine.facts import RunDir, read_events
 from engine.facts.attempts import read_attempts
 from engine.facts.condor_log import LogReader
-from engine.launch import condor_jobs
-from engine.launch.condor import Answer, Condor, CouldNotAsk
-from engine.launch.condor_following import Following
-from engine.launch.condor_jobs import IN_DOUBT_S, submit, submit_again
+from engine.launch.condor import jobs as condor_jobs
+from engine.launch.condor.client import Answer, Condor, CouldNotAsk
+from engine.launch.condor.following import Following
+from engine.launch.condor.jobs import IN_DOUBT_S, submit, submit_again
 from engine.launch.job import HTCONDOR, JobHandle, JobSpec
 from engine.launch.record import read_job
 from engine.launch.resources import Resources
@@ -205,8 +205,8 @@ def test_a_job_that_never_arrived_is_sent_again_once_that_is_certain(
 SUBMIT_HERE = """\
 import sys
 from pathlib import Path
-from engine.launch.condor import Condor
-from engine.launch.condor_jobs import submit
+from engine.launch.condor.client import Condor
+from engine.launch.condor.jobs import submit
 from engine.launch.job import HTCONDOR, JobSpec
 from engine.launch.resources import Resources
 spec = JobSpec((), Path("outputs/runs/run").absolute(), target=HTCONDOR)
@@ -223,7 +223,7 @@ def helpers_here() -> list[str]:
         with contextlib.suppress(OSError):
             words = Path("/proc", entry, "cmdline").read_text()
             here = os.readlink(f"/proc/{entry}/cwd") == os.getcwd()
-            found += [entry] if here and "condor_helper" in words else []
+            found += [entry] if here and "condor.helper" in words else []
     return found
 
 

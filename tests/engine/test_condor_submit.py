@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.errors import ConfigError
-from engine.launch.condor_submit import (
+from engine.launch.condor.submit import (
     Submission,
     arguments,
     description,

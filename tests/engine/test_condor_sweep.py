@@ -17,9 +17,9 @@ from engine.errors import ConfigError, LaunchError
 from engine.facts import read_events
 from engine.facts.condor_log import LogReader
 from engine.facts.sweep_dir import SweepDir
-from engine.launch import condor_sending
-from engine.launch.condor import Condor, CouldNotAsk
-from engine.launch.condor_jobs import IN_DOUBT_S
+from engine.launch.condor import sending as condor_sending
+from engine.launch.condor.client import Condor, CouldNotAsk
+from engine.launch.condor.jobs import IN_DOUBT_S
 from engine.launch.job import HTCONDOR, JobHandle, JobSpec
 from engine.launch.jobs import find_jobs
 from engine.launch.record import read_job
@@ -102,8 +102,8 @@ def test_each_run_of_a_sweep_is_a_job_and_trains_once(
 SUBMIT_HERE = """\
 import sys
 from pathlib import Path
-from engine.launch import condor_sending
-from engine.launch.condor import Condor
+from engine.launch.condor import sending as condor_sending
+from engine.launch.condor.client import Condor
 from engine.launch.job import HTCONDOR, JobSpec
 from engine.launch.resources import Resources
 from engine.launch.submission import submit

@@ -7,15 +7,15 @@ from typing import Any
 import pytest
 
 from engine.errors import ConfigError
-from engine.launch.condor_ads import QueuedJob
-from engine.launch.condor_changes import (
+from engine.launch.condor.ads import QueuedJob
+from engine.launch.condor.changes import (
     expressions,
     new_environment,
     new_requirements,
     quoted,
     read_changes,
 )
-from engine.launch.condor_why import sentence
+from engine.launch.condor.why import sentence
 from engine.launch.expressions import conjuncts
 
 ADDED = (

@@ -19,7 +19,7 @@ from engine.facts.job_report import JobReport
 from engine.facts.job_state import waiting
 from engine.facts.run_dir import RunDir
 from engine.facts.sweep_dir import SweepDir
-from engine.launch.condor_changes import read_changes
+from engine.launch.condor.changes import read_changes
 from engine.launch.job import HTCONDOR, JobSpec
 from engine.launch.jobs import find_jobs, select_job
 from engine.launch.record import NO_PROCESS, new_entries, write_record

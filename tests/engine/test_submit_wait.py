@@ -13,7 +13,7 @@ from engine.facts import RunDir, append_jsonl_event, build_event_payload
 from engine.facts.job_report import JobReport
 from engine.facts.job_state import GRACE_S
 from engine.facts.sweep_dir import SweepDir
-from engine.launch.condor import Condor
+from engine.launch.condor.client import Condor
 from engine.launch.job import HTCONDOR, JobHandle, JobSpec
 from engine.launch.record import NO_PROCESS, new_entries, write_record
 from engine.launch.sweep_runs import write_runs

@@ -10,8 +10,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from engine.launch.condor_ads import QueuedJob
-from engine.launch.condor_queue import Told, View
+from engine.launch.condor.ads import QueuedJob
+from engine.launch.condor.queue import Told, View
 from engine.launch.job import HTCONDOR, JobHandle
 
 QUEUED = QueuedJob("", "", "queued", since_s=300.0, queued_s=300.0, memory_asked_mib=4096)

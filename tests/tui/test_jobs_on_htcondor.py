@@ -14,8 +14,9 @@ import pytest
 from textual.pilot import Pilot
 
 from engine.errors import LaunchError
-from engine.launch import condor_actions, condor_why
-from engine.launch.condor_actions import Done
+from engine.launch.condor import actions as condor_actions
+from engine.launch.condor import why as condor_why
+from engine.launch.condor.actions import Done
 from engine.launch.job import JobHandle
 from tests.tui.clustered import HELD, QUEUED, RUNNING, FakeQueue, submitted_run
 from tests.tui.conftest import AppAt, lines_of, run, text_of, wait_for

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from textual.pilot import Pilot
 
-from engine.launch.condor import Condor
+from engine.launch.condor.client import Condor
 from engine.launch.job import HTCONDOR, JobSpec
 from engine.launch.resources import Resources
 from engine.launch.submission import submit

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from engine.launch.condor_ads import QueuedJob
+from engine.launch.condor.ads import QueuedJob
 from engine.library.index import Index
 from tests.bench.tree import make_run
 from tests.tui.clustered import HELD, QUEUED, RUNNING, FakeQueue, submitted_run

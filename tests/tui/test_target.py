@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from engine.errors import LaunchError
-from engine.launch.condor import CouldNotAsk
+from engine.launch.condor.client import CouldNotAsk
 from engine.launch.job import HTCONDOR, LOCAL, JobSpec
 from engine.launch.record import command_text
 from engine.launch.suggest import Suggestion

@@ -24,7 +24,7 @@ def launch(spec: JobSpec) -> Path:
     if spec.target != HTCONDOR:
         return submit(spec).directory
     # Whoever never sends anything there does not wait for it.
-    from engine.launch.condor import Condor
+    from engine.launch.condor.client import Condor
     from engine.launch.resources import Resources
     from engine.launch.submission import submit as submit_to_htcondor
 
@@ -41,7 +41,7 @@ def scheduler(spec: JobSpec) -> str:
     EngineError
         If it does not answer, or what the job asks for is wrong.
     """
-    from engine.launch.condor import Condor
+    from engine.launch.condor.client import Condor
     from engine.launch.resources import Resources
 
     resources = Resources.from_entries(spec.resources)

@@ -22,7 +22,7 @@ from tui.widgets.key_line import KeyLine
 from tui.widgets.said_line import SaidLine
 
 if TYPE_CHECKING:
-    from engine.launch.condor_actions import Done
+    from engine.launch.condor.actions import Done
     from tui.queue_feed import Standing
 
 MOST_TOLD = 8
@@ -72,7 +72,7 @@ class ActingOnJobs(Page):
             await ways[action](meant)
 
     async def _hold(self, meant: Meant) -> None:
-        from engine.launch.condor_actions import hold
+        from engine.launch.condor.actions import hold
 
         jobs = meant.in_states("queued", "running")
         details = "They wait until they are released; what runs saves first."
@@ -84,7 +84,7 @@ class ActingOnJobs(Page):
             )
 
     async def _release(self, meant: Meant) -> None:
-        from engine.launch.condor_actions import release
+        from engine.launch.condor.actions import release
 
         jobs, name = meant.in_states("held"), meant.name
         await self.do(
@@ -92,7 +92,7 @@ class ActingOnJobs(Page):
         )
 
     async def _remove(self, meant: Meant) -> None:
-        from engine.launch.condor_actions import remove
+        from engine.launch.condor.actions import remove
 
         jobs, name, sweep = meant.jobs, meant.name, meant.sweep
         several = sweep is not None or len(jobs) > 1
@@ -111,8 +111,8 @@ class ActingOnJobs(Page):
             )
 
     async def _edit(self, meant: Meant) -> None:
-        from engine.launch.condor_actions import edit, release
-        from engine.launch.condor_changes import read_changes
+        from engine.launch.condor.actions import edit, release
+        from engine.launch.condor.changes import read_changes
 
         jobs = meant.in_states("held") if meant.is_held else list(meant.jobs)
         now = await asyncio.to_thread(resources_of, jobs[0]) if jobs else {}
@@ -142,7 +142,7 @@ class ActingOnJobs(Page):
 
     @work(thread=True, group="why", description="why")
     def _ask_why(self, meant: Meant, number: int) -> None:
-        from engine.launch.condor_why import why
+        from engine.launch.condor.why import why
 
         told = []
         for handle in meant.jobs[:MOST_TOLD]:
@@ -225,7 +225,7 @@ def asks_and_takes(standing: Standing | None) -> str:
 
 def wrong_change(text: str) -> str:
     """What is wrong with a change, in a sentence; empty where nothing is."""
-    from engine.launch.condor_changes import read_changes
+    from engine.launch.condor.changes import read_changes
 
     try:
         read_changes(shlex.split(text))

@@ -17,7 +17,7 @@ from types import TracebackType
 from typing import IO, Any, Literal
 
 from engine.facts.text import plain
-from engine.launch.condor_answers import Acted, Answer, CouldNotAsk, condensed, read_answer
+from engine.launch.condor.answers import Acted, Answer, CouldNotAsk, condensed, read_answer
 from engine.launch.local import environment
 from engine.launch.pipe import next_line, send
 
@@ -165,7 +165,7 @@ class Condor:
     def match(self, constraint: str) -> dict[str, Any]:
         """How the one job that fulfils a ClassAd expression fits the slots of the pool.
 
-        See `engine.launch.condor_match`; nothing where there is no such job.
+        See `engine.launch.condor.match`; nothing where there is no such job.
         """
         return dict(self._ask("match", constraint=constraint).value)
 
@@ -225,7 +225,7 @@ class Condor:
         self._said = tempfile.TemporaryFile()  # noqa: SIM115 - as long as the helper lives
         try:
             self._process = subprocess.Popen(
-                [sys.executable, "-P", "-m", "engine.launch.condor_helper"],
+                [sys.executable, "-P", "-m", "engine.launch.condor.helper"],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=self._said,

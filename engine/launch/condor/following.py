@@ -11,8 +11,8 @@ from engine.facts.job_report import OVER, JobReport, agreed
 from engine.facts.run_dir import RunDir
 from engine.facts.state import BADLY
 from engine.facts.state import OVER as RUN_OVER
-from engine.launch.condor import Condor
-from engine.launch.condor_queue import WATCHED_S, Queue
+from engine.launch.condor.client import Condor
+from engine.launch.condor.queue import WATCHED_S, Queue
 from engine.launch.job import JobHandle
 
 

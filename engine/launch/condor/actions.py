@@ -14,15 +14,15 @@ from engine.errors import FactsError, LaunchError
 from engine.facts.holds import PERSISTENT, hold_remedy
 from engine.facts.job_report import REMOVED_HERE
 from engine.facts.records import read_record
-from engine.launch.condor import Action, Condor, CouldNotAsk
-from engine.launch.condor_ads import WANTED, QueuedJob, one_of, read_ad
-from engine.launch.condor_changes import (
+from engine.launch.condor.ads import WANTED, QueuedJob, one_of, read_ad
+from engine.launch.condor.changes import (
     expressions,
     new_environment,
     new_requirements,
     quoted,
 )
-from engine.launch.condor_queue import Connect, still_to_come
+from engine.launch.condor.client import Action, Condor, CouldNotAsk
+from engine.launch.condor.queue import Connect, still_to_come
 from engine.launch.job import HTCONDOR, JobHandle
 from engine.launch.record import amend_record
 from engine.launch.resources import problems_of, seconds_in
@@ -94,7 +94,7 @@ def edit(jobs: Sequence[JobHandle], changes: Mapping[str, Any], connect: Connect
     Parameters
     ----------
     changes
-        As `condor_changes.read_changes` gives them.
+        As `changes.read_changes` gives them.
     """
     return _edit(jobs, changes, connect, lambda job: "")
 

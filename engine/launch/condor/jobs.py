@@ -21,9 +21,9 @@ from engine.facts.condor_log import LogReader
 from engine.facts.files import as_facts_error
 from engine.facts.records import read_record
 from engine.facts.run_dir import RunDir
-from engine.launch.condor import Condor, CouldNotAsk
-from engine.launch.condor_ads import one_of
-from engine.launch.condor_submit import (
+from engine.launch.condor.ads import one_of
+from engine.launch.condor.client import Condor, CouldNotAsk
+from engine.launch.condor.submit import (
     Submission,
     description,
     job_environment,

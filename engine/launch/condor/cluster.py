@@ -12,7 +12,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 
 from engine.errors import ConfigError
-from engine.launch.condor_submit import Submission, description
+from engine.launch.condor.submit import Submission, description
 from engine.launch.job import ID_VARIABLE
 
 NAME, ID = "ThesisName", "ThesisRun"

@@ -16,10 +16,10 @@ from engine.facts.files import sync_folder
 from engine.facts.job_report import REMOVED_HERE
 from engine.facts.records import read_record
 from engine.facts.sweep_dir import SweepDir
-from engine.launch.condor import Condor
-from engine.launch.condor_ads import of_sweeps
-from engine.launch.condor_jobs import prepared, train_script
-from engine.launch.condor_sending import Progress, Sending, discard
+from engine.launch.condor.ads import of_sweeps
+from engine.launch.condor.client import Condor
+from engine.launch.condor.jobs import prepared, train_script
+from engine.launch.condor.sending import Progress, Sending, discard
 from engine.launch.job import HTCONDOR, JobHandle, JobSpec
 from engine.launch.lock import locked
 from engine.launch.record import NO_PROCESS, amend_record, new_entries, write_record

@@ -14,8 +14,8 @@ from dataclasses import dataclass, field
 from engine.errors import LaunchError
 from engine.facts.job_report import OVER, JobReport
 from engine.facts.job_state import GRACE_S
-from engine.launch.condor import Condor
-from engine.launch.condor_ads import OURS, WANTED, QueuedJob, of_sweeps, one_of, read_ad
+from engine.launch.condor.ads import OURS, WANTED, QueuedJob, of_sweeps, one_of, read_ad
+from engine.launch.condor.client import Condor
 from engine.launch.job import HTCONDOR, JobHandle
 
 WATCHED_S = 30.0

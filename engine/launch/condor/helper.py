@@ -1,9 +1,9 @@
-"""The process that talks to HTCondor: `python -m engine.launch.condor_helper`.
+"""The process that talks to HTCondor: `python -m engine.launch.condor.helper`.
 
 HTCondor's bindings keep the interpreter to themselves while they wait, and some of their calls
-wait for ever; so they are used here alone, where `engine.launch.condor` can end them. It reads one
-request a line, a JSON object, and answers each with one line. Whoever asks has standard error, on
-which the bindings write as they like.
+wait for ever; so they are used here alone, where `client.py` can end them. It reads one request a
+line, a JSON object, and answers each with one line. Whoever asks has standard error, on which the
+bindings write as they like.
 """
 
 from __future__ import annotations
@@ -196,7 +196,7 @@ def _fit(htcondor2: Any, schedd: Any, request: dict[str, Any]) -> dict[str, Any]
 def _fits(htcondor2: Any, job: Any) -> dict[str, Any]:
     import classad2
 
-    from engine.launch.condor_match import fits
+    from engine.launch.condor.match import fits
 
     slots = htcondor2.Collector().query(htcondor2.AdType.Startd, 'SlotType =!= "Dynamic"')
     return fits(classad2, job, slots)

@@ -6,8 +6,8 @@ from dataclasses import asdict, dataclass
 
 from engine.facts.files import as_facts_error, replace_file
 from engine.facts.run_dir import RunDir
-from engine.launch.condor import Condor
-from engine.launch.condor_jobs import prepared, send_or
+from engine.launch.condor.client import Condor
+from engine.launch.condor.jobs import prepared, send_or
 from engine.launch.going_on import check_is_over, entries_before
 from engine.launch.job import HTCONDOR, JobHandle, JobSpec
 from engine.launch.lock import locked

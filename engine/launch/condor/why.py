@@ -9,9 +9,9 @@ from typing import Any
 from engine.errors import ConfigError, LaunchError
 from engine.facts.holds import hold_remedy, hold_words
 from engine.facts.words import count, first_line, in_words
-from engine.launch.condor import Condor, CouldNotAsk
-from engine.launch.condor_ads import WANTED, QueuedJob, one_of, read_ad
-from engine.launch.condor_queue import Connect
+from engine.launch.condor.ads import WANTED, QueuedJob, one_of, read_ad
+from engine.launch.condor.client import Condor, CouldNotAsk
+from engine.launch.condor.queue import Connect
 from engine.launch.job import JobHandle
 from engine.launch.resources import Resources
 
@@ -52,7 +52,7 @@ def sentence(name: str, job: QueuedJob, match: Mapping[str, Any]) -> str:
     name
         What people call it.
     match
-        What `condor_match.fits` found.
+        What `match.fits` found.
     """
     if job.state == "running":
         is_so = _so_far("it runs", "it has run", job)

@@ -18,12 +18,12 @@ from engine.facts.job_report import REMOVED_HERE
 from engine.facts.records import read_record
 from engine.facts.run_dir import RunDir
 from engine.facts.sweep_dir import SweepDir
-from engine.launch.condor import Condor, CouldNotAsk
-from engine.launch.condor_ads import of_sweeps
-from engine.launch.condor_check import is_served
-from engine.launch.condor_cluster import cluster_description
-from engine.launch.condor_jobs import refuse_in_doubt
-from engine.launch.condor_submit import (
+from engine.launch.condor.ads import of_sweeps
+from engine.launch.condor.check import is_served
+from engine.launch.condor.client import Condor, CouldNotAsk
+from engine.launch.condor.cluster import cluster_description
+from engine.launch.condor.jobs import refuse_in_doubt
+from engine.launch.condor.submit import (
     ID_ATTRIBUTE,
     Submission,
     description,

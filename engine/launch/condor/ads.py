@@ -11,7 +11,7 @@ from engine.facts.holds import SPOOLING, hold_words
 from engine.facts.job_report import OVER, JobReport
 from engine.facts.records import is_id
 from engine.facts.words import first_line
-from engine.launch.condor_submit import ID_ATTRIBUTE, SWEEP_ATTRIBUTE
+from engine.launch.condor.submit import ID_ATTRIBUTE, SWEEP_ATTRIBUTE
 
 OURS = f"{ID_ATTRIBUTE} =!= undefined"
 """Constraint that all our jobs fulfil, and no others."""

@@ -1,0 +1,1 @@
+"""HTCondor: jobs sent to it, followed, changed; it is asked in a process of its own."""
