@@ -23,6 +23,7 @@ GROUPS = {
         "diff": ("engine.cli.diff", "main", "in what runs differ"),
         "follow": ("engine.cli.follow", "main", "what a run does, as it happens"),
         "plot": ("engine.cli.plot", "main", "curves in the terminal"),
+        "evaluate": ("engine.cli.evaluate", "main", "what the model of a run is worth"),
     },
     "Taking away": {
         "export": ("engine.cli.export", "main", "numbers of runs as CSV, JSON or LaTeX"),
@@ -47,6 +48,7 @@ OTHER_NAMES = {
     "tail": "follow", "watch": "runs --watch", "curves": "plot", "start": "launch",
     "queue": "jobs", "sweep": "launch --multirun",
     "dry-run": "check", "preflight": "check", "validate": "check", "estimate": "check",
+    "eval": "evaluate", "score": "evaluate", "roc": "evaluate",
     "help": "--help", "version": "--version", "completion": "--shell-completion install=bash",
 }  # fmt: skip
 """What people type to what they mean."""

@@ -121,7 +121,7 @@ def resume(
     from engine.config.saved import merged
     from engine.library.overrides import read_overrides
 
-    cfg, changed = _changed_config(run_dir, overrides, trusted)
+    cfg, changed = changed_config(run_dir, overrides, trusted)
     nothing_left = _refusal(run_dir, cfg, again)
     if nothing_left and again:
         log.info(nothing_left)
@@ -150,14 +150,14 @@ def config_to_go_on(
     FactsError
         If its checkpoint cannot be read.
     """
-    cfg, changed = _changed_config(run_dir, overrides, trusted)
+    cfg, changed = changed_config(run_dir, overrides, trusted)
     nothing_left = _refusal(run_dir, cfg)
     if nothing_left:
         raise ConfigError(nothing_left)
     return cfg, changed
 
 
-def _changed_config(
+def changed_config(
     run_dir: RunDir, overrides: Sequence[str], trusted: Sequence[str]
 ) -> tuple[Any, bool]:
     """The saved config with what changes, and whether that is anything."""

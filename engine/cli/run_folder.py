@@ -48,7 +48,7 @@ def _strange(run_dir: RunDir) -> Iterator[str]:
     """What no training writes, seen from the run directory."""
     folders = {run_dir.hydra, run_dir.facts, run_dir.figures, run_dir.attempts}
     files = {run_dir.best, run_dir.last, run_dir.model, run_dir.log, run_dir.launch}
-    files |= {run_dir.stop, run_dir.labels}
+    files |= {run_dir.stop, run_dir.labels, run_dir.evaluation}
     yield from _strange_in(run_dir.path, {known.name for known in folders | files})
     if run_dir.facts.is_dir():
         known = {run_dir.events.name, run_dir.scalars.name}

@@ -146,4 +146,6 @@ FIELDS = (
     Field("logging.families.recon.enabled", bool),
     Field("logging.families.codebook.enabled", bool),
     Field("logging.families.latency.enabled", bool),
+    Field("logging.families.evaluation.enabled", bool),
+    Field("evaluation.enabled", bool),
 )

@@ -27,12 +27,13 @@ CHANGEABLE = (
     "device",
     "logging",
     "run",
+    "evaluation",
     "launcher",
     "data.path",
 )
 """Keys, and nodes with all keys below them, that may differ when a run goes on."""
 
-_FIXED = ("logging.save_artifacts",)
+_FIXED = ("logging.save_artifacts", "evaluation.background")
 """Keys below those that may not."""
 
 PLACES = ("env.output_root", "env.data_root", "data.root")
@@ -130,7 +131,7 @@ def merged(overrides: Sequence[str], changes: Sequence[str]) -> list[str]:
 def differences(saved: DictConfig, typed: DictConfig) -> list[str]:
     """One sentence for each value by which `typed` asks for another training than `saved`.
 
-    A seed that `typed` leaves to chance is the saved one.
+    A seed that `typed` leaves to chance is the saved one; a key that is not there is as null.
     """
     before, now = dict(_flat(saved)), dict(_flat(typed))
     if now.get("phase1.trainer.seed", 0) is None:
@@ -139,7 +140,7 @@ def differences(saved: DictConfig, typed: DictConfig) -> list[str]:
     return [
         f"{key}={_text(now, key)}: the run was started with {_text(before, key)}"
         for key in keys
-        if before.get(key, ...) != now.get(key, ...)
+        if before.get(key) != now.get(key)
     ]
 
 

@@ -12,7 +12,7 @@ from omegaconf.errors import InterpolationResolutionError, OmegaConfBaseExceptio
 from engine.config.fields import FIELDS
 from engine.launch.resources import problems_of
 
-FIGURE_MOMENTS = ("on_epoch_end", "on_train_end")
+FIGURE_MOMENTS = ("on_epoch_end", "on_train_end", "on_test_end")
 """When figures can be drawn."""
 
 _ABSENT = object()
@@ -139,6 +139,7 @@ def _list_problems(cfg: Node) -> Iterator[str]:
         if value is not _ABSENT and not _is_list(value, lambda v: isinstance(v, str)):
             yield f"{key}={value}: must be a list of names"
     yield from _unknown_log_features(cfg)
+    yield from _unknown_background(cfg)
     moments = _select(cfg, "logging.moments")
     if moments is not _ABSENT and not _is_list(moments, lambda v: v in FIGURE_MOMENTS):
         yield f"logging.moments={moments}: must be a list of {', '.join(FIGURE_MOMENTS)}"
@@ -150,6 +151,20 @@ def _unknown_log_features(cfg: Node) -> Iterator[str]:
     if _is_ours(cfg, "data.log_features") and all(map(_is_list, [*names, logs])):
         for name in sorted(set(map(str, logs)) - {str(n) for known in names for n in known}):
             yield f"data.log_features: {name} is none of the features"
+
+
+def _unknown_background(cfg: Node) -> Iterator[str]:
+    """What is wrong with `evaluation.background`: no list, or classes that the data do not name."""
+    background, names = _select(cfg, "evaluation.background"), _select(cfg, "data.class_names")
+    if background is _ABSENT or background is None:
+        return
+    if not _is_list(background, lambda v: type(v) in (int, str)):
+        yield f"evaluation.background={background}: must be a list of classes, or null"
+    elif isinstance(names, DictConfig | dict):
+        known = {str(text) for entry in names.items() for text in entry}
+        for entry in sorted({str(entry) for entry in background} - known):
+            choices = ", ".join(map(str, names.values()))
+            yield f"evaluation.background: there is no class {entry}; choose from {choices}"
 
 
 def _is_list(value: Any, good: Callable[[Any], bool] = lambda _: True) -> bool:

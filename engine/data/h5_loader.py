@@ -56,7 +56,8 @@ def make_dataloaders(
     tuple
         Three `TensorBatches` of `EventBatch` (only the training one shuffles), and `meta`:
         the numbers of events, tokens, features and types, names and units, the fitted
-        `token_normaliser` and `global_normaliser`, and the labels [N] of each split.
+        `token_normaliser` and `global_normaliser`, the labels [N] of each split, and the names
+        of the classes.
 
     Raises
     ------
@@ -182,5 +183,6 @@ def _describe(data: Any, splits: dict[str, Events]) -> dict[str, Any]:
         "global_features": list(data.global_features),
         "global_units": [units.get(name, "") for name in data.global_features],
         "type_names": list(data.type_names),
+        "class_names": {int(k): str(v) for k, v in (data.get("class_names") or {}).items()},
         "labels": {name: events.labels for name, events in splits.items()},
     }

@@ -10,6 +10,9 @@ from torch import Tensor
 from engine.data.batches import TensorBatches
 from engine.data.fields import SPLITS, SampleBatch
 
+CLASS_NAMES = {1: "positive", 0: "negative"}
+"""The classes of a yes or no."""
+
 
 def make_dataloaders(
     cfg: Any,
@@ -28,7 +31,8 @@ def make_dataloaders(
     Returns
     -------
     tuple
-        Three `TensorBatches` of `SampleBatch` and a description: `n_features`, `task`, `n_events`.
+        Three `TensorBatches` of `SampleBatch` and a description: `n_features`, `task`, `n_events`,
+        and of a yes or no the `labels` [N] of each split with their `class_names`.
     """
     data, task = cfg.data, cfg.get("task", "regression")
     generator = torch.Generator().manual_seed(data.seed)
@@ -40,7 +44,10 @@ def make_dataloaders(
         seed = shuffle_seed if split == "train" else None
         loaders.append(TensorBatches(tensors, SampleBatch, data.batch_size, seed))
     sizes = dict(zip(SPLITS, (loader.n_events for loader in loaders), strict=True))
-    meta = {"n_features": data.n_features, "task": task, "n_events": sizes}
+    meta: dict[str, Any] = {"n_features": data.n_features, "task": task, "n_events": sizes}
+    if task == "binary":
+        targets = (loader.tensors[1].long() for loader in loaders)
+        meta |= {"labels": dict(zip(SPLITS, targets, strict=True)), "class_names": CLASS_NAMES}
     return loaders[0], loaders[1], loaders[2], meta
 
 

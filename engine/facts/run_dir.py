@@ -70,6 +70,11 @@ class RunDir:
         return self.path / "model.pt"
 
     @functools.cached_property
+    def evaluation(self) -> Path:
+        """What the model is worth on the test split."""
+        return self.path / "evaluation.json"
+
+    @functools.cached_property
     def log(self) -> Path:
         """What the run printed, with times, and the traceback of a failure."""
         return self.path / "train.log"
@@ -135,7 +140,14 @@ class RunDir:
         `model.pt` is one by design.
         """
         own = [self.hydra, self.facts, self.events, self.scalars, self.figures, self.best]
-        own += [self.last, self.log, self.attempts, self.stop, self.hydra / "config.yaml"]
+        own += [
+            self.last,
+            self.evaluation,
+            self.log,
+            self.attempts,
+            self.stop,
+            self.hydra / "config.yaml",
+        ]
         return [path for path in own if path.is_symlink()]
 
     def discard_unused(self) -> None:

@@ -18,7 +18,7 @@ Known = list[Any]
 
 def higher_is_better(name: str) -> bool:
     """Whether the best of a number is its highest: by the end of its name; else the lowest is."""
-    return name.endswith(_HIGHER)
+    return name.endswith(_HIGHER) or "_rejection_at_" in name
 
 
 def add_number(

@@ -29,6 +29,8 @@ _METRICS = {
     "perplexity": "codebook perplexity",
     "codes_used": "codes used",
     "lr": "learning rate",
+    "reconstruction_error": "reconstruction error",
+    "signal_probability": "signal probability",
 }
 
 

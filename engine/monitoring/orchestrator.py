@@ -19,8 +19,11 @@ FAMILIES = {
     "recon": "engine.monitoring.families.recon",
     "codebook": "engine.monitoring.families.codebook",
     "latency": "engine.monitoring.families.latency",
+    "evaluation": "engine.monitoring.families.evaluation",
 }
-DEFAULT_MOMENTS = ("on_epoch_end", "on_train_end")
+DEFAULT_MOMENTS = ("on_epoch_end", "on_train_end", "on_test_end")
+OF_THE_TEST = frozenset({"evaluation"})
+"""Families drawn at `on_test_end` and at no other moment; the others are never drawn there."""
 
 logger = logging.getLogger("engine.monitoring")
 
@@ -53,7 +56,13 @@ def due_families(
         return []
     switches = logging_cfg.get("families") or {}
     supported = set(supported_families)
-    return [name for name in FAMILIES if name in supported and _is_enabled(switches.get(name))]
+    return [
+        name
+        for name in FAMILIES
+        if (name in OF_THE_TEST) == (moment == "on_test_end")
+        and name in supported
+        and _is_enabled(switches.get(name))
+    ]
 
 
 def handle_event(

@@ -13,18 +13,22 @@ from engine.architectures.autoencoder.losses.reconstruction import (
     globals_mse,
     id_accuracy,
     id_cross_entropy,
+    id_cross_entropy_of_events,
     token_mse,
+    token_mse_of_events,
 )
 from engine.architectures.autoencoder.outputs import Reconstruction
 from engine.data.batches import TensorBatches
 from engine.data.fields import EventBatch
+from engine.evaluation.outcome import Outcome
+from engine.training_loops.evaluating import Evaluating
 from engine.training_loops.fit import Fit
 from engine.training_loops.loading import Splits, load_splits
 from engine.training_loops.objective import Means, Objective, Term, Terms
 from engine.training_loops.optimisation import Optimisation
 from engine.training_loops.session import Session
 
-SUPPORTED_PLOT_FAMILIES = {"losses", "metrics", "recon", "codebook", "latency"}
+SUPPORTED_PLOT_FAMILIES = {"losses", "metrics", "recon", "codebook", "latency", "evaluation"}
 
 _FIGURE_EVENTS = 2000
 
@@ -69,6 +73,20 @@ class AutoencoderObjective(Objective):
             counts = torch.bincount(latent.codes[mask], minlength=self.codebook_size)
             terms["code_counts"] = Term(counts, None)
         return terms
+
+    def outcome(self, batch: EventBatch) -> Outcome:
+        """The reconstruction of each event, and its error: its own share in the loss.
+
+        A latent space's loss is left out: it is no property of the event.
+        """
+        made = self.model(batch.tokens_cont, batch.tokens_id).reconstruction
+        errors = {
+            "token_mse": token_mse_of_events(made.tokens_cont, batch.tokens_cont, batch.mask),
+            "id_cross_entropy": id_cross_entropy_of_events(made.id_logits, batch.tokens_id),
+        }
+        if made.globals is not None:
+            errors["globals_mse"] = (made.globals - batch.globals).square().mean(dim=1)
+        return Outcome({"reconstruction_error": self.weighted_sum(errors)}, made)
 
     def metrics(self, counts: dict[str, Tensor]) -> dict[str, float]:
         """How well the codebook is used."""
@@ -128,7 +146,9 @@ def train(cfg: Any) -> dict[str, Any]:
             return data
 
         trainer = cfg.phase1.trainer
-        fit = Fit(session, objective, (train_dl, val_dl, test_dl), trainer, baseline, figure_data)
+        loaders = (train_dl, val_dl, test_dl)
+        evaluating = Evaluating(session, objective, test_dl, meta)
+        fit = Fit(session, objective, loaders, trainer, baseline, figure_data, evaluating)
         return fit.run()
 
 

@@ -14,6 +14,7 @@ import torch
 from engine.data.batches import TensorBatches
 from engine.errors import FactsError
 from engine.training_loops.device import max_memory_mib
+from engine.training_loops.evaluating import Evaluating
 from engine.training_loops.messages import epoch_line, result_lines
 from engine.training_loops.objective import Means, NonFiniteLoss, Objective
 from engine.training_loops.past import Past
@@ -47,6 +48,8 @@ class Fit:
     figure_data
         Given the plot families that are due and the means over the validation split, gives the
         arrays that they draw.
+    evaluating
+        Evaluates the best weights on the test split; None for a loop that cannot be.
     """
 
     def __init__(
@@ -57,6 +60,7 @@ class Fit:
         trainer: Any,
         baseline: float,
         figure_data: ValFigureData,
+        evaluating: Evaluating | None = None,
     ) -> None:
         self.session = session
         self.objective = objective
@@ -64,6 +68,7 @@ class Fit:
         self.epochs = trainer.epochs
         self.baseline = baseline
         self.figure_data = figure_data
+        self.evaluating = evaluating
         stopping = trainer.get("early_stopping") or {}
         self.early = EarlyStopping(stopping.get("patience"), stopping.get("min_delta", 0.0))
         self.best_loss = float("inf")
@@ -268,12 +273,15 @@ class Fit:
         last_weights = copy.deepcopy(self.objective.model.state_dict())
         self.objective.model.load_state_dict(self.best_weights or last_weights)
         test = self._evaluate(self.test_batches)
+        worth = self.evaluating.run() if self.evaluating else None
         self.objective.model.load_state_dict(last_weights)
         if self.session.stop_asked:
             return None
         means = test.means()
         loss = self.objective.loss_of(means)
-        self.session.end_test(self.best_epoch, loss, means | self.objective.metrics(test.counts))
+        metrics = means | self.objective.metrics(test.counts) | (worth.metrics() if worth else {})
+        drawn = {"evaluation": worth.figure_data()} if worth else {}
+        self.session.end_test(self.best_epoch, metrics | {"test_loss": loss}, lambda due: drawn)
         return loss
 
     @property

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from engine.errors import TrainingError
+from engine.evaluation.outcome import Outcome
 from engine.training_loops.optimisation import Optimisation
 
 
@@ -33,6 +34,7 @@ class Objective:
 
     A loop makes a subclass that defines `terms`; one with several optimisers redefines
     `train_batch`, `state_dict` and `load_state_dict` too, and one with a second network `parts`.
+    `outcome` says what of an event is its anomaly score.
 
     Attributes
     ----------
@@ -73,11 +75,19 @@ class Objective:
 
     def loss_of(self, means: dict[str, float]) -> float:
         """The loss from the means of its terms over an epoch."""
-        return sum(weight * means[name] for name, weight in self._weights(means))
+        return self.weighted_sum(means)
+
+    def weighted_sum(self, values: dict[str, Any]) -> Any:
+        """The sum of numbers or tensors, each with the weight of the loss term of its name."""
+        return sum(weight * values[name] for name, weight in self._weights(values))
 
     def metrics(self, counts: dict[str, Tensor]) -> dict[str, float]:
         """Numbers made of counts that were added up over a split; none by default."""
         return {}
+
+    def outcome(self, batch: Any) -> Outcome:
+        """Scores and reconstructions of the events of a batch, to be evaluated; none by default."""
+        return Outcome()
 
     def parts(self) -> dict[str, nn.Module]:
         """The parts that parameters are counted of, by name: those that the model is made of."""

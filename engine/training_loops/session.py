@@ -148,7 +148,7 @@ class Session:
     ) -> None:
         """Record an epoch: `numbers` are the losses, the time, the throughput and the memory."""
         self._remember(numbers | metrics)
-        self._require_ownership()
+        self.require_ownership()
         self._rows.write(self.epoch or 0, "val", numbers, metrics)
         self.emit("on_epoch_end", metrics=metrics, figure_data=figure_data, **numbers)
 
@@ -160,12 +160,12 @@ class Session:
             # A metric that appears late, or was left out, has gaps: entry i is epoch i.
             history += [None] * (before - len(history)) + [value]
 
-    def end_test(self, epoch: int, loss: float, metrics: dict[str, float]) -> None:
+    def end_test(self, epoch: int, metrics: dict[str, float], figure_data: FigureData) -> None:
         """Record how the best weights, those of `epoch`, do on the test split."""
-        metrics = metrics | {"test_loss": loss}
-        self._require_ownership()
+        self.require_ownership()
         self._rows.write(epoch, "test", {}, metrics)
-        self.emit("on_test_end", epoch=epoch, split="test", metrics=metrics)
+        fields = {"epoch": epoch, "split": "test", "metrics": metrics}
+        self.emit("on_test_end", figure_data, **fields)
 
     def end(self, metrics: dict[str, float], figure_data: FigureData, stopped: bool) -> None:
         """Close the facts, with the last epoch that came to its end."""
@@ -207,7 +207,7 @@ class Session:
         """
         if self.run_dir is None:
             return
-        self._require_ownership()
+        self.require_ownership()
         payload = build_event_payload(
             moment,
             self.run_dir.path,
@@ -248,7 +248,7 @@ class Session:
         """Keep all that it takes to go on from here."""
         if self.run_dir is None:
             return
-        self._require_ownership()
+        self.require_ownership()
         began = time.monotonic()
         time_s = {"total_time_s": began - self._started}
         save_last(self.run_dir, state | time_s, epoch=epochs_done, step=self.step)
@@ -259,7 +259,7 @@ class Session:
     def save_best(self, weights: dict[str, Any]) -> None:
         """Keep the weights with the lowest validation loss so far."""
         if self.run_dir is not None:
-            self._require_ownership()
+            self.require_ownership()
             save_best(self.run_dir, weights)
 
     def load_best(self) -> dict[str, Any] | None:
@@ -279,7 +279,7 @@ class Session:
         """
         self._rows.forget(epochs_done, test)
 
-    def _require_ownership(self) -> None:
+    def require_ownership(self) -> None:
         """Write nothing into a run that is gone, or that a newer start has taken over."""
         if self.run_dir is not None and not self.run_dir.path.is_dir():
             raise DirectoryGone(

@@ -1,4 +1,4 @@
-"""`loop=test_mlp`: a small supervised network on toy data."""
+"""`loop=test_mlp`: a small supervised network, on toy data or on labelled events."""
 
 from __future__ import annotations
 
@@ -11,13 +11,16 @@ from torch.nn import functional
 from engine.architectures.simple.mlp import MLP
 from engine.data.batches import TensorBatches
 from engine.data.fields import SampleBatch
+from engine.evaluation.outcome import Outcome
+from engine.training_loops.evaluating import Evaluating
 from engine.training_loops.fit import Fit
 from engine.training_loops.loading import Splits, load_splits
 from engine.training_loops.objective import Objective, Term, Terms
 from engine.training_loops.optimisation import Optimisation
 from engine.training_loops.session import Session
+from engine.training_loops.supervised import load_supervised, n_inputs
 
-SUPPORTED_PLOT_FAMILIES = {"losses", "metrics", "latency"}
+SUPPORTED_PLOT_FAMILIES = {"losses", "metrics", "latency", "evaluation"}
 
 
 class RegressionObjective(Objective):
@@ -48,6 +51,10 @@ class BinaryObjective(Objective):
         weight = len(batch.targets)
         return {"cross_entropy": Term(loss, weight), "accuracy": Term(hits, weight)}
 
+    def outcome(self, batch: SampleBatch) -> Outcome:
+        """The probability of each sample to be a yes: what a score can reach at best."""
+        return Outcome({"signal_probability": self.model(batch.inputs).squeeze(-1).sigmoid()})
+
 
 OBJECTIVES: dict[str, type[RegressionObjective] | type[BinaryObjective]] = {
     "regression": RegressionObjective,
@@ -56,8 +63,13 @@ OBJECTIVES: dict[str, type[RegressionObjective] | type[BinaryObjective]] = {
 
 
 def load(cfg: Any, device: torch.device) -> Splits:
-    """The toy data that the config describes, on `device`; raises as `load_splits`."""
-    hint = "Use data=synthetic, or loop=ae for collision events."
+    """The data that the config describes, on `device`; raises as `load_splits`.
+
+    Of collision events, with `task=binary`, what is signal: see `load_supervised`.
+    """
+    if cfg.task == "binary" and cfg.data.get("source", "h5") == "h5":
+        return load_supervised(cfg, device)
+    hint = "Use data=synthetic, task=binary for labelled events, or loop=ae."
     return load_splits(cfg, device, "synthetic", hint)
 
 
@@ -66,7 +78,9 @@ def build(
 ) -> RegressionObjective | BinaryObjective:
     """The objective of `cfg.task`, with its network and optimiser."""
     settings = cfg.test_mlp
-    model = MLP(cfg.data.n_features, 1, settings.hidden_dims, settings.dropout).to(device)
+    is_toy = cfg.data.get("source", "h5") == "synthetic"
+    n_features = cfg.data.n_features if is_toy else n_inputs(cfg.data)
+    model = MLP(n_features, 1, settings.hidden_dims, settings.dropout).to(device)
     objective = OBJECTIVES[cfg.task](model)
     trainer = cfg.phase1.trainer
     objective.optimisation = Optimisation(model.parameters(), trainer, batches_per_epoch)
@@ -74,12 +88,13 @@ def build(
 
 
 def train(cfg: Any) -> dict[str, Any]:
-    """Train a small network on toy data.
+    """Train a small network on toy data, or on labelled events.
 
     Parameters
     ----------
     cfg
-        A config with `phase1.trainer`, `data` (as `configs/data/synthetic.yaml`), `logging`,
+        A config with `phase1.trainer`, `data` (as `configs/data/synthetic.yaml`, or as
+        `h5_tokens.yaml` for `task: binary`), `logging`,
         `device`, `task` (`regression` or `binary`) and `test_mlp`.
 
     Returns
@@ -98,10 +113,12 @@ def train(cfg: Any) -> dict[str, Any]:
         train_dl, val_dl, test_dl, meta = load(cfg, session.device)
         objective = build(cfg, session.device, len(train_dl))
         baseline = baseline_loss(train_dl, val_dl, cfg.task)
-        session.start(meta, {"baseline_val_loss": baseline})
+        described = {key: meta[key] for key in ("n_features", "task", "n_events")}
+        session.start(described, {"baseline_val_loss": baseline})
         trainer = cfg.phase1.trainer
         loaders = (train_dl, val_dl, test_dl)
-        fit = Fit(session, objective, loaders, trainer, baseline, lambda due, val: {})
+        evaluating = Evaluating(session, objective, test_dl, meta)
+        fit = Fit(session, objective, loaders, trainer, baseline, lambda due, val: {}, evaluating)
         return fit.run()
 
 

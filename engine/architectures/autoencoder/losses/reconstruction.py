@@ -28,6 +28,13 @@ def token_mse(predicted: Tensor, target: Tensor, mask: Tensor) -> Tensor:
     return difference.square().sum() / (mask.sum() * predicted.shape[-1]).clamp(min=1)
 
 
+def token_mse_of_events(predicted: Tensor, target: Tensor, mask: Tensor) -> Tensor:
+    """The same for each event: [B], the mean over its objects and their features; 0 without."""
+    difference = (predicted - target).masked_fill(~mask.unsqueeze(-1), 0.0)
+    n_numbers = (mask.sum(dim=1) * predicted.shape[-1]).clamp(min=1)
+    return difference.square().sum(dim=(1, 2)) / n_numbers
+
+
 def id_cross_entropy(logits: Tensor, target: Tensor) -> Tensor:
     """Cross entropy of the object types, in nats.
 
@@ -47,6 +54,14 @@ def id_cross_entropy(logits: Tensor, target: Tensor) -> Tensor:
         logits.flatten(0, 1), target.flatten(), ignore_index=PADDING, reduction="sum"
     )
     return total / (target != PADDING).sum().clamp(min=1)
+
+
+def id_cross_entropy_of_events(logits: Tensor, target: Tensor) -> Tensor:
+    """The same for each event: [B], the mean over its objects; 0 without."""
+    each = functional.cross_entropy(
+        logits.flatten(0, 1), target.flatten(), ignore_index=PADDING, reduction="none"
+    )
+    return each.view_as(target).sum(dim=1) / (target != PADDING).sum(dim=1).clamp(min=1)
 
 
 def id_accuracy(logits: Tensor, target: Tensor) -> Tensor:

@@ -1,0 +1,166 @@
+"""The command `engine evaluate`: what the trained model of a run is worth.
+
+`--json` prints the object that `evaluation.json` holds, described in
+`engine/evaluation/evaluate.py`, with the name of the run as `run`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import sys
+from typing import TYPE_CHECKING, Any
+
+from engine.cli.output import Cell, Command, add_json_option, print_json, print_table, remark, say
+from engine.cli.select import add_root_option, select_one
+from engine.cli.trust import trusted_packages
+from engine.errors import ConfigError
+from engine.facts.run_dir import RunDir
+
+if TYPE_CHECKING:
+    from engine.evaluation.evaluate import Evaluation
+
+_DETAILS = """\
+The best weights of a run (best_val.pt) are evaluated on the test split, as after its training: how
+well its score tells each class from the background, and how far reconstructed features are off.
+Nothing is written without --save, which makes evaluation.json and the figure anew and records the
+numbers in the facts, so that engine runs has them: of a run that was trained without, say.
+
+A saved config may name classes of engine only. --trust, or the environment variable
+THESIS_TRUST=package,package, allows packages of your own.
+
+  engine evaluate last
+  engine evaluate last --background tttt
+  engine evaluate last --background ttW,ttZ --json
+  engine evaluate last device=cpu --save
+
+docs/TRAINING_GUIDE.md says what each number means.
+"""
+
+
+def _add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("run", metavar="RUN", help="the run: a name, a part of it, a path, last")
+    parser.add_argument(
+        "overrides", metavar="KEY=VALUE", nargs="*", default=[], help="device, or data.path"
+    )
+    parser.add_argument(
+        "--background", action="append", default=[], metavar="CLASS,…",
+        help="the classes that are background (default: evaluation.background of the run)",
+    )  # fmt: skip
+    parser.add_argument("--save", action="store_true", help="keep the result in the run")
+    parser.add_argument(
+        "--trust", action="append", default=[], metavar="PACKAGE", help="a package of your own"
+    )
+    add_json_option(parser)
+    add_root_option(parser)
+
+
+def _work(args: argparse.Namespace) -> None:
+    if args.save and args.background:
+        raise ConfigError(
+            "--save keeps the numbers of the run's own background, so that those of all runs compare",
+            "Leave out --background, or --save.",
+        )
+    run_dir = RunDir(select_one(args.run, args.root))
+    if args.save:
+        _require_ended(run_dir)
+    with contextlib.redirect_stdout(sys.stderr):  # what code of the user's own may print
+        from engine.cli.resume import changed_config
+        from engine.training_loops.evaluating import evaluate_run
+
+        cfg, _ = changed_config(run_dir, args.overrides, [*args.trust, *trusted_packages()])
+        result = evaluate_run(run_dir, cfg, _background(args.background, cfg))
+        if args.save:
+            _save(run_dir, cfg, result)
+    if args.json:
+        print_json({"run": run_dir.run_id} | result.record())
+    else:
+        _print(run_dir, result)
+
+
+def _background(given: list[str], cfg: Any) -> list[Any] | None:
+    """The classes that the command line names, else those of the config."""
+    if given:
+        return [name for text in given for name in text.split(",") if name]
+    return (cfg.get("evaluation") or {}).get("background")
+
+
+def _require_ended(run_dir: RunDir) -> None:
+    """Raise where another process writes the run, or a link leads out of it."""
+    from engine.facts.state import UNDER_WAY
+    from engine.library.index import summarise
+
+    summary = summarise(run_dir.path)
+    if summary.state in UNDER_WAY:
+        raise ConfigError(
+            f"{run_dir.run_id} is {summary.state}: it evaluates itself at its end",
+            "Leave out --save to look at the best weights so far.",
+        )
+    links = run_dir.links()
+    if links:
+        raise ConfigError(f"{links[0]} is a link, and a run writes no file through one")
+
+
+def _save(run_dir: RunDir, cfg: Any, result: Evaluation) -> None:
+    """Write what a training writes of an evaluation: the file, the event, the figure."""
+    from engine.facts import append_jsonl_event, build_event_payload
+    from engine.library.index import summarise
+    from engine.monitoring.orchestrator import OF_THE_TEST, handle_event
+    from engine.training_loops.evaluating import write_evaluation
+
+    losses = summarise(run_dir.path).numbers.get("val_loss")
+    epoch = losses.best_epoch if losses else None
+    write_evaluation(run_dir, result)
+    payload = build_event_payload(
+        "on_test_end", run_dir.path, epoch=epoch, split="test", metrics=result.metrics(), cfg=cfg
+    )
+    append_jsonl_event(run_dir.path, payload)
+    payload["figure_data"] = {"evaluation": result.figure_data()}
+    handle_event(cfg.logging, OF_THE_TEST, "on_test_end", payload)
+    remark(f"wrote {run_dir.evaluation}")
+
+
+def _print(run_dir: RunDir, result: Evaluation) -> None:
+    """What a person reads; a table a paragraph."""
+    from engine.tables.units import show_measured
+
+    def number(value: float | None) -> Cell:
+        return Cell("" if value is None else show_measured(value), value)
+
+    record = result.record()
+    events = ", ".join(f"{name} {n:,}" for name, n in record["background"].items())
+    against = f"; background: {events}" if events else ""
+    say(f"{run_dir.run_id}: {record['n_events']:,} events of the {record['split']} split{against}")
+    rows = [
+        [Cell(name, name), number(signal["events"]), Cell(score, score)]
+        + [number(signal[key]) for key in ("auroc", "auroc_error")]
+        + [number(one[key]) for one in signal["rejections"] for key in ("rejection", "error")]
+        for score, told in record["scores"].items()
+        for name, signal in told["signals"].items()
+    ]
+    if rows:
+        say("")
+        rejections = [t for one in ("30 %", "50 %", "70 %") for t in (f"1/eps_B at {one}", "±")]
+        print_table(["signal", "events", "score", "AUROC", "±", *rejections], rows)
+    errors = [*record["features"], *record["globals"]]
+    if errors:
+        say("")
+        measures = ("median", "sigma68", "mean_abs", "rms")
+        print_table(
+            ["residual of", "unit", *measures],
+            [
+                [Cell(one["name"], one["name"]), Cell(one["unit"], one["unit"])]
+                + [number(one[key]) for key in measures]
+                for one in errors
+            ],
+        )
+        say(f"\nobjects with the right type: {100 * record['id_accuracy']:.2f} %")
+
+
+main = Command(
+    name="evaluate",
+    summary="What the trained model of a run is worth: AUROC, rejection, errors in GeV.",
+    add_arguments=_add_arguments,
+    work=_work,
+    details=_DETAILS,
+)

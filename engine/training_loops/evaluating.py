@@ -1,0 +1,130 @@
+"""The evaluation of a run: after its training, and later from its checkpoint."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from typing import Any
+
+from engine.data.batches import TensorBatches
+from engine.errors import ConfigError, EngineError, FactsError
+from engine.evaluation.evaluate import Evaluation, evaluate
+from engine.facts.files import replace_file
+from engine.facts.run_dir import RunDir
+from engine.training_loops.checkpoints import load_checkpoint
+from engine.training_loops.device import resolve_device
+from engine.training_loops.objective import Objective
+from engine.training_loops.session import Session
+from engine.training_loops.trial import loop_module
+
+log = logging.getLogger("engine")
+
+
+class Evaluating:
+    """Evaluates what a session has trained, where `cfg.evaluation` asks for it.
+
+    Parameters
+    ----------
+    test_batches, meta
+        The test split on the session's device, and what `make_dataloaders` says of the data.
+    """
+
+    def __init__(
+        self,
+        session: Session,
+        objective: Objective,
+        test_batches: TensorBatches,
+        meta: dict[str, Any],
+    ) -> None:
+        self.session = session
+        self.objective = objective
+        self.test_batches = test_batches
+        self.meta = meta
+
+    def run(self) -> Evaluation | None:
+        """The evaluation of the model as it is, kept in `evaluation.json`.
+
+        None where there is nothing to tell, or the training is to stop. What cannot be measured
+        is a warning: the training is done, and is worth more.
+        """
+        settings = self.session.cfg.get("evaluation") or {}
+        if not settings.get("enabled", False):
+            return None
+        try:
+            result = evaluate(
+                self.objective,
+                self.test_batches,
+                self.meta,
+                settings.get("background"),
+                lambda: self.session.stop_asked,
+            )
+        except EngineError as error:
+            log.warning("no evaluation: %s", error.in_a_line)
+            return None
+        if result is None or not result.tells_anything:
+            return None
+        if result.no_scores is not None:
+            log.warning("no AUROC: %s", result.no_scores.in_a_line)
+        if self.session.run_dir is not None:
+            self.session.require_ownership()
+            write_evaluation(self.session.run_dir, result)
+        return result
+
+
+def write_evaluation(run_dir: RunDir, result: Evaluation) -> None:
+    """Write `evaluation.json`, whole or not at all.
+
+    Raises
+    ------
+    FactsError
+        If it cannot be written.
+    """
+    text = result.text().encode()
+    # The checkpoint makes it anew, so that it need not outlive a power cut.
+    replace_file(run_dir.evaluation, lambda handle: handle.write(text), sync=False)
+
+
+def evaluate_run(run_dir: RunDir, cfg: Any, background: Sequence[Any] | None) -> Evaluation:
+    """Evaluate the best weights of a run on its test split; nothing is written.
+
+    Parameters
+    ----------
+    cfg
+        The config of the run, which may be used: see `engine.config.saved.untrusted`.
+    background
+        As for `choose_classes`.
+
+    Raises
+    ------
+    ConfigError
+        If the loop tells nothing about events, or there is no such class.
+    DataError
+        If the data cannot be read, or have no labels.
+    FactsError
+        If there is no checkpoint, or it does not fit the config.
+    """
+    module = loop_module(str(cfg.loop))
+    if module is None:
+        raise ConfigError(
+            f"loop={cfg.loop} is a loop of your own, and cannot be evaluated from its checkpoint",
+            "Let it evaluate by itself: see docs/TRAINING_GUIDE.md.",
+        )
+    weights = load_checkpoint(run_dir.best)
+    splits = module.load(cfg, resolve_device(cfg))
+    objective: Objective = module.build(cfg, resolve_device(cfg), len(splits.train))
+    try:
+        objective.model.load_state_dict(weights)
+    except (RuntimeError, TypeError, AttributeError) as error:
+        reason = " ".join(str(error).split())
+        raise FactsError(f"{run_dir.best} does not fit the config of the run: {reason}") from error
+    result = evaluate(objective, splits.test, splits.meta, background)
+    if result is None or not result.tells_anything:
+        raise ConfigError(f"{_named(cfg)} gives no scores, and reconstructs no events")
+    if result.no_scores is not None:
+        raise result.no_scores
+    return result
+
+
+def _named(cfg: Any) -> str:
+    task = cfg.get("task")
+    return f"loop={cfg.loop} task={task}" if task else f"loop={cfg.loop}"

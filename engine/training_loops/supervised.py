@@ -1,0 +1,68 @@
+"""Collision events as plain samples, to tell signal from background with their labels.
+
+A network that is told the classes shows what can be reached on the same features by a score that
+is not: the supervised ceiling of an anomaly search.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from engine.data.batches import TensorBatches
+from engine.data.fields import SPLITS, SampleBatch
+from engine.errors import DataError
+from engine.evaluation.classes import choose_classes
+from engine.training_loops.loading import Splits, load_splits
+
+
+def n_inputs(data: Any) -> int:
+    """How many numbers an event has: features and type of each token, and the globals."""
+    per_token = len(data.features) + len(data.type_names) - 1
+    return data.n_tokens * per_token + len(data.global_features)
+
+
+def load_supervised(cfg: Any, device: torch.device) -> Splits:
+    """The events of an HDF5 file, each as inputs [B, F] and target [B]: 1 for signal.
+
+    What is background stands in `evaluation.background`; see `choose_classes`.
+
+    Raises
+    ------
+    ConfigError, DataError
+        If the data are not there or not what the config says, have no labels, or have no
+        background or no signal.
+    """
+    splits = load_splits(cfg, device, "h5", "")
+    meta, labels = splits.meta, splits.meta["labels"]
+    missing = [split for split in SPLITS if labels[split] is None]
+    if missing:
+        raise DataError(
+            f"{meta['path']} has no labels of the {missing[0]} split, which loop={cfg.loop} needs",
+            "Name the datasets in data.datasets.labels, or use loop=ae.",
+        )
+    background = (cfg.get("evaluation") or {}).get("background")
+    classes = choose_classes(labels["train"].numpy(), meta["class_names"], background)
+    behind = np.array(list(classes.background.values()))
+    n_types = len(meta["type_names"])
+    made = {
+        name: _samples(events, ~np.isin(labels[name].numpy(), behind), n_types)
+        for name, events in zip(SPLITS, splits[:3], strict=True)
+    }
+    told = {key: meta[key] for key in ("path", "n_events", "labels", "class_names")}
+    described = told | {"n_features": n_inputs(cfg.data), "task": cfg.task}
+    return Splits(made["train"], made["val"], made["test"], described)
+
+
+def _samples(events: TensorBatches, is_signal: Any, n_types: int) -> TensorBatches:
+    """Batches of samples with the events of `events`, in its order."""
+    tokens_cont, tokens_id, globals_ = events.tensors
+    types = functional.one_hot(tokens_id, n_types)[..., 1:].to(tokens_cont.dtype)
+    parts: list[Tensor] = [tokens_cont.flatten(1), types.flatten(1), globals_]
+    targets = torch.from_numpy(is_signal).to(tokens_cont)
+    tensors = (torch.cat(parts, dim=1), targets)
+    return TensorBatches(tensors, SampleBatch, events.batch_size, events.shuffle_seed)
