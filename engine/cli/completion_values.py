@@ -156,8 +156,17 @@ def _tags(runs: Sequence[RunSummary]) -> list[str]:
     return sorted({tag for run in runs for tag in run.tags})
 
 
+def _classes(runs: Sequence[RunSummary]) -> list[str]:
+    known = (run.config.items() for run in runs)
+    named = {str(name) for items in known for key, name in items if key.startswith(_CLASS_NAMES)}
+    return sorted(named)
+
+
+_CLASS_NAMES = "data.class_names."
+
 _LISTED: dict[str, Callable[[Sequence[RunSummary]], list[str]]] = {
     "KEY": _keys,
     "METRIC": _metrics,
     "TAG": _tags,
+    "CLASS": _classes,
 }

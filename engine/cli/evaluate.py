@@ -58,7 +58,7 @@ def _add_arguments(parser: argparse.ArgumentParser) -> None:
 def _work(args: argparse.Namespace) -> None:
     if args.save and args.background:
         raise ConfigError(
-            "--save keeps the numbers of the run's own background, so that those of all runs compare",
+            "--save keeps the numbers against the run's own background, by which runs are compared",
             "Leave out --background, or --save.",
         )
     run_dir = RunDir(select_one(args.run, args.root))

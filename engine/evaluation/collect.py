@@ -68,10 +68,10 @@ def collect(
         if outcome.reconstruction is not None:
             parts.append(_objects(batch, outcome.reconstruction))
     joined = {name: torch.cat(pieces).double().cpu().numpy() for name, pieces in scores.items()}
-    for name, values in joined.items():
-        bad = int((~np.isfinite(values)).sum())
+    for name, array in joined.items():
+        bad = int((~np.isfinite(array)).sum())
         if bad:
-            raise TrainingError(f"the score {name} is not finite for {bad} of {len(values)} events")
+            raise TrainingError(f"the score {name} is not finite for {bad} of {len(array)} events")
     return Collected(batches.n_events, joined, _physical(parts, meta) if parts else {})
 
 

@@ -121,15 +121,19 @@ class Evaluation:
 
     def events_of(self, classes: dict[str, int]) -> dict[str, int]:
         """How many events each of some classes has."""
-        return {name: int((self.labels == number).sum()) for name, number in classes.items()}
+        return {
+            name: int(np.count_nonzero(self.labels == number)) for name, number in classes.items()
+        }
 
     def scores_of(self, score: str) -> dict[str, NDArray[np.float64]]:
         """The scores of each class."""
-        values, classes = self.collected.scores[score], self.classes
-        return {
-            name: values[self.labels == number]
-            for name, number in (classes.all if classes else {}).items()
-        }
+        values, classes = self.collected.scores[score], self.classes.all if self.classes else {}
+        return {name: values[self.labels == number] for name, number in classes.items()}
+
+    def background_scores(self, score: str) -> NDArray[np.float64]:
+        """The scores of all background events."""
+        of_class, behind = self.scores_of(score), self.classes.background if self.classes else {}
+        return np.concatenate([of_class[name] for name in behind])
 
     def figure_data(self) -> dict[str, Any]:
         """What the plot family `evaluation` draws; nothing where there is nothing."""
@@ -144,7 +148,7 @@ class Evaluation:
     def _curves(self, score: str) -> dict[str, dict[str, Any]]:
         """Of each signal its area with error, and its ROC curve thinned to what can be seen."""
         of_class = self.scores_of(score)
-        behind = np.concatenate([of_class[name] for name in self.classes.background])  # type: ignore[union-attr]
+        behind = self.background_scores(score)
         curves: dict[str, dict[str, Any]] = {}
         for name, separation in self.separations[score].items():
             kept, passed = roc_curve(of_class[name], behind)
@@ -207,8 +211,7 @@ def _separate(result: Evaluation, names: dict[int, str], background: Sequence[An
         )
     result.classes = choose_classes(result.labels, names, background)
     for score in result.collected.scores:
-        of_class = result.scores_of(score)
-        behind = np.concatenate([of_class[name] for name in result.classes.background])
+        of_class, behind = result.scores_of(score), result.background_scores(score)
         result.separations[score] = {
             name: _separation(of_class[name], behind) for name in result.classes.signal
         }

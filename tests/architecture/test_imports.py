@@ -31,6 +31,8 @@ ALLOWED = {
     "engine.architectures.autoencoder.base": {"torch", "numpy", "hydra", "omegaconf"},
     "engine.data.h5_loader": {"torch", "numpy", "h5py"},
     "engine.monitoring.families.recon": {"matplotlib", "numpy"},
+    "engine.evaluation.ranking": {"numpy"},
+    "engine.evaluation.evaluate": {"torch", "numpy"},
     "engine.training_loops.session": {"torch", "numpy"},
     "engine.training_loops.autoencoder": {"torch", "numpy", "hydra", "omegaconf"},
     "tui": set(),

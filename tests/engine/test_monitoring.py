@@ -16,7 +16,7 @@ from matplotlib.figure import Figure
 from omegaconf import OmegaConf
 
 from engine.monitoring import confusion, labels, orchestrator, series, spectrum, style
-from engine.monitoring.families import codebook, latency, losses, metrics, recon
+from engine.monitoring.families import codebook, evaluation, latency, losses, metrics, recon
 
 FAMILIES = set(orchestrator.FAMILIES)
 PNG = b"\x89PNG\r\n\x1a\n"
@@ -60,6 +60,19 @@ def recon_data(n_objects: int = 200) -> dict[str, Any]:
     }
 
 
+def score_data() -> dict[str, Any]:
+    """Make scores of one signal and two backgrounds, and the curve of the signal."""
+    rng = np.random.default_rng(2)
+    efficiency = np.linspace(0, 1, 50)
+    curve = {"signal_efficiency": efficiency, "background_efficiency": efficiency**2}
+    return {
+        "score": "reconstruction_error",
+        "scores": {name: rng.lognormal(size=80) for name in ("tttt", "ttH", "ttW")},
+        "background": ["ttH", "ttW"],
+        "curves": {"tttt": {"auroc": (0.667, 0.02), **curve}},
+    }
+
+
 @pytest.fixture
 def payload(tmp_path: Path) -> Payload:
     """Make an event at the end of epoch 9 with everything that any family could need."""
@@ -70,6 +83,7 @@ def payload(tmp_path: Path) -> Payload:
         "figure_data": {
             "baseline_val_loss": 1.0,
             "recon": recon_data(),
+            "evaluation": recon_data() | score_data(),
             "codebook": {"counts": np.arange(64) // 8},
         },
     }
@@ -133,6 +147,29 @@ def test_nothing_is_due(settings: dict[str, Any], supported: set[str], moment: s
     assert orchestrator.due_families(OmegaConf.create(settings), supported, moment, None) == []
 
 
+def test_what_belongs_to_the_test_is_drawn_after_it_and_nothing_else_is() -> None:
+    settings = config("losses", "evaluation")
+    supported = {"evaluation", "losses"}
+    assert orchestrator.due_families(settings, supported, "on_test_end", 3) == ["evaluation"]
+    assert orchestrator.due_families(settings, supported, "on_train_end", 3) == ["losses"]
+
+
+@pytest.mark.parametrize("missing", ["scores", "objects", "both"])
+def test_an_evaluation_shows_what_there_is(missing: str, payload: Payload) -> None:
+    data = payload["figure_data"]["evaluation"]
+    if missing in ("scores", "both"):
+        del data["curves"], data["scores"]
+    if missing in ("objects", "both"):
+        del data["truth"], data["globals_truth"]
+    figure = drawn(evaluation.draw, payload)
+    if missing == "both":
+        assert figure is None
+        return
+    assert figure is not None
+    assert ("tttt against ttH + ttW: AUROC 0.667 ± 0.020" in texts(figure)) is (missing != "scores")
+    assert ("GeV" in texts(figure)) is (missing != "objects")
+
+
 def test_a_family_without_a_module_is_left_out() -> None:
     settings = config("losses", "adversarial")
     supported = {"adversarial", "losses"}
@@ -144,9 +181,10 @@ def test_a_family_without_a_module_is_left_out() -> None:
 
 @pytest.mark.parametrize("family", sorted(FAMILIES))
 def test_each_family_writes_one_png_under_its_name(family: str, payload: Payload) -> None:
-    paths = orchestrator.handle_event(config(family), FAMILIES, "on_epoch_end", payload)
+    moment = "on_test_end" if family in orchestrator.OF_THE_TEST else "on_epoch_end"
+    paths = orchestrator.handle_event(config(family), FAMILIES, moment, payload)
     folder = Path(payload["run_dir"]) / "figures"
-    assert paths == [folder / f"{family}-on_epoch_end-e009.png"]
+    assert paths == [folder / f"{family}-{moment}-e009.png"]
     assert list(folder.iterdir()) == paths  # no temporary file is left
     content = paths[0].read_bytes()
     assert content.startswith(PNG)

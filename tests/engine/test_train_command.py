@@ -50,6 +50,8 @@ def test_a_run_leaves_the_files_of_the_guide(thesis_train: Train) -> None:
         "model.pt",
         "train.log",
         "attempts/1.json",
+        "evaluation.json",
+        "figures/evaluation-on_test_end-e001.png",
     } | {
         f"figures/{family}-{moment}-e001.png"
         for family in ("losses", "metrics", "recon")
@@ -254,7 +256,8 @@ def test_a_figure_that_fails_is_logged_and_stops_nothing(
     outcome = thesis_train("logging.make_plots=true")
     assert outcome.code == 0
     assert "no ink" in outcome.run.log.read_text()
-    assert {p.name.split("-")[0] for p in outcome.run.figures.iterdir()} == {"metrics", "recon"}
+    drawn = {path.name.split("-")[0] for path in outcome.run.figures.iterdir()}
+    assert drawn == {"metrics", "recon", "evaluation"}
 
 
 def test_the_log_keeps_what_was_printed(
