@@ -115,7 +115,7 @@ def _save(run_dir: RunDir, cfg: Any, result: Evaluation) -> None:
         "on_test_end", run_dir.path, epoch=epoch, split="test", metrics=result.metrics(), cfg=cfg
     )
     append_jsonl_event(run_dir.path, payload)
-    payload["figure_data"] = {"evaluation": result.figure_data()}
+    payload["figure_data"] = result.figures({"evaluation"})
     handle_event(cfg.logging, OF_THE_TEST, "on_test_end", payload)
     remark(f"wrote {run_dir.evaluation}")
 

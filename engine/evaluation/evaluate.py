@@ -76,6 +76,15 @@ class Evaluation:
         """Whether the loop has scores, or reconstructs events."""
         return bool(self.collected.scores or self.collected.events)
 
+    def lines(self) -> list[str]:
+        """What is said of it after a training: how each signal is told from the background."""
+        against = " + ".join(self.classes.background) if self.classes else ""
+        return [
+            f"{name} against {against}: AUROC {one.auroc:.3f} ± {one.auroc_error:.3f}, by {score}"
+            for score, of_classes in self.separations.items()
+            for name, one in of_classes.items()
+        ]
+
     def metrics(self) -> dict[str, float]:
         """The finite numbers to sort runs by, under the names that `on_test_end` has them.
 
@@ -135,8 +144,11 @@ class Evaluation:
         of_class, behind = self.scores_of(score), self.classes.background if self.classes else {}
         return np.concatenate([of_class[name] for name in behind])
 
-    def figure_data(self) -> dict[str, Any]:
-        """What the plot family `evaluation` draws; nothing where there is nothing."""
+    def figures(self, due: set[str]) -> dict[str, Any]:
+        """The figure data of the plot families that are due, of which `evaluation` is ours."""
+        return {"evaluation": self._drawn()} if "evaluation" in due else {}
+
+    def _drawn(self) -> dict[str, Any]:
         data = dict(self.collected.events)
         if self.separations and self.classes:
             score = next(iter(self.separations))

@@ -65,6 +65,8 @@ class Evaluating:
             return None
         if result.no_scores is not None:
             log.warning("no AUROC: %s", result.no_scores.in_a_line)
+        for line in result.lines():
+            log.info(line)
         if self.session.run_dir is not None:
             self.session.require_ownership()
             write_evaluation(self.session.run_dir, result)
@@ -107,7 +109,7 @@ def evaluate_run(run_dir: RunDir, cfg: Any, background: Sequence[Any] | None) ->
     if module is None:
         raise ConfigError(
             f"loop={cfg.loop} is a loop of your own, and cannot be evaluated from its checkpoint",
-            "Let it evaluate by itself: see docs/TRAINING_GUIDE.md.",
+            "It can call engine.evaluation.evaluate.evaluate at its end.",
         )
     weights = load_checkpoint(run_dir.best)
     splits = module.load(cfg, resolve_device(cfg))

@@ -280,8 +280,8 @@ class Fit:
         means = test.means()
         loss = self.objective.loss_of(means)
         metrics = means | self.objective.metrics(test.counts) | (worth.metrics() if worth else {})
-        drawn = {"evaluation": worth.figure_data()} if worth else {}
-        self.session.end_test(self.best_epoch, metrics | {"test_loss": loss}, lambda due: drawn)
+        drawn = worth.figures if worth else lambda due: {}
+        self.session.end_test(self.best_epoch, metrics | {"test_loss": loss}, drawn)
         return loss
 
     @property
