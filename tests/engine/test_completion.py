@@ -79,6 +79,8 @@ def offered(
         ("engine stop run_", []),
         ("engine kill ru", []),
         ("engine resume run_", ["run_lost "]),
+        ("engine evaluate one", ["run_one "]),
+        ("engine evaluate run_one --backg", ["--background "]),
         ("engine export run_one -o ", ["\t"]),
         ("engine show ./", ["\t"]),
         ("engine show --root ", ["\t"]),

@@ -91,6 +91,18 @@ def test_the_background_is_chosen(thesis_train: Train, capsys: pytest.CaptureFix
     assert 1 - other["signals"]["tttt"]["auroc"] == pytest.approx(kept["signals"]["ttH"]["auroc"])
 
 
+def test_the_classes_of_past_runs_are_completed(
+    thesis_train: Train, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    thesis_train()
+    line = "engine evaluate last --background tttt,ttW"
+    monkeypatch.setenv("COMP_LINE", line)
+    monkeypatch.setenv("COMP_POINT", str(len(line)))
+    capsys.readouterr()
+    assert main(["--shell-completion", "query=bash"]) == 0
+    assert capsys.readouterr().out.split() == ["tttt,ttW", "tttt,ttWW"]
+
+
 def test_who_is_told_the_classes_tells_them_better(thesis_train: Train) -> None:
     words = ("data.limit_samples=1500", "phase1.trainer.epochs=3")
     blind = metrics_of(thesis_train(*words).run)["tttt_auroc"]
