@@ -121,40 +121,57 @@ def _save(run_dir: RunDir, cfg: Any, result: Evaluation) -> None:
 
 
 def _print(run_dir: RunDir, result: Evaluation) -> None:
-    """What a person reads; a table a paragraph."""
-    from engine.tables.units import show_measured
-
-    def number(value: float | None) -> Cell:
-        return Cell("" if value is None else show_measured(value), value)
-
+    """What a person reads."""
     record = result.record()
     events = ", ".join(f"{name} {n:,}" for name, n in record["background"].items())
     against = f"; background: {events}" if events else ""
     say(f"{run_dir.run_id}: {record['n_events']:,} events of the {record['split']} split{against}")
+    if record["scores"]:
+        say("")
+        _print_signals(record["scores"])
+    if record["features"]:
+        say("")
+        _print_errors([*record["features"], *record["globals"]])
+        say(f"\nobjects with the right type: {100 * record['id_accuracy']:.2f} %")
+
+
+def _print_signals(scores: dict[str, Any]) -> None:
+    """How well each score tells each signal from the background."""
     rows = [
-        [Cell(name, name), number(signal["events"]), Cell(score, score)]
-        + [number(signal[key]) for key in ("auroc", "auroc_error")]
-        + [number(one[key]) for one in signal["rejections"] for key in ("rejection", "error")]
-        for score, told in record["scores"].items()
+        [Cell(name, name), _number(signal["events"])]
+        + [_number(signal[key]) for key in ("auroc", "auroc_error")]
+        + [cell for one in signal["rejections"] for cell in _rejection(one)]
+        + [Cell(score, score)]
+        for score, told in scores.items()
         for name, signal in told["signals"].items()
     ]
-    if rows:
-        say("")
-        rejections = [t for one in ("30 %", "50 %", "70 %") for t in (f"1/eps_B at {one}", "±")]
-        print_table(["signal", "events", "score", "AUROC", "±", *rejections], rows)
-    errors = [*record["features"], *record["globals"]]
-    if errors:
-        say("")
-        measures = ("median", "sigma68", "mean_abs", "rms")
-        print_table(
-            ["residual of", "unit", *measures],
-            [
-                [Cell(one["name"], one["name"]), Cell(one["unit"], one["unit"])]
-                + [number(one[key]) for key in measures]
-                for one in errors
-            ],
-        )
-        say(f"\nobjects with the right type: {100 * record['id_accuracy']:.2f} %")
+    cuts = [text for share in (30, 50, 70) for text in (f"1/eps_B@{share}%", "±")]
+    print_table(["signal", "events", "AUROC", "±", *cuts, "score"], rows)
+
+
+def _rejection(one: dict[str, Any]) -> list[Cell]:
+    """A rejection and its error; its lower limit where no background event passes."""
+    told = _number(one["rejection"])
+    if one["rejection"] is None:
+        told = Cell(f"> {_number(one['at_least']).text}")
+    return [told, _number(one["error"])]
+
+
+def _print_errors(errors: list[dict[str, Any]]) -> None:
+    """How far each feature is off."""
+    measures = ("median", "sigma68", "mean_abs", "rms")
+    rows = [
+        [Cell(one["name"], one["name"]), Cell(one["unit"], one["unit"])]
+        + [_number(one[key]) for key in measures]
+        for one in errors
+    ]
+    print_table(["residual of", "unit", *measures], rows)
+
+
+def _number(value: float | None) -> Cell:
+    from engine.tables.units import show_measured
+
+    return Cell("" if value is None else show_measured(value), value)
 
 
 main = Command(
