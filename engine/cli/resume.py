@@ -165,6 +165,7 @@ def changed_config(
 
     from engine.config.saved import change, load_saved, untrusted
 
+    _refuse_what_never_began(run_dir)
     cfg = load_saved(run_dir.hydra / "config.yaml")
     before = OmegaConf.to_yaml(cfg)
     change(cfg, overrides)
@@ -174,6 +175,21 @@ def changed_config(
     if problems:
         raise ConfigError.from_problems(problems)
     return cfg, OmegaConf.to_yaml(cfg) != before
+
+
+def _refuse_what_never_began(run_dir: RunDir) -> None:
+    """Raise if the run was launched, and there is no config yet to go on with."""
+    from engine.launch.record import read_job
+    from engine.library.index import summarise
+
+    job = read_job(run_dir.launch)
+    if job is None or (run_dir.hydra / "config.yaml").exists():
+        return
+    state = summarise(run_dir.path).state
+    if state in UNDER_WAY:
+        raise ConfigError(f"{run_dir.run_id} is {state} and has not begun yet")
+    hint = f"{job.command}   trains it anew." if job.command else ""
+    raise ConfigError(f"{run_dir.run_id} has never begun: there is nothing to go on with", hint)
 
 
 def _refusal(run_dir: RunDir, cfg: Any, again: bool = False) -> str | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -235,3 +236,24 @@ def test_a_signal_that_an_import_swallows_is_not_lost(own_folder: Path) -> None:
     command = [sys.executable, "-c", SIGNAL_IN_AN_IMPORT, *words]
     answer = subprocess.run(command, capture_output=True, text=True, timeout=60)
     assert answer.returncode == 128 + signal.SIGTERM, answer.stderr
+
+
+@pytest.mark.parametrize(
+    ("state", "told"),
+    [
+        ("queued", "run_1 is queued and has not begun yet"),
+        (
+            "ended",
+            "run_1 has never begun: there is nothing to go on with\n  engine submit a=1   tr",
+        ),
+    ],
+)
+def test_a_run_that_never_began_is_told_apart_from_one_without_a_config(
+    own_folder: Path, capsys: pytest.CaptureFixture[str], state: str, told: str
+) -> None:
+    record = {"id": "a" * 32, "kind": "run", "target": "htcondor", "state": state}
+    path = own_folder / "outputs" / "runs" / "run_1" / "launch.json"
+    path.parent.mkdir(parents=True)
+    path.write_text(json.dumps(record | {"command": "engine submit a=1", "reason": "removed"}))
+    assert engine.cli.main(["resume", str(path.parent)]) == 2
+    assert told in capsys.readouterr().err

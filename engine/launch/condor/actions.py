@@ -96,7 +96,13 @@ def edit(jobs: Sequence[JobHandle], changes: Mapping[str, Any], connect: Connect
     changes
         As `changes.read_changes` gives them.
     """
-    return _edit(jobs, changes, connect, lambda job: "")
+
+    def remark(name: str, job: QueuedJob) -> str:
+        return (
+            f"it is held: engine jobs release {name} lets it go on" if job.state == "held" else ""
+        )
+
+    return _edit(jobs, changes, connect, lambda job: "", remark)
 
 
 def _edit(
@@ -104,6 +110,7 @@ def _edit(
     changes: Mapping[str, Any],
     connect: Connect,
     refusal: Callable[[QueuedJob], str],
+    remark: Callable[[str, QueuedJob], str] = lambda name, job: "",
 ) -> Done:
     done = Done()
     for condor, own in _by_scheduler(jobs, connect, done):
@@ -111,8 +118,11 @@ def _edit(
             there = _there(condor, own, done, refusal)
             for job, queued in _changed(condor, there, changes, done) if there else ():
                 done.jobs.append(job)
+                told = remark(job.name, queued)
                 if queued.state == "running":
-                    done.remarks[job.name] = "it runs: that counts from its next start on"
+                    told = "it runs: that counts from its next start on"
+                if told:
+                    done.remarks[job.name] = told
     for job in done.jobs:
         _amend(job, changes, done)
     return done
