@@ -113,6 +113,8 @@ FIELDS = (
     Field("phase1.latent_space.decay", float, minimum=0, maximum=1),
     Field("phase1.latent_space.revive_every", int, minimum=0),
     Field("phase1.latent_space.dead_below", float, minimum=0),
+    Field("phase1.latent_space.cosine", bool),
+    Field("phase1.latent_space.levels", int, minimum=1),
     Field("ae.loss_weights.token_mse", float, minimum=0),
     Field("ae.loss_weights.id_cross_entropy", float, minimum=0),
     Field("ae.loss_weights.globals_mse", float, minimum=0),

@@ -49,7 +49,7 @@ class AutoencoderObjective(Objective):
     def __init__(self, model: Autoencoder, loss_weights: dict[str, float]) -> None:
         self.model = model
         self.loss_weights = loss_weights
-        self.codebook_size = getattr(model.latent_space, "codebook_size", None)
+        self.n_codes = getattr(model.latent_space, "n_codes", None)
 
     def terms(self, batch: EventBatch) -> Terms:
         """Losses of one batch, the share of right types; in evaluation the use of each code."""
@@ -69,8 +69,8 @@ class AutoencoderObjective(Objective):
             terms["globals_mse"] = Term(loss, len(batch.globals))
         if latent.loss is not None:
             terms["commitment"] = Term(latent.loss, n_objects)
-        if latent.codes is not None and self.codebook_size and not self.model.training:
-            counts = torch.bincount(latent.codes[mask], minlength=self.codebook_size)
+        if latent.codes is not None and self.n_codes and not self.model.training:
+            counts = torch.bincount(latent.codes[mask].flatten(), minlength=self.n_codes)
             terms["code_counts"] = Term(counts, None)
         return terms
 

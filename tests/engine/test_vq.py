@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
-from vector_quantize_pytorch import VectorQuantize
+from torch.nn.functional import normalize
+from vector_quantize_pytorch import ResidualVQ, VectorQuantize
 
+from engine.architectures.autoencoder.latent_spaces.codebook import Codebook
 from engine.architectures.autoencoder.latent_spaces.vq import VectorQuantiser, perplexity
 
 B, T, D, K = 4, 6, 3, 8
@@ -23,37 +26,47 @@ def vectors(seed: int = 0) -> Tensor:
     return torch.randn(B, T, D, generator=torch.Generator().manual_seed(seed))
 
 
-def started(decay: float = DECAY, revive_every: int = 0, steps: int = 1) -> VectorQuantiser:
-    """A quantiser that has seen its first batch, with a known codebook."""
-    quantiser = VectorQuantiser(D, K, decay=decay, revive_every=revive_every)
-    codebook = torch.randn(K, D, generator=torch.Generator().manual_seed(99))
-    state = {
-        "codebook": codebook,
-        "cluster_sum": codebook.clone(),
-        "cluster_size": torch.ones(K),
-        "steps": torch.tensor(steps),
-    }
-    quantiser.load_state_dict(state)
+def started(
+    decay: float = DECAY, revive_every: int = 0, steps: int = 1, **options: Any
+) -> VectorQuantiser:
+    """A quantiser that has seen its first batch, with known codebooks."""
+    quantiser = VectorQuantiser(D, K, decay=decay, revive_every=revive_every, **options)
+    generator = torch.Generator().manual_seed(99)
+    for level in (quantiser, *quantiser.further_levels):
+        codebook = torch.randn(K, D, generator=generator)
+        codebook = normalize(codebook, dim=1) if quantiser.cosine else codebook
+        state = {
+            "codebook": codebook,
+            "cluster_sum": codebook.clone(),
+            "cluster_size": torch.ones(K),
+            "steps": torch.tensor(steps),
+        }
+        level.load_state_dict(state, strict=False)
     return quantiser
+
+
+OF_LIBRARY = {
+    "codebook_size": K,
+    "kmeans_init": False,
+    "rotation_trick": False,
+    "threshold_ema_dead_code": 0,
+    "learnable_codebook": False,
+    "commitment_weight": 1.0,
+}
 
 
 def library(ours: VectorQuantiser) -> VectorQuantize:
     """The reference with the same codebook, averages, decay and smoothing."""
-    theirs = VectorQuantize(
-        dim=D,
-        codebook_size=K,
-        decay=ours.decay,
-        eps=ours.eps,
-        kmeans_init=False,
-        rotation_trick=False,
-        threshold_ema_dead_code=0,
-        learnable_codebook=False,
-        commitment_weight=1.0,
-    )
+    same = {"decay": ours.decay, "eps": ours.eps, "use_cosine_sim": ours.cosine}
+    theirs = VectorQuantize(dim=D, **same, **OF_LIBRARY)
+    give_codebook(ours, theirs)
+    return theirs
+
+
+def give_codebook(ours: Codebook, theirs: VectorQuantize) -> None:
     theirs._codebook.embed.copy_(ours.codebook.unsqueeze(0))
     theirs._codebook.embed_avg.copy_(ours.cluster_sum.unsqueeze(0))
     theirs._codebook.cluster_size.copy_(ours.cluster_size.unsqueeze(0))
-    return theirs
 
 
 def distance_to_nearest(points: Tensor, targets: Tensor) -> Tensor:
@@ -62,12 +75,17 @@ def distance_to_nearest(points: Tensor, targets: Tensor) -> Tensor:
 
 @pytest.mark.parametrize("mask", [ALL, SOME], ids=["all real", "some padding"])
 @pytest.mark.parametrize("decay", [0.5, 0.99])
-def test_ten_steps_are_those_of_the_reference_library(mask: Tensor, decay: float) -> None:
-    ours = started(decay)
+@pytest.mark.parametrize("cosine", [False, True], ids=["euclidean", "cosine"])
+def test_ten_steps_are_those_of_the_reference_library(
+    mask: Tensor, decay: float, cosine: bool
+) -> None:
+    ours = started(decay, cosine=cosine)
     theirs = library(ours)
     for step in range(10):
         z, their_z = (vectors(step).requires_grad_() for _ in range(2))
-        found, (quantised, codes, loss) = ours(z, mask), theirs(their_z, mask=mask)
+        # With a mask the library takes its loss from the vectors as they came.
+        entering = normalize(their_z, dim=-1) if cosine else their_z
+        found, (quantised, codes, loss) = ours(z, mask), theirs(entering, mask=mask)
         assert torch.equal(found.codes[mask], codes[mask])
         torch.testing.assert_close(found.z[mask], quantised[mask])
         torch.testing.assert_close(found.loss, loss.squeeze())
@@ -85,6 +103,48 @@ def test_in_use_it_gives_what_the_reference_library_gives() -> None:
     found = ours(z, ALL)
     assert torch.equal(found.codes, codes)
     torch.testing.assert_close(found.z, quantised)
+
+
+@pytest.mark.parametrize("mask", [ALL, SOME], ids=["all real", "some padding"])
+def test_ten_steps_with_levels_are_those_of_the_reference_library(mask: Tensor) -> None:
+    ours = started(levels=3)
+    theirs = ResidualVQ(dim=D, num_quantizers=3, decay=DECAY, eps=ours.eps, **OF_LIBRARY)
+    levels = (ours, *ours.further_levels)
+    for level, their_level in zip(levels, theirs.layers, strict=True):
+        give_codebook(level, their_level)
+    for step in range(10):
+        z, their_z = (vectors(step).requires_grad_() for _ in range(2))
+        found, (quantised, codes, losses) = ours(z, mask), theirs(their_z, mask=mask)
+        numbered = codes + K * torch.arange(3)
+        assert torch.equal(found.codes[mask], numbered[mask])
+        torch.testing.assert_close(found.z[mask], quantised[mask])
+        torch.testing.assert_close(found.loss, losses.sum())
+        for level, their_level in zip(levels, theirs.layers, strict=True):
+            torch.testing.assert_close(level.codebook, their_level.codebook)
+
+
+def test_each_level_brings_the_codes_nearer_to_the_vectors() -> None:
+    torch.manual_seed(0)
+    missed = []
+    for levels in (1, 2, 4):
+        quantiser = VectorQuantiser(D, K, decay=DECAY, levels=levels)
+        for step in range(30):
+            quantiser(vectors(step), ALL)
+        z = vectors(100)
+        missed.append(float((quantiser.eval()(z, ALL).z - z).square().mean()))
+    assert missed[0] > missed[1] > missed[2]
+
+
+def test_only_the_direction_of_a_vector_counts_for_cosine_codes() -> None:
+    quantiser, z = started(cosine=True).eval(), vectors()
+    near, far = quantiser(z, ALL), quantiser(1000 * z, ALL)
+    assert torch.equal(near.codes, far.codes)
+    torch.testing.assert_close(near.z.norm(dim=-1), torch.ones(B, T))
+
+
+def test_cosine_codes_on_several_levels_are_refused() -> None:
+    with pytest.raises(ValueError, match="levels=1"):
+        VectorQuantiser(D, K, cosine=True, levels=2)
 
 
 @settings(max_examples=30, deadline=None)

@@ -65,7 +65,7 @@ def app_at(tmp_path: Path) -> AppAt:
     return opened
 
 
-async def wait_for(pilot: Pilot[int], condition: Callable[[], object], timeout: float = 10) -> None:
+async def wait_for(pilot: Pilot[int], condition: Callable[[], object], timeout: float = 40) -> None:
     """Let the app go on until the condition holds."""
     end = time.monotonic() + timeout
     while not condition():

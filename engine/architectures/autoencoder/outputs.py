@@ -15,7 +15,7 @@ class LatentOutput(NamedTuple):
     loss: Tensor | None = None
     """Scalar that pulls the encoder towards the latent space; None where there is none."""
     codes: Tensor | None = None
-    """[B, T] the code of each token; None for a continuous latent space."""
+    """[B, T] the code of each token, [B, T, L] its codes of L levels; None where there are none."""
 
 
 class Reconstruction(NamedTuple):

@@ -1,10 +1,9 @@
 """Vector quantisation: every latent vector becomes the nearest of K codes.
 
-After van den Oord et al., "Neural discrete representation learning" (arXiv:1711.00937), with the
-codebook following its vectors by exponential moving averages (their appendix A.1). Two things keep
-the codebook from collapsing onto a few codes: it starts as vectors of the first batch, and codes
-that hardly any vector uses are moved onto vectors of the present batch ("random restarts",
-Dhariwal et al., arXiv:2005.00341).
+After van den Oord et al., "Neural discrete representation learning" (arXiv:1711.00937). Further
+levels quantise what the levels before have left: residual quantisation, as in Zeghidour et al.,
+"SoundStream" (arXiv:2107.03312). With cosine codes only the direction of a vector counts: Yu et
+al., arXiv:2110.04627.
 """
 
 from __future__ import annotations
@@ -13,34 +12,26 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from engine.architectures.autoencoder.latent_spaces.codebook import Codebook
 from engine.architectures.autoencoder.losses.quantisation import commitment_loss
 from engine.architectures.autoencoder.outputs import LatentOutput
 
 
-class VectorQuantiser(nn.Module):
-    """A codebook of K codes of size D; padding neither counts nor moves a code.
+class VectorQuantiser(Codebook):
+    """A codebook, and one for each further level.
 
     Parameters
     ----------
-    latent_dim
-        Size D of latent vectors and codes.
-    codebook_size
-        Number of codes K.
-    decay
-        How slowly the codes follow their vectors: weight of the past, 0 to 1.
-    revive_every
-        Steps between two revivals of dead codes; 0 never revives.
-    dead_below
-        A code is dead when it is used less than this fraction of even use, on average; even use
-        is the objects of a step, on average, over the number of codes.
-    eps
-        Smooths the averaged counts, so that a code without vectors does not divide by zero.
-    """
+    latent_dim, codebook_size, decay, revive_every, dead_below, cosine, eps
+        As in `Codebook`, of each level; with `cosine` all vectors become of length 1 first.
+    levels
+        How many codes, one of each level, make a vector together.
 
-    codebook: Tensor
-    cluster_size: Tensor
-    cluster_sum: Tensor
-    steps: Tensor
+    Raises
+    ------
+    ValueError
+        With cosine codes on several levels: what a level leaves is not of length 1.
+    """
 
     def __init__(
         self,
@@ -49,85 +40,35 @@ class VectorQuantiser(nn.Module):
         decay: float = 0.99,
         revive_every: int = 50,
         dead_below: float = 0.2,
+        cosine: bool = False,
+        levels: int = 1,
         eps: float = 1e-5,
     ) -> None:
-        super().__init__()
+        if cosine and levels > 1:
+            raise ValueError("cosine=true goes with levels=1 only")
+        given = (latent_dim, codebook_size, decay, revive_every, dead_below, cosine, eps)
+        super().__init__(*given)
         self.output_dim = latent_dim
-        self.codebook_size = codebook_size
-        self.decay = decay
-        self.revive_every = revive_every
-        self.dead_below = dead_below
-        self.eps = eps
-        self.register_buffer("codebook", torch.randn(codebook_size, latent_dim))
-        self.register_buffer("cluster_size", torch.ones(codebook_size))
-        self.register_buffer("cluster_sum", self.codebook.clone())
-        self.register_buffer("steps", torch.zeros((), dtype=torch.long))
-        self._step = 0
+        self.n_codes = levels * codebook_size
+        self.further_levels = nn.ModuleList(Codebook(*given) for _ in range(levels - 1))
 
     def forward(self, z: Tensor, mask: Tensor) -> LatentOutput:
-        """[B, T, D] and mask [B, T] to codes, straight-through gradients and commitment loss."""
-        flat, real = z.reshape(-1, z.shape[-1]), mask.reshape(-1)
-        if self.training:
-            self._before_update(flat.detach(), real)
-        codes = self.nearest(flat.detach())
-        quantised = functional.embedding(codes, self.codebook).view_as(z)
-        if self.training:
-            self._update(flat.detach(), real, codes)
-        loss = commitment_loss(z, quantised, mask)
-        return LatentOutput(z + (quantised - z).detach(), loss, codes.view(mask.shape))
+        """[B, T, D] and mask [B, T] to codes, straight-through gradients and commitment loss.
 
-    def nearest(self, flat: Tensor) -> Tensor:
-        """The code [N] with the smallest Euclidean distance to each vector of [N, D]."""
-        half_norm = 0.5 * self.codebook.square().sum(dim=1)
-        return torch.addmm(half_norm, flat, self.codebook.t(), alpha=-1.0).argmin(dim=1)
-
-    def _load_from_state_dict(self, *args: object, **kwargs: object) -> None:
-        super()._load_from_state_dict(*args, **kwargs)
-        self._step = int(self.steps)
-
-    @torch.no_grad()
-    def _before_update(self, flat: Tensor, real: Tensor) -> None:
-        """Start from the first batch; every `revive_every` steps move dead codes."""
-        seen = real.sum() if self._step == 0 else self.cluster_size.sum()
-        even_use = seen / self.codebook_size
-        # Codes start a little above dead, so that one which nothing uses is found soon.
-        use = even_use * (2 * self.dead_below or 1.0)
-        if self._step == 0:
-            if not real.any():
-                return
-            self._place(torch.ones_like(self.cluster_size, dtype=torch.bool), use, flat, real)
-        elif self.revive_every and self._step % self.revive_every == 0:
-            dead = (self.cluster_size < self.dead_below * even_use) & real.any()
-            self._place(dead, use, flat, real)
-        self._step += 1
-        self.steps += 1
-
-    def _place(self, which: Tensor, use: Tensor, flat: Tensor, real: Tensor) -> None:
-        """Put the codes `which` [K] onto vectors of this batch, as if used `use` times a step."""
-        drawn = _draw_rows(flat, real, self.codebook_size)
-        self.codebook.copy_(torch.where(which.unsqueeze(1), drawn, self.codebook))
-        self.cluster_sum.copy_(torch.where(which.unsqueeze(1), drawn * use, self.cluster_sum))
-        self.cluster_size.copy_(torch.where(which, use, self.cluster_size))
-
-    @torch.no_grad()
-    def _update(self, flat: Tensor, real: Tensor, codes: Tensor) -> None:
-        """Move each code towards the mean of the vectors that chose it."""
-        weight = real.to(flat.dtype)
-        counts = torch.zeros_like(self.cluster_size).index_add_(0, codes, weight)
-        sums = torch.zeros_like(self.cluster_sum)
-        sums.index_add_(0, codes, flat * weight.unsqueeze(1))
-        self.cluster_size.lerp_(counts, 1 - self.decay)
-        self.cluster_sum.lerp_(sums, 1 - self.decay)
-        total = self.cluster_size.sum()
-        smoothed = (self.cluster_size + self.eps) / (total + self.codebook_size * self.eps) * total
-        self.codebook.copy_(self.cluster_sum / smoothed.unsqueeze(1))
-
-
-def _draw_rows(flat: Tensor, real: Tensor, count: int) -> Tensor:
-    """`count` rows of `flat` [N, D] where `real` [N], each once before any comes again."""
-    order = torch.rand(flat.shape[0], device=flat.device).masked_fill_(~real, 2.0).argsort()
-    rows = torch.arange(count, device=flat.device) % real.sum().clamp(min=1)
-    return flat[order[rows]]
+        The codes of a level are numbered behind those of the levels before; the loss is that of
+        all levels together.
+        """
+        z = functional.normalize(z, dim=-1) if self.cosine else z
+        left, codes = z, []
+        loss = z.new_zeros(())
+        for number, level in enumerate((self, *self.further_levels)):
+            flat = left.detach().reshape(-1, z.shape[-1])
+            quantised, chosen = level.quantise(flat, mask.reshape(-1))
+            loss = loss + commitment_loss(left, quantised.view_as(z), mask)
+            left = left - quantised.view_as(z)
+            codes.append(chosen.view(mask.shape) + number * self.codebook_size)
+        together = codes[0] if len(codes) == 1 else torch.stack(codes, dim=-1)
+        return LatentOutput(z - left.detach(), loss, together)
 
 
 def perplexity(counts: Tensor) -> float:
