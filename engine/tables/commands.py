@@ -10,9 +10,12 @@ from engine.facts.text import plain
 from engine.library.summary import RunSummary
 from engine.tables.groups import SEED
 
+HTCONDOR = "htcondor"
+"""What `launcher` is of runs that went there."""
+
 
 def train_command(run: RunSummary) -> str | None:
-    """The command that trains the same again; None for a run that tells no config.
+    """The command that trains the same again where it did; None for a run that tells no config.
 
     A seed that was drawn is given as it was drawn.
     """
@@ -20,7 +23,12 @@ def train_command(run: RunSummary) -> str | None:
         return None
     drawn = run.seed is not None and f"{SEED}=null" in run.overrides
     words = [word for word in run.overrides if not (drawn and word.startswith(f"{SEED}="))]
-    return _command("thesis-train", [*words, f"{SEED}={run.seed}"] if drawn else words)
+    words += [f"{SEED}={run.seed}"] if drawn else []
+    if run.launcher != HTCONDOR:
+        return _command("thesis-train", words)
+    return _command(
+        "engine", ["submit", *(word for word in words if word != f"launcher={HTCONDOR}")]
+    )
 
 
 def resume_command(run: RunSummary) -> str | None:

@@ -31,6 +31,7 @@ from engine.launch.record import (
     read_job,
     write_record,
 )
+from engine.launch.resources import Resources
 from engine.launch.sweep_records import confirm_run, discard_runs, make_run
 from engine.launch.sweep_runs import SweepRun
 from tests.engine.launching import written_ago
@@ -109,6 +110,41 @@ def test_a_start_that_was_taken_over_says_nothing_of_its_end(
     assert entries(job) == before
     launched._complete(taken_over(job), 1, "no good")
     assert entries(job)["state"] == "ended"
+
+
+def test_a_job_whose_run_is_by_now_that_of_another_start_does_not_begin(
+    job: JobHandle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    amend_record(job.path, job.id, cwd=str(job.directory))
+    monkeypatch.setenv(ID_VARIABLE, job.id or "")
+    monkeypatch.chdir(job.directory)
+    spec = JobSpec((), job.directory, target=HTCONDOR, resume=True)
+    newer = write_record(job.path, new_entries(spec, **NO_PROCESS, state="queued"))
+    with pytest.raises(LaunchError, match="a newer start has it"):
+        taken_over(job)
+    assert read_job(job.path) == newer
+
+
+def test_whoever_is_stopped_while_he_submits_is_not_overtaken(own_folder: Path) -> None:
+    told: list[str] = []
+
+    class Stopped(Condor):
+        def ping(self) -> str:
+            return "schedd"
+
+        def submit(self, *_: object) -> Answer:
+            (path,) = own_folder.glob("*/launch.json")
+            written_ago(path, IN_DOUBT_S)
+            handle = read_job(path)
+            assert handle is not None
+            with pytest.raises(LaunchError) as caught:
+                submit_again(handle, self)
+            told.append(caught.value.message)
+            return Answer("schedd", 7)
+
+    spec = JobSpec((), own_folder / "run", target=HTCONDOR)
+    assert condor_jobs.submit(spec, Resources(), Stopped()).job_id is not None
+    assert told == ["run: another process is submitting it"]
 
 
 def test_a_run_of_a_sweep_that_began_is_not_confirmed(

@@ -245,6 +245,12 @@ def test_the_command_has_the_seed_that_was_drawn(own_folder: Path) -> None:
     assert train_command(summarise(run.path)) == "thesis-train phase1.trainer.epochs=9"
 
 
+def test_a_run_of_htcondor_is_sent_there_again() -> None:
+    run = RunSummary(path="/r/one", name="one", launcher="htcondor", config={"loop": "ae"})
+    run = replace(run, overrides=["launcher=htcondor", "launcher.memory=8GB"])
+    assert train_command(run) == "engine submit launcher.memory=8GB"
+
+
 def test_a_page_in_markdown_about_many_runs_is_drawn_without_a_warning(own_folder: Path) -> None:
     """A legend that has no room makes matplotlib warn, which fails a test."""
     found = [run_with(own_folder, n, lr=0.001 * n, batch=n) for n in range(1, 33)]

@@ -69,16 +69,20 @@ def submit(spec: JobSpec, resources: Resources, condor: Condor, **entries: Any) 
     script = prepared(RunDir(spec.directory).launch, resources)
     schedd = condor.ping()
     run_dir = RunDir.claim(spec.directory)
-    try:
-        with as_facts_error(run_dir.job_log):
-            run_dir.job_log.touch()  # a log that cannot be written is missed by nobody
-        more = {"state": "submitting", "schedd": schedd, "resources": asdict(resources)}
-        own = replace(spec, directory=run_dir.path)  # which may have another name than was wanted
-        handle = write_record(run_dir.launch, new_entries(own, **NO_PROCESS, **more, **entries))
-    except BaseException:
-        remove_made(run_dir)
-        raise
-    return send_or(lambda: remove_made(run_dir), handle, script, resources, condor)
+    with contextlib.ExitStack() as stack:
+        try:
+            # Whoever is stopped in the middle still has the lock, and sends when he goes on.
+            stack.enter_context(locked(run_dir.submit_lock, run_dir.run_id))
+            with as_facts_error(run_dir.job_log):
+                run_dir.job_log.touch()  # a log that cannot be written is missed by nobody
+            more = {"state": "submitting", "schedd": schedd, "resources": asdict(resources)}
+            own = replace(spec, directory=run_dir.path)  # whose name may be another than wanted
+            entries = new_entries(own, **NO_PROCESS, **more, **entries)
+            handle = write_record(run_dir.launch, entries)
+        except BaseException:
+            remove_made(run_dir)
+            raise
+        return send_or(lambda: remove_made(run_dir), handle, script, resources, condor)
 
 
 def send_or(

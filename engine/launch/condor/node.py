@@ -21,7 +21,8 @@ def taken_over(job: JobHandle) -> JobHandle:
     Raises
     ------
     LaunchError
-        If HTCondor has not started this process for this job, or the place is gone.
+        If HTCondor has not started this process for this job, the place is gone, or the run is
+        by now that of a newer start.
     FactsError
         If the record cannot be written.
     """
@@ -34,8 +35,11 @@ def taken_over(job: JobHandle) -> JobHandle:
         where = machine.host_name()
         raise LaunchError(f"{job.cwd} is not there on {where}: {error.strerror}") from error
     known = os.environ.get(JOB_ID) or job.job_id  # whoever submitted it may not have lived on
-    amend_record(job.path, job.id, state="running", job_id=known, **this_process())
-    return read_job(job.path) or job
+    is_ours = amend_record(job.path, job.id, state="running", job_id=known, **this_process())
+    told = read_job(job.path)
+    if not is_ours or told is None or told.id != job.id:
+        raise LaunchError(f"{job.name} is no longer the run of this job: a newer start has it")
+    return told
 
 
 def starts_again(job: JobHandle, code: int) -> bool:

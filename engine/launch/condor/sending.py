@@ -141,6 +141,8 @@ class Sending:
             if self.place.stop.exists():
                 self._leave_out(runs[start:])
                 return
+            if start:  # what is in doubt is in doubt from this request on
+                amend_record(self.place.record, self.entries["id"], sent=now())
             chunk = runs[start : start + CHUNK]
             described = [description(self._described(run)) for run in chunk]
             taken, refused = self.condor.submit_each(described)
