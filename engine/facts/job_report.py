@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+HTCONDOR = "htcondor"
+"""The launcher that is a cluster with HTCondor."""
+
 OVER = ("removed", "ended")
 """States of a job that is no longer a job."""
 

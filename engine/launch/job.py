@@ -11,14 +11,13 @@ from typing import Any, Literal
 from engine.errors import LaunchError
 from engine.facts.attempts import Attempt, Process, process_of
 from engine.facts.copies import began_here
+from engine.facts.job_report import HTCONDOR as HTCONDOR
 
 Kind = Literal["run", "sweep", "resume"]
 KINDS: tuple[Kind, ...] = ("run", "sweep", "resume")
 
 LOCAL = "local"
 """The target that is this machine."""
-HTCONDOR = "htcondor"
-"""The target that is a cluster with HTCondor."""
 
 ID_VARIABLE = "THESIS_LAUNCH_ID"
 """Environment variable that has the id of a job in all processes of it."""

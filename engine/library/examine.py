@@ -15,7 +15,7 @@ from engine.facts.attempts import Attempt, newest_attempt
 from engine.facts.condor_log import LogReader
 from engine.facts.copies import last_event_at
 from engine.facts.evidence import ENDS, Evidence
-from engine.facts.job_report import OVER, JobReport, agreed
+from engine.facts.job_report import HTCONDOR, OVER, JobReport, agreed
 from engine.facts.labels import read_labels
 from engine.facts.last_seen import LastSeen
 from engine.facts.launched import launch_record
@@ -127,14 +127,14 @@ def judge(
 
 def _is_over(run_dir: RunDir, record: Record, known: JobReport | None) -> bool:
     """Whether a run has no job on a cluster any more, as anybody tells."""
-    if record["around"].get("launcher") != "htcondor" or (known and known.state in OVER):
+    if record["around"].get("launcher") != HTCONDOR or (known and known.state in OVER):
         return True
     return launch_record(run_dir).get("state") in OVER
 
 
 def _logged_job(run_dir: RunDir, record: Record, problems: list[str]) -> JobReport | None:
     """What HTCondor's log says of the job of a run; None where another launcher has started it."""
-    if record["around"].get("launcher") != "htcondor":
+    if record["around"].get("launcher") != HTCONDOR:
         return None
     reader = LogReader(run_dir.job_log)
     try:

@@ -5,13 +5,11 @@ from __future__ import annotations
 import shlex
 from collections.abc import Sequence
 
+from engine.facts.job_report import HTCONDOR
 from engine.facts.state import RESUMABLE
 from engine.facts.text import plain
 from engine.library.summary import RunSummary
 from engine.tables.groups import SEED
-
-HTCONDOR = "htcondor"
-"""What `launcher` is of runs that went there."""
 
 
 def train_command(run: RunSummary) -> str | None:

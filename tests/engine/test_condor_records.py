@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -17,11 +17,13 @@ from engine.cli import launched
 from engine.errors import ConfigError, LaunchError
 from engine.facts import RunDir
 from engine.facts.records import MAX_RECORD, read_record
+from engine.facts.sweep_dir import SweepDir
 from engine.launch import record
 from engine.launch.condor import jobs as condor_jobs
-from engine.launch.condor.client import Answer, Condor
+from engine.launch.condor.client import Answer, Condor, CouldNotAsk
 from engine.launch.condor.jobs import IN_DOUBT_S, confirm, submit_again
 from engine.launch.condor.node import taken_over
+from engine.launch.condor.submit import ID_ATTRIBUTE
 from engine.launch.job import HTCONDOR, ID_VARIABLE, JobHandle, JobSpec
 from engine.launch.record import (
     NO_PROCESS,
@@ -32,8 +34,10 @@ from engine.launch.record import (
     write_record,
 )
 from engine.launch.resources import Resources
+from engine.launch.submission import submit
+from engine.launch.submission import submit_again as submit_sweep_again
 from engine.launch.sweep_records import confirm_run, discard_runs, make_run
-from engine.launch.sweep_runs import SweepRun
+from engine.launch.sweep_runs import SweepRun, read_runs
 from tests.engine.launching import written_ago
 
 
@@ -145,6 +149,43 @@ def test_whoever_is_stopped_while_he_submits_is_not_overtaken(own_folder: Path) 
     spec = JobSpec((), own_folder / "run", target=HTCONDOR)
     assert condor_jobs.submit(spec, Resources(), Stopped()).job_id is not None
     assert told == ["run: another process is submitting it"]
+
+
+def test_the_run_that_is_refused_is_named(own_folder: Path) -> None:
+    place = own_folder / "exp_x"
+
+    class Few(Condor):
+        """It is silent first, though it takes all but the last; and takes no more then."""
+
+        known: Sequence[SweepRun] = ()
+
+        def ping(self) -> str:
+            return "schedd"
+
+        def submit_each(self, *_: object) -> tuple[list[int], str]:
+            if not self.known:
+                self.known = read_runs(SweepDir(place))[:3]
+                raise CouldNotAsk("silence")
+            return [], "no more jobs"
+
+        def query(self, *_: object, **__: object) -> list[dict[str, Any]]:
+            ids = enumerate(run.id for run in self.known)
+            return [{"ClusterId": 5 + n, "ProcId": 0, ID_ATTRIBUTE: one} for n, one in ids]
+
+        def history(self, *_: object, **__: object) -> list[dict[str, Any]]:
+            return []
+
+        def clusters(self, *_: object) -> list[Any]:
+            return []
+
+    runs = tuple((f"phase1.trainer.seed={seed}",) for seed in range(4))
+    spec = JobSpec((), place, sweep=True, target=HTCONDOR, points=4, runs=runs)
+    condor = Few()
+    with pytest.raises(CouldNotAsk):
+        submit(spec, Resources(), condor)
+    written_ago(SweepDir(place).record, IN_DOUBT_S)
+    with pytest.raises(LaunchError, match=r"did not take run_\w*_job3: no more jobs"):
+        submit_sweep_again(place, condor)
 
 
 def test_a_run_of_a_sweep_that_began_is_not_confirmed(

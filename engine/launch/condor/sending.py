@@ -149,7 +149,7 @@ class Sending:
             self._confirm(dict(zip(chunk, (f"{one}.0" for one in taken), strict=False)))
             if refused:
                 number = start + len(taken)
-                raise LaunchError(f"HTCondor did not take {self.runs[number].name}: {refused}")
+                raise LaunchError(f"HTCondor did not take {runs[number].name}: {refused}")
 
     def _leave_out(self, runs: Sequence[SweepRun]) -> None:
         """Of a sweep that was stopped the other runs are not sent."""
