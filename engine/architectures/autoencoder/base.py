@@ -61,6 +61,15 @@ class Autoencoder(nn.Module):
             return self.encoder(x, mask=tokens_id != PADDING)
         return self.encoder(x)
 
+    def set_feature_spread(self, std: Tensor) -> None:
+        """Tell the encoder, if it has this method too, the spread [F] of what it gets normalised.
+
+        It is the standard deviation of each feature before; for differences in radians, say.
+        """
+        tell = getattr(self.encoder, "set_feature_spread", None)
+        if tell is not None:
+            tell(std)
+
 
 def build_from_config(cfg: Any) -> Autoencoder:
     """The autoencoder that `cfg.phase1` describes.
