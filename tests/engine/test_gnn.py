@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from engine.architectures.autoencoder.decoders.gnn import GNNDecoder
 from engine.architectures.autoencoder.encoders.gnn import GNNEncoder
+from engine.architectures.simple.by_size import by_size
 from engine.architectures.simple.edges import AngularEdges, fully_connected, k_nearest
 from engine.config.compose import compose
 from engine.config.problems import find_problems
 from engine.config.schema import value_problems
 from engine.data import make_dataloaders
 from engine.errors import ConfigError
-from engine.training_loops.autoencoder import build
+from engine.training_loops.checkpoints import load_checkpoint
+from tests.conftest import Outcome
 
 B, T, F, D = 6, 8, 10, 5
 WIDTHS: Any = {"hidden_dims": (12, 7), "backend": "dense"}
@@ -35,7 +38,7 @@ def tokens(size: int, seed: int = 0) -> Tensor:
     return torch.randn(B, T, size, dtype=torch.float64, generator=generator)
 
 
-def part_of(kind: str, k: int | None, **options: Any) -> nn.Module:
+def part_of(kind: str, k: int | None, **options: Any) -> Any:
     torch.manual_seed(0)
     options = {**WIDTHS, "k": k, **options}
     if kind == "encoder":
@@ -43,7 +46,7 @@ def part_of(kind: str, k: int | None, **options: Any) -> nn.Module:
     return GNNDecoder(D, 4, 8, 2, globals_head=True, **options).double()
 
 
-def outputs_of(part: nn.Module, x: Tensor) -> Tensor:
+def outputs_of(part: Any, x: Tensor) -> Tensor:
     """All that a part gives for each event, [B, ...], beside each other."""
     made = part(x, event_mask())
     pieces = [made] if isinstance(made, Tensor) else list(made)
@@ -93,6 +96,15 @@ def test_the_nearest_do_not_depend_on_order_padding_or_other_events(kind: str, k
     torch.testing.assert_close(made(x, mask), expected)
 
 
+@pytest.mark.parametrize("group", [1, 2, 4, 50, None])
+def test_events_in_groups_of_a_size_are_computed_as_they_are_all_at_once(group: int | None) -> None:
+    x, mask, encoder = tokens(F), event_mask(), part_of("encoder", None)
+    expected = by_size(encoder._encode, x, mask, None)
+    torch.testing.assert_close(by_size(encoder._encode, x, mask, group), expected)
+    assert not expected[~mask].any()
+    assert by_size(encoder._encode, x[:0], mask[:0], group).shape == (0, T, D)
+
+
 def test_edges_join_the_objects_of_an_event_and_no_object_with_itself() -> None:
     exists = fully_connected(torch.tensor([[True, False, True, True]]))
     pairs = {tuple(pair) for pair in exists[0].nonzero().tolist()}
@@ -129,13 +141,13 @@ def test_turning_an_event_about_the_beam_leaves_its_edges() -> None:
     torch.testing.assert_close(edges(turned), edges(x))
 
 
-def test_a_training_tells_the_encoder_the_spread_of_the_angles() -> None:
-    cfg = compose(["phase1/encoder=gnn", "data.limit_samples=64"])
-    *_, meta = make_dataloaders(cfg)
-    model = build(cfg, torch.device("cpu"), 1).model
-    model.set_feature_spread(meta["token_normaliser"].std)
-    expected = meta["token_normaliser"].std[2:4]
-    assert torch.equal(model.state_dict()["encoder.edge_features.spread"], expected)
+def test_a_training_tells_the_encoder_the_spread_of_the_angles(
+    thesis_train: Callable[..., Outcome],
+) -> None:
+    (run,) = thesis_train("phase1/encoder=gnn", "evaluation.enabled=false").runs
+    *_, meta = make_dataloaders(compose(["data.limit_samples=256"]))
+    kept = load_checkpoint(run.best)["encoder.edge_features.spread"]
+    assert torch.equal(kept, meta["token_normaliser"].std[2:4])
 
 
 GNN = ("phase1/encoder=gnn", "phase1/decoder=gnn")

@@ -20,6 +20,7 @@ from collections.abc import Sequence
 from torch import Tensor, nn
 from torch.nn import functional
 
+from engine.architectures.simple.by_size import GROUP
 from engine.architectures.simple.edges import Edges
 from engine.errors import ConfigError
 
@@ -99,6 +100,8 @@ class GNN(nn.Module):
         super().__init__()
         if backend not in BACKENDS:
             raise ConfigError(f"backend={backend}: must be {' or '.join(BACKENDS)}")
+        # The sparse form computes nothing for padding, so its events can be of any size.
+        self.group = GROUP if backend == "dense" else None
         layer = EdgeConvolution if backend == "dense" else _sparse_layer()
         sizes = [input_dim, *hidden_dims]
         self.layers = nn.ModuleList(layer(*pair, edge_dim) for pair in itertools.pairwise(sizes))

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from engine.architectures.autoencoder.decoders.mlp import GlobalsHead
 from engine.architectures.autoencoder.outputs import Reconstruction
+from engine.architectures.simple.by_size import by_size
 from engine.architectures.simple.edges import Edges, fully_connected, k_nearest
 from engine.architectures.simple.gnn import GNN
 
@@ -60,16 +61,18 @@ class GNNDecoder(nn.Module):
 
     def forward(self, z: Tensor, mask: Tensor) -> Reconstruction:
         """Latent vectors [B, T, D] and mask [B, T] to a `Reconstruction`."""
-        z = z.masked_fill(~mask.unsqueeze(-1), 0.0)
-        exists = fully_connected(mask)
-        if self.k is not None:
-            exists = k_nearest(exists, _distances(z.detach()), self.k)
-        outputs = self.gnn(z, Edges(exists))
+        outputs = by_size(self._decode, z, mask, self.gnn.group)
         return Reconstruction(
             tokens_cont=outputs[..., : self.n_features],
             id_logits=outputs[..., self.n_features :],
             globals=None if self.globals_head is None else self.globals_head(z, mask),
         )
+
+    def _decode(self, z: Tensor, mask: Tensor) -> Tensor:
+        exists = fully_connected(mask)
+        if self.k is not None:
+            exists = k_nearest(exists, _distances(z.detach()), self.k)
+        return self.gnn(z, Edges(exists))
 
 
 def _distances(z: Tensor) -> Tensor:

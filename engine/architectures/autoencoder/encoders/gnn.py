@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from torch import Tensor, nn
 
+from engine.architectures.simple.by_size import by_size
 from engine.architectures.simple.edges import AngularEdges, Edges, fully_connected, k_nearest
 from engine.architectures.simple.gnn import GNN
 from engine.errors import ConfigError
@@ -15,7 +16,8 @@ class GNNEncoder(nn.Module):
     """A graph neural network from the features of all objects to a latent vector for each.
 
     Each object receives from all others of its event, or from the k nearest in (eta, phi). An edge
-    has the features Delta eta, Delta phi and Delta R. Padding neither sends nor counts.
+    has the features Delta eta, Delta phi and Delta R. Padding neither sends nor counts, and
+    its latent vector is 0.
 
     Parameters
     ----------
@@ -62,7 +64,9 @@ class GNNEncoder(nn.Module):
 
     def forward(self, x: Tensor, mask: Tensor) -> Tensor:
         """Tokens [B, T, input_dim] and mask [B, T] to a latent vector per token [B, T, D]."""
-        x = x.masked_fill(~mask.unsqueeze(-1), 0.0)
+        return by_size(self._encode, x, mask, self.gnn.group)
+
+    def _encode(self, x: Tensor, mask: Tensor) -> Tensor:
         exists, features = fully_connected(mask), self.edge_features(x)
         if self.k is not None:
             exists = k_nearest(exists, features[..., -1], self.k)
