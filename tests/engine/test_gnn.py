@@ -10,10 +10,12 @@ import pytest
 import torch
 from torch import Tensor
 
+from engine.architectures.autoencoder.base import build_from_config
 from engine.architectures.autoencoder.decoders.gnn import GNNDecoder
 from engine.architectures.autoencoder.encoders.gnn import GNNEncoder
 from engine.architectures.simple.by_size import by_size
 from engine.architectures.simple.edges import AngularEdges, fully_connected, k_nearest
+from engine.cli import main
 from engine.config.compose import compose
 from engine.config.problems import find_problems
 from engine.config.schema import value_problems
@@ -125,7 +127,7 @@ def test_the_k_nearest_are_those_that_sorting_finds(k: int) -> None:
 
 def test_edge_features_are_differences_in_radians_with_phi_wrapped() -> None:
     std, mean = torch.tensor([5.0, 7.0, 1.4, 1.8]), torch.tensor([9.0, 8.0, 0.2, -0.1])
-    edges = AngularEdges(2, 3)
+    edges = AngularEdges()
     edges.set_spread(std)
     physical = torch.tensor([[[1.0, 2.0, 0.5, 3.0], [3.0, 4.0, -0.7, -3.1]]])
     eta, phi, distance = edges((physical - mean) / std)[0, 0, 1]
@@ -135,19 +137,25 @@ def test_edge_features_are_differences_in_radians_with_phi_wrapped() -> None:
 
 
 def test_turning_an_event_about_the_beam_leaves_its_edges() -> None:
-    edges, x = AngularEdges(2, 3).double(), tokens(4)
+    edges, x = AngularEdges().double(), tokens(4)
     turned = x.clone()
     turned[..., 3] += 1.0 / edges.spread[1]
     torch.testing.assert_close(edges(turned), edges(x))
 
 
+def test_angles_are_found_by_their_names() -> None:
+    cfg = compose(["phase1/encoder=gnn", "data.features=[phi,E,eta,pT]"])
+    assert build_from_config(cfg).encoder.edge_features.columns == [2, 0]
+
+
 def test_a_training_tells_the_encoder_the_spread_of_the_angles(
     thesis_train: Callable[..., Outcome],
 ) -> None:
-    (run,) = thesis_train("phase1/encoder=gnn", "evaluation.enabled=false").runs
+    run = thesis_train("phase1/encoder=gnn", "evaluation.enabled=false").run
     *_, meta = make_dataloaders(compose(["data.limit_samples=256"]))
     kept = load_checkpoint(run.best)["encoder.edge_features.spread"]
     assert torch.equal(kept, meta["token_normaliser"].std[2:4])
+    assert main(["evaluate", str(run.path)]) == 0
 
 
 GNN = ("phase1/encoder=gnn", "phase1/decoder=gnn")
@@ -165,8 +173,9 @@ def test_a_wrong_value_is_refused_in_one_sentence(part: str, value: str, words: 
 
 
 def test_an_encoder_without_angles_or_backend_says_what_is_missing() -> None:
-    with pytest.raises(ConfigError, match=r"data\.features has no phi"):
-        GNNEncoder(F, D, features=("E", "eta"))
+    cfg = compose(["phase1/encoder=gnn", "data.features=[E,pT,eta,angle]"])
+    with pytest.raises(ConfigError, match=r"needs phi, which data\.features does not name"):
+        build_from_config(cfg)
     with pytest.raises(ConfigError, match="backend=sparse: must be dense or pyg"):
         GNNEncoder(F, D, backend="sparse")
 

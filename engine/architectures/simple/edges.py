@@ -45,19 +45,15 @@ class AngularEdges(nn.Module):
     the means are not needed for differences. A buffer holds them, so that checkpoints do. Until
     `set_spread` tells better, eta counts in its own standard deviation, and phi as an angle
     without a preferred direction.
-
-    Parameters
-    ----------
-    eta, phi
-        Where these features stand among those of a token.
+    `columns` is where eta and phi stand among the features of a token.
     """
 
     n_features = 3
     spread: Tensor
 
-    def __init__(self, eta: int, phi: int) -> None:
+    def __init__(self) -> None:
         super().__init__()
-        self.columns = [eta, phi]
+        self.columns = [2, 3]
         self.register_buffer("spread", torch.tensor([1.0, math.pi / math.sqrt(3)]))
 
     def set_spread(self, std: Tensor) -> None:

@@ -25,8 +25,6 @@ class GNNEncoder(nn.Module):
         Size of a token as the autoencoder hands it over: features and embedded type.
     latent_dim
         Size D of the latent vector.
-    features
-        Names of the features of a token, in their order.
     k
         From how many of the nearest objects each receives; None for all.
     hidden_dims, dropout, backend
@@ -35,28 +33,36 @@ class GNNEncoder(nn.Module):
     Raises
     ------
     ConfigError
-        If eta or phi is not among the features, or as `GNN`.
+        As `GNN`.
     """
 
     def __init__(
         self,
         input_dim: int,
         latent_dim: int,
-        features: Sequence[str] = ("E", "pT", "eta", "phi"),
         k: int | None = None,
         hidden_dims: Sequence[int] = (64, 64),
         dropout: float = 0.0,
         backend: str = "dense",
     ) -> None:
         super().__init__()
-        names = list(features)
-        for name in ("eta", "phi"):
-            if name not in names:
-                raise ConfigError(f"data.features has no {name}, which the edges need")
         self.k = k
-        self.edge_features = AngularEdges(names.index("eta"), names.index("phi"))
+        self.edge_features = AngularEdges()
         edge_dim = AngularEdges.n_features
         self.gnn = GNN(input_dim, latent_dim, hidden_dims, dropout, edge_dim, backend)
+
+    def set_features(self, names: Sequence[str]) -> None:
+        """Take the names of a token's features, in their order; else they are E, pT, eta, phi.
+
+        Raises
+        ------
+        ConfigError
+            If eta or phi is not among them.
+        """
+        for name in ("eta", "phi"):
+            if name not in names:
+                raise ConfigError(f"phase1.encoder needs {name}, which data.features does not name")
+        self.edge_features.columns = [names.index("eta"), names.index("phi")]
 
     def set_feature_spread(self, std: Tensor) -> None:
         """Take the standard deviations [F] of the features before they were normalised."""
