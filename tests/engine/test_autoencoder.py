@@ -36,7 +36,12 @@ LATENTS = ("none", "linear", "vq")
 PAIRS = [("gnn", "gnn"), ("gnn", "mlp"), ("mlp", "gnn")]
 PLAIN = [Kind(latent, head) for latent in LATENTS for head in (False, True)]
 KINDS = [*PLAIN, *(Kind(latent, True, *pair) for pair in PAIRS for latent in LATENTS)]
-LEARNERS = [*PLAIN, *(Kind("none", False, *pair) for pair in PAIRS)]
+GRAPHS = [kind for kind in KINDS if kind not in PLAIN]
+LEARNERS = [
+    *PLAIN,
+    Kind(encoder="gnn", decoder="gnn"),
+    *(pytest.param(kind, marks=pytest.mark.slow) for kind in GRAPHS),
+]
 CODEBOOK = [
     "phase1.latent_space.codebook_size=512",
     "phase1.latent_space.decay=0.9",
