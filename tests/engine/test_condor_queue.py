@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from engine.facts.job_report import JobReport, agreed
-from engine.launch.condor.ads import read_ad
+from engine.launch.condor.ads import Cluster, read_ad
 from engine.launch.condor.client import Condor, CouldNotAsk
 from engine.launch.condor.following import Following
 from engine.launch.condor.queue import Queue
@@ -37,7 +37,7 @@ class Fake(Condor):
         super().__init__(schedd)
         self.ads: list[dict[str, Any]] = []
         self.past: list[dict[str, Any]] = []
-        self.making: list[int] = []
+        self.making: list[Cluster] = []
         self.silent = False
         self.calls: list[str] = []
 
@@ -46,7 +46,7 @@ class Fake(Condor):
     ) -> list[dict[str, Any]]:
         return self._told("mine" if mine else "by id", self.ads, constraint, mine)
 
-    def clusters(self, constraint: str) -> list[int]:
+    def clusters(self, constraint: str) -> list[Cluster]:
         self.calls.append("clusters")
         return self.making
 
@@ -224,11 +224,11 @@ def test_the_job_of_another_user_is_found_by_its_id() -> None:
 def test_a_job_of_a_large_sweep_that_is_not_made_yet_is_not_gone() -> None:
     following = Asked()
     waits = replace(job(), sweep_id="s", job_id="12.7")
-    following.fake.making = [12]
+    following.fake.making = [Cluster(12, "first", 7)]
     for _ in range(4):
         assert following.states(waits) == {}
     assert "history" not in following.fake.calls
-    following.fake.making = []
+    following.fake.making = [Cluster(12, "first", 8)]  # it was made, and has left the queue
     assert following.states(waits, waits, later=120) == {}
     assert following.states(waits) == {"a": "ended"}
 

@@ -248,9 +248,15 @@ class _Scheduler:
 def still_to_come(condor: Condor, jobs: Sequence[JobHandle]) -> set[str]:
     """Ids of those that HTCondor has not made yet: of a large sweep it makes a few at a time."""
     sweeps = sorted({job.sweep_id for job in jobs if job.sweep_id})
-    numbers = set(condor.clusters(of_sweeps(sweeps))) if sweeps else set()
-    clusters = {str(number) for number in numbers}
-    return {job.id or "" for job in jobs if (job.job_id or "").partition(".")[0] in clusters}
+    clusters = condor.clusters(of_sweeps(sweeps)) if sweeps else []
+    made = {str(cluster.number): cluster.next_job for cluster in clusters}
+    return {job.id or "" for job in jobs if _is_to_come(job.job_id or "", made)}
+
+
+def _is_to_come(job_id: str, made: Mapping[str, int]) -> bool:
+    """Whether a job's number is one that its cluster has not come to."""
+    cluster, _, number = job_id.partition(".")
+    return cluster in made and number.isdecimal() and int(number) >= made[cluster]
 
 
 def _nowhere(run_id: str, job: JobHandle) -> QueuedJob:
