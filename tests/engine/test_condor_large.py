@@ -9,9 +9,9 @@ import pytest
 from engine.facts.sweep_dir import SweepDir
 from engine.launch.condor import actions as condor_actions
 from engine.launch.condor import sending as condor_sending
+from engine.launch.condor.absent import still_to_come
 from engine.launch.condor.ads import of_sweeps
 from engine.launch.condor.client import Condor
-from engine.launch.condor.queue import still_to_come
 from engine.launch.job import HTCONDOR, JobHandle, JobSpec
 from engine.launch.record import read_job
 from engine.launch.resources import Resources
