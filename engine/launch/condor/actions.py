@@ -85,8 +85,15 @@ def release(
 
 
 def remove(jobs: Sequence[JobHandle], connect: Connect = Condor) -> Done:
-    """End jobs for good; one that runs saves first."""
-    return _act("remove", jobs, REMOVED_HERE, connect, lambda job: "", _is_away)
+    """End jobs for good; one that runs saves first.
+
+    Their records say so too: their logs may be full, or never get the end.
+    """
+    done = _act("remove", jobs, REMOVED_HERE, connect, lambda job: "", _is_away)
+    for job in done.jobs:
+        with contextlib.suppress(FactsError):
+            amend_record(job.path, job.id, state="removed", reason=REMOVED_HERE)
+    return done
 
 
 def edit(jobs: Sequence[JobHandle], changes: Mapping[str, Any], connect: Connect = Condor) -> Done:
