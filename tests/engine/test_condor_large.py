@@ -2,28 +2,34 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from engine.cli import main
 from engine.errors import FactsError, LaunchError
 from engine.facts.sweep_dir import SweepDir
 from engine.launch.condor import actions as condor_actions
 from engine.launch.condor import sending as condor_sending
 from engine.launch.condor.ads import Cluster, of_sweeps
+from engine.launch.condor.answers import Acted
 from engine.launch.condor.client import Condor, CouldNotAsk
 from engine.launch.condor.cluster import jobs_of_clusters
 from engine.launch.condor.jobs import IN_DOUBT_S
 from engine.launch.condor.queue import still_to_come
 from engine.launch.condor.submit import ID_ATTRIBUTE
+from engine.launch.control import kill_job
 from engine.launch.job import HTCONDOR, JobHandle, JobSpec
+from engine.launch.jobs import find_jobs
 from engine.launch.record import read_job
 from engine.launch.resources import Resources
 from engine.launch.submission import submit, submit_again
 from engine.launch.sweep_records import confirm_run
 from engine.launch.sweep_runs import read_clusters, read_runs, runs_folder
+from engine.library.index import summarise
 from tests.engine.launching import wait_until, written_ago
 from tests.engine.test_condor_runs import condor  # noqa: F401 - a fixture
 
@@ -70,6 +76,10 @@ class Few(Condor):
         if not (self.takes and self.is_heard):
             raise CouldNotAsk("HTCondor's scheduler did not answer within 60 s")
         return number
+
+    def act(self, *_: object) -> Acted:
+        done, self.queue = len(self.queue), {}
+        return Acted(done)
 
     def query(self, *_: Any, **__: Any) -> list[dict[str, Any]]:
         return [self._ad(*one) for one in self.made]
@@ -179,3 +189,75 @@ def test_what_is_done_to_the_first_run_is_done_to_none_that_is_to_come(
     assert condor_actions.remove([first, others[0]]).problems == {}
     wait_until(lambda: condor.clusters(of_sweeps([job.id]))[0].next_job == 4)
     assert still_to_come(condor, [first, *others]) == {others[-1].id}
+
+
+@pytest.mark.parametrize("single", [1, 9], ids=["a cluster", "single jobs"])
+@pytest.mark.parametrize("by", ["remove", "stop"])
+def test_what_arrives_after_its_sweep_was_ended_is_removed(
+    condor: Condor,  # noqa: F811
+    single: int,
+    by: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Whoever ends it does so while the request is on its way."""
+    monkeypatch.setattr(condor_sending, "MOST_SINGLE", single)
+    monkeypatch.setattr(condor_sending, "CHUNK", 2)
+    place = SweepDir(Path("outputs/multiruns/exp_x").absolute())
+    ways = {"remove": lambda: kill_job(submitted(place)), "stop": place.stop.touch}
+
+    class Slow(Condor):
+        def submit_cluster(self, *words: Any) -> int:
+            ways[by]()
+            return super().submit_cluster(*words)
+
+        def submit_each(self, *words: Any) -> tuple[list[int], str]:
+            ways[by]()
+            return super().submit_each(*words)
+
+    with Slow() as slow:
+        job = submit(sweep(3), FEW, slow)
+    assert job.state == "queued"
+    assert [one.state for one in jobs_of(job)] == ["removed"] * 3
+    wait_until(lambda: condor.query("true", ["ClusterId"]) == condor.clusters("true") == [])
+    assert states() == {"stopped": 3}
+
+
+def states() -> Counter[str | None]:
+    return Counter(summarise(str(path)).state for path in Path("outputs/runs").iterdir())
+
+
+def test_of_a_large_sweep_that_is_removed_also_the_jobs_to_come_are(
+    condor: Condor,  # noqa: F811
+) -> None:
+    submit(sweep(5), FEW, condor)
+    assert main(["jobs", "remove", "exp_x"]) == 0
+    wait_until(lambda: states() == {"stopped": 5})
+    (found,) = find_jobs("outputs")
+    assert (found.state.state, found.on_cluster) == ("stopped", [])
+    never = summarise(str(jobs_of(found.handle)[-1].directory))
+    assert never.sentence == "its job was removed with engine"
+
+
+def test_of_a_sweep_that_somebody_else_removed_it_is_told_once_htcondor_is_asked(
+    condor: Condor,  # noqa: F811
+) -> None:
+    job = submit(sweep(5), FEW, condor)
+    condor.act("remove", of_sweeps([job.id]), "via condor_rm")
+    wait_until(lambda: states() == {"failed": 2, "queued": 3})
+    assert main(["jobs", "remove", "exp_x"]) == 1
+    assert states() == {"failed": 5}
+
+
+@pytest.mark.parametrize("name", ["multiruns/exp_x/stop", "runs/run_x_job1/.launch.json.lock"])
+def test_jobs_are_removed_also_where_that_cannot_be_written(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = Few()
+    monkeypatch.setattr("engine.launch.condor.sweep.Condor", lambda schedd: asked)
+    job = submit(sweep(3), FEW, asked)
+    Path("outputs", name).unlink(missing_ok=True)
+    Path("outputs", name).mkdir()  # no file can be written there, as on a full disk
+    told = f"exp_x: its jobs are removed; cannot write .*{name}: Is a directory"
+    with pytest.raises(LaunchError, match=told):
+        kill_job(job)
+    assert asked.queue == {}

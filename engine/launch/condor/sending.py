@@ -18,7 +18,7 @@ from engine.facts.job_report import REMOVED_HERE
 from engine.facts.records import read_record
 from engine.facts.run_dir import RunDir
 from engine.facts.sweep_dir import SweepDir
-from engine.launch.condor.ads import Cluster, of_sweeps
+from engine.launch.condor.ads import Cluster, of_clusters, of_sweeps
 from engine.launch.condor.check import is_served
 from engine.launch.condor.client import Condor, CouldNotAsk
 from engine.launch.condor.cluster import cluster_description, jobs_of_clusters
@@ -33,7 +33,7 @@ from engine.launch.job import ID_VARIABLE, JobHandle
 from engine.launch.local import environment
 from engine.launch.record import NO_PROCESS, amend_record, lock_of, now, read_job
 from engine.launch.resources import Resources
-from engine.launch.sweep_records import confirm_run, discard_runs, make_run
+from engine.launch.sweep_records import confirm_run, discard_runs, make_run, remove_run
 from engine.launch.sweep_runs import (
     SweepRun,
     has_plain_names,
@@ -129,11 +129,16 @@ class Sending:
             self.entries["sent"] = now()
             amend_record(self.place.record, self.entries["id"], sent=self.entries["sent"])
         try:
-            (self._send_together if together else self._send_singly)(runs)
+            self._request_each(runs, together)
         except CouldNotAsk as error:
+            again = f"engine submit --again {self._name} finds out, and submits none twice."
+            stopped = (
+                "It was asked to stop, so that none that comes begins;"
+                f" engine jobs remove {self._name} has HTCondor remove them."
+            )
             raise CouldNotAsk(
                 f"{self._name}: which of its jobs HTCondor has is not known: {error.message}",
-                f"engine submit --again {self._name} finds out, and submits none twice.",
+                stopped if self.place.stop.exists() else again,
             ) from error
         end = {"state": "queued", **NO_PROCESS}
         amend_record(self.place.record, self.entries["id"], **end)
@@ -148,31 +153,42 @@ class Sending:
         if clusters != before:
             write_clusters(self.place, clusters)
 
-    def _send_together(self, runs: Sequence[SweepRun]) -> None:
-        described, items = cluster_description([self._described(run) for run in runs])
-        cluster = self.condor.submit_cluster(described, items)
-        self._confirm({run: f"{cluster}.{number}" for number, run in enumerate(runs)})
-
-    def _send_singly(self, runs: Sequence[SweepRun]) -> None:
-        for start in range(0, len(runs), CHUNK):
+    def _request_each(self, runs: Sequence[SweepRun], together: bool) -> None:
+        """Send the runs, one request after the other, until the sweep is stopped."""
+        most = len(runs) if together else CHUNK
+        for start in range(0, len(runs), most or 1):
             if self.place.stop.exists():
                 self._leave_out(runs[start:])
                 return
             if start:  # what is in doubt is in doubt from this request on
                 amend_record(self.place.record, self.entries["id"], sent=now())
-            chunk = runs[start : start + CHUNK]
-            described = [description(self._described(run)) for run in chunk]
-            taken, refused = self.condor.submit_each(described)
-            self._confirm(dict(zip(chunk, (f"{one}.0" for one in taken), strict=False)))
-            if refused:
-                number = start + len(taken)
-                raise LaunchError(f"HTCondor did not take {runs[number].name}: {refused}")
+            self._request(runs[start : start + most], together)
+
+    def _request(self, runs: Sequence[SweepRun], together: bool) -> None:
+        """Send these with one request."""
+        described = [self._described(run) for run in runs]
+        if together:
+            cluster = self.condor.submit_cluster(*cluster_description(described))
+            numbers, refused = [f"{cluster}.{number}" for number in range(len(runs))], ""
+        else:
+            taken, refused = self.condor.submit_each([description(job) for job in described])
+            numbers = [f"{cluster}.0" for cluster in taken]
+        # Whoever stopped the sweep in the meantime could not remove what was on its way.
+        stopped = bool(numbers) and self.place.stop.exists()
+        if stopped:
+            clusters = {int(number.partition(".")[0]) for number in numbers}
+            self.condor.act("remove", of_clusters(sorted(clusters)), REMOVED_HERE)
+        self._confirm(dict(zip(runs, numbers, strict=False)))
+        if stopped:
+            self._leave_out(runs[: len(numbers)])
+        if refused:
+            raise LaunchError(f"HTCondor did not take {runs[len(numbers)].name}: {refused}")
 
     def _leave_out(self, runs: Sequence[SweepRun]) -> None:
-        """Of a sweep that was stopped the other runs are not sent."""
+        """Of a sweep that was stopped these runs are not sent, or removed before they began."""
         reason = f"{REMOVED_HERE}: its sweep was stopped"
         for run in runs:
-            confirm_run(self.folder, run, state="removed", reason=reason)
+            remove_run(self.folder, run, reason)
 
     def _confirm(self, found: Mapping[SweepRun, str]) -> None:
         """Say in the records that HTCondor has these."""
