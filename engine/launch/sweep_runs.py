@@ -16,6 +16,7 @@ from engine.errors import FactsError
 from engine.facts.files import as_facts_error, open_own, replace_file
 from engine.facts.records import is_id
 from engine.facts.sweep_dir import SweepDir
+from engine.launch.job import JobHandle
 from engine.launch.sweep_names import own_name
 
 MOST_BYTES = 1 << 26
@@ -41,6 +42,15 @@ class SweepRun:
 def runs_folder(sweep: Path) -> Path:
     """Where the runs of a sweep lie: `runs/` beside `multiruns/`, else the sweep's own folder."""
     return sweep.parent.with_name("runs") if sweep.parent.name == "multiruns" else sweep
+
+
+def sweep_of(job: JobHandle) -> SweepDir | None:
+    """The sweep of a run that is submitted with all others of it; None for one that is not.
+
+    Who waits for a sweep, as `hydra/launcher=htcondor` does, submits its runs one by one.
+    """
+    place = SweepDir(Path(job.sweep_dir)) if job.sweep_dir and job.kind == "run" else None
+    return place if place and place.runs.exists() else None
 
 
 def planned(sweep: Path, words: Sequence[tuple[str, ...]]) -> list[SweepRun]:

@@ -18,7 +18,7 @@ from engine.launch.condor.ads import Cluster, of_sweeps
 from engine.launch.condor.answers import Acted
 from engine.launch.condor.client import Condor, CouldNotAsk
 from engine.launch.condor.cluster import jobs_of_clusters
-from engine.launch.condor.jobs import IN_DOUBT_S
+from engine.launch.condor.doubt import IN_DOUBT_S
 from engine.launch.condor.queue import still_to_come
 from engine.launch.condor.submit import ID_ATTRIBUTE
 from engine.launch.control import kill_job

@@ -19,7 +19,7 @@ from engine.facts.condor_log import LogReader
 from engine.facts.sweep_dir import SweepDir
 from engine.launch.condor import sending as condor_sending
 from engine.launch.condor.client import Condor, CouldNotAsk
-from engine.launch.condor.jobs import IN_DOUBT_S
+from engine.launch.condor.doubt import IN_DOUBT_S
 from engine.launch.job import HTCONDOR, JobHandle, JobSpec
 from engine.launch.jobs import find_jobs
 from engine.launch.record import read_job

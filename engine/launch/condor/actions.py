@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from engine.errors import FactsError, LaunchError
+from engine.errors import EngineError, FactsError, LaunchError
 from engine.facts.holds import PERSISTENT, hold_remedy
 from engine.facts.job_report import REMOVED_HERE
 from engine.facts.records import read_record
@@ -22,6 +22,7 @@ from engine.launch.condor.changes import (
     quoted,
 )
 from engine.launch.condor.client import Action, Condor, CouldNotAsk
+from engine.launch.condor.doubt import let_go
 from engine.launch.condor.queue import Connect, still_to_come
 from engine.launch.job import HTCONDOR, JobHandle
 from engine.launch.record import amend_record
@@ -84,8 +85,15 @@ def release(
 
 
 def remove(jobs: Sequence[JobHandle], connect: Connect = Condor) -> Done:
-    """End jobs for good; one that runs saves first."""
-    return _act("remove", jobs, REMOVED_HERE, connect, lambda job: "", _is_away)
+    """End jobs for good; one that runs saves first, and one that may still come does not begin."""
+    done = _act("remove", jobs, REMOVED_HERE, connect, lambda job: "", _is_away)
+    for job in jobs:
+        if job.state == "submitting" and done.problems.get(job.name) == _GONE:
+            with _telling([job], done), connect(job.schedd) as condor:
+                let_go(job, condor)
+                del done.problems[job.name]
+                done.jobs.append(job)
+    return done
 
 
 def edit(jobs: Sequence[JobHandle], changes: Mapping[str, Any], connect: Connect = Condor) -> Done:
@@ -188,8 +196,9 @@ def _telling(jobs: Sequence[JobHandle], done: Done) -> Iterator[None]:
     """What a scheduler refuses, or does not answer, is a problem of each of its jobs."""
     try:
         yield
-    except LaunchError as error:
-        done.problems |= {job.name: error.message for job in jobs}
+    except EngineError as error:
+        text = error.message
+        done.problems |= {job.name: text.removeprefix(f"{job.name}: ") for job in jobs}
 
 
 def _there(

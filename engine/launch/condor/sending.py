@@ -22,7 +22,7 @@ from engine.launch.condor.ads import Cluster, of_clusters, of_sweeps
 from engine.launch.condor.check import is_served
 from engine.launch.condor.client import Condor, CouldNotAsk
 from engine.launch.condor.cluster import cluster_description, jobs_of_clusters
-from engine.launch.condor.jobs import refuse_in_doubt
+from engine.launch.condor.doubt import refuse_in_doubt
 from engine.launch.condor.submit import (
     ID_ATTRIBUTE,
     Submission,

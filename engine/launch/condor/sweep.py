@@ -99,6 +99,11 @@ def unfinished(place: SweepDir) -> dict[str, Any]:
         raise ConfigError(f"{name} is no sweep on HTCondor")
     if os.path.realpath(place.path) != entries.get("original_dir"):
         raise ConfigError(f"{name} was moved or copied from {entries.get('original_dir')}")
+    if not place.runs.exists():
+        raise ConfigError(
+            f"{name} submits its runs one by one, and waits for them",
+            f"{entries.get('command')} goes on with it; --again takes a run of it.",
+        )
     if entries.get("state") != "submitting":
         raise ConfigError(f"{name}: nothing of it is left to submit")
     if place.stop.exists():

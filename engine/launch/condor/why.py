@@ -35,13 +35,18 @@ def why(job: JobHandle, connect: Connect = Condor) -> str | None:
         try:
             ads = condor.query(one_of([job.id]), WANTED)
             if not ads:
-                return None
+                return None if job.state != "submitting" else _unconfirmed(job)
             found = read_ad(ads[0])
             match = condor.match(one_of([found.run_id])) if found.state == "queued" else {}
         except CouldNotAsk as error:
             since = time.strftime("%H:%M")
             return f"{UNASKED} at {since}: {error.message}"
     return sentence(job.name, found, match)
+
+
+def _unconfirmed(job: JobHandle) -> str:
+    again = f"engine submit --again {job.name} finds out"
+    return f"HTCondor does not have it yet, and may still get it: {again}"
 
 
 def sentence(name: str, job: QueuedJob, match: Mapping[str, Any]) -> str:
