@@ -21,6 +21,7 @@ from engine.launch.condor.cluster import jobs_of_clusters
 from engine.launch.condor.doubt import IN_DOUBT_S
 from engine.launch.condor.queue import still_to_come
 from engine.launch.condor.submit import ID_ATTRIBUTE
+from engine.launch.condor.why import why
 from engine.launch.control import kill_job
 from engine.launch.job import HTCONDOR, JobHandle, JobSpec
 from engine.launch.jobs import find_jobs
@@ -186,6 +187,8 @@ def test_what_is_done_to_the_first_run_is_done_to_none_that_is_to_come(
     (cluster,) = condor.clusters(of_sweeps([job.id]))
     assert (cluster.first_id, cluster.next_job) == (first.id, 2)
     assert still_to_come(condor, [first, *others]) == {one.id for one in others[1:]}
+    told = "it waits: HTCondor makes it only once others of its sweep are over"
+    assert why(others[-1]) == told
     assert condor_actions.remove([first, others[0]]).problems == {}
     wait_until(lambda: condor.clusters(of_sweeps([job.id]))[0].next_job == 4)
     assert still_to_come(condor, [first, *others]) == {others[-1].id}

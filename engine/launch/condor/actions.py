@@ -23,13 +23,13 @@ from engine.launch.condor.changes import (
 )
 from engine.launch.condor.client import Action, Condor, CouldNotAsk
 from engine.launch.condor.doubt import let_go
-from engine.launch.condor.queue import Connect, still_to_come
+from engine.launch.condor.queue import TO_COME, Connect, still_to_come
 from engine.launch.job import HTCONDOR, JobHandle
 from engine.launch.record import amend_record
 from engine.launch.resources import problems_of, seconds_in
 
 _GONE = "HTCondor does not have it any more"
-_TO_COME = "HTCondor makes it only once others of its sweep are over; remove takes the whole sweep"
+_TO_COME = f"{TO_COME}; remove takes the whole sweep"
 _NOT_DONE = "HTCondor did not do it"
 
 

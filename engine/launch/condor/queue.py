@@ -30,6 +30,9 @@ LONGEST_S = 300.0
 GONE_AFTER = 2
 """In how many answers a job is missing until it is looked for by its id, and in the history."""
 
+TO_COME = "HTCondor makes it only once others of its sweep are over"
+"""What is told of a job of a large sweep that is not in the queue yet."""
+
 Connect = Callable[[str | None], Condor]
 """Makes the client for a scheduler, by its name."""
 

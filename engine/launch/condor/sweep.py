@@ -107,7 +107,10 @@ def unfinished(place: SweepDir) -> dict[str, Any]:
     if entries.get("state") != "submitting":
         raise ConfigError(f"{name}: nothing of it is left to submit")
     if place.stop.exists():
-        raise ConfigError(f"{name} was asked to stop, so that no more of its runs are submitted")
+        raise ConfigError(
+            f"{name} was asked to stop, so that no more of its runs are submitted",
+            f"engine jobs remove {name} ends it.",
+        )
     return entries
 
 

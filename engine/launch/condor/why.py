@@ -11,7 +11,7 @@ from engine.facts.holds import hold_remedy, hold_words
 from engine.facts.words import count, first_line, in_words
 from engine.launch.condor.ads import WANTED, QueuedJob, one_of, read_ad
 from engine.launch.condor.client import Condor, CouldNotAsk
-from engine.launch.condor.queue import Connect
+from engine.launch.condor.queue import TO_COME, Connect, still_to_come
 from engine.launch.job import JobHandle
 from engine.launch.resources import Resources
 
@@ -35,7 +35,7 @@ def why(job: JobHandle, connect: Connect = Condor) -> str | None:
         try:
             ads = condor.query(one_of([job.id]), WANTED)
             if not ads:
-                return None if job.state != "submitting" else _unconfirmed(job)
+                return _absent(job, condor)
             found = read_ad(ads[0])
             match = condor.match(one_of([found.run_id])) if found.state == "queued" else {}
         except CouldNotAsk as error:
@@ -44,9 +44,12 @@ def why(job: JobHandle, connect: Connect = Condor) -> str | None:
     return sentence(job.name, found, match)
 
 
-def _unconfirmed(job: JobHandle) -> str:
-    again = f"engine submit --again {job.name} finds out"
-    return f"HTCondor does not have it yet, and may still get it: {again}"
+def _absent(job: JobHandle, condor: Condor) -> str | None:
+    """Why a job is not in the queue, where that is no end."""
+    if job.state == "submitting":
+        again = f"engine submit --again {job.name} finds out"
+        return f"HTCondor does not have it yet, and may still get it: {again}"
+    return f"it waits: {TO_COME}" if still_to_come(condor, [job]) else None
 
 
 def sentence(name: str, job: QueuedJob, match: Mapping[str, Any]) -> str:
