@@ -216,7 +216,7 @@ def test_a_submission_that_was_interrupted_is_told_with_what_to_do() -> None:
 
 def test_a_submission_that_was_stopped_is_not_to_be_finished(own_folder: Path) -> None:
     (own_folder / "stop").touch()
-    gone = this_process() | {"pid": 2**22 + 1, "path": own_folder / "sweep.json"}
+    gone = this_process() | {"boot_id": "before", "path": own_folder / "sweep.json"}
     _, sentence = told("submitting", "stopped", **gone, points=1)
     assert sentence == (
         "its submission is not complete: it was asked to stop, and engine jobs remove here ends it;"

@@ -14,12 +14,12 @@ from engine.errors import FactsError, LaunchError
 from engine.facts.sweep_dir import SweepDir
 from engine.launch.condor import actions as condor_actions
 from engine.launch.condor import sending as condor_sending
+from engine.launch.condor.absent import still_to_come
 from engine.launch.condor.ads import Cluster, of_sweeps
 from engine.launch.condor.answers import Acted
 from engine.launch.condor.client import Condor, CouldNotAsk
 from engine.launch.condor.cluster import jobs_of_clusters
 from engine.launch.condor.doubt import IN_DOUBT_S
-from engine.launch.condor.queue import still_to_come
 from engine.launch.condor.submit import ID_ATTRIBUTE
 from engine.launch.condor.why import why
 from engine.launch.control import kill_job

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from engine.facts.job_report import JobReport, agreed
+from engine.launch.condor.absent import LONGEST_S
 from engine.launch.condor.ads import Cluster, read_ad
 from engine.launch.condor.client import Condor, CouldNotAsk
 from engine.launch.condor.following import Following
@@ -39,6 +40,8 @@ class Fake(Condor):
         self.past: list[dict[str, Any]] = []
         self.making: list[Cluster] = []
         self.silent = False
+        self.closed = False
+        """Whether its history is not to be had."""
         self.calls: list[str] = []
 
     def query(
@@ -60,7 +63,7 @@ class Fake(Condor):
     ) -> list[dict[str, Any]]:
         self.asked += 1
         self.calls.append(call)
-        if self.silent:
+        if self.silent or (self.closed and call == "history"):
             raise CouldNotAsk("HTCondor's scheduler did not answer within 5 s")
         fit = [one for one in ads if mine or f'"{one["ThesisRunId"]}"' in constraint]
         return [one for one in fit if not (mine and one.get("Owner") == "somebody else")]
@@ -71,11 +74,16 @@ class Asked:
 
     def __init__(self, **settings: Any) -> None:
         self.time = 0.0
+        self.ahead = 0.0
+        """Seconds by which the clock of the day was set forward."""
         self.fakes: dict[str | None, Fake] = {}
-        self.queue = Queue(self._connect, clock=self._clock, now=self._clock, **settings)
+        self.queue = Queue(self._connect, clock=self._clock, now=self._of_day, **settings)
 
     def _clock(self) -> float:
         return self.time
+
+    def _of_day(self) -> float:
+        return self.time + self.ahead
 
     def _connect(self, schedd: str | None) -> Condor:
         return self.fakes.setdefault(schedd, Fake(schedd))
@@ -211,6 +219,51 @@ def test_a_job_that_nobody_knows_is_over_after_a_minute() -> None:
     states = [following.states(job())["a"] for _ in range(4)]
     assert states == ["running", "running", "ended", "ended"]
     assert following.fake.calls.count("history") == 1
+
+
+def test_a_job_that_nobody_knows_is_looked_for_again_later() -> None:
+    following = Asked()
+    following.fake.ads = [ad("a", RUNNING)]
+    following.states(job(), later=0)
+    following.fake.ads = []
+    for _ in range(4):
+        following.states(job())
+    following.fake.past = [ad("a", 4, ExitCode=3, ServerTime=None)]
+    assert following.queue.view.jobs["a"].exit_code is None
+    following.states(job(), later=LONGEST_S)
+    assert following.queue.view.jobs["a"].exit_code == 3
+
+
+def test_a_clock_that_is_set_ends_no_job() -> None:
+    following = Asked()
+    following.fake.ads = [ad("a", RUNNING)]
+    following.states(job(), later=0)
+    following.fake.ads = []
+    following.states(job())
+    following.states(job())
+    following.ahead = 3600.0
+    assert following.states(job(), later=50) == {"a": "running"}
+
+
+def test_a_history_that_does_not_answer_hides_the_jobs_alone_that_left_the_queue() -> None:
+    following = Asked()
+    both = job("a"), job("b")
+    following.fake.ads = [ad("a", RUNNING), ad("b", IDLE)]
+    following.states(*both)
+    following.fake.closed, following.fake.ads = True, [ad("b", RUNNING)]
+    following.states(*both)
+    assert following.states(*both) == {"a": "running", "b": "running"}
+    view = following.queue.view
+    assert (view.is_stale(both[0]), view.is_stale(both[1])) == (True, False)
+    (sentence,) = view.problems
+    assert "not answering for 1 job that left the queue since" in sentence
+    following.fake.ads = [ad("b", HELD)]
+    for _ in range(10):
+        assert following.states(*both) == {"a": "running", "b": "held"}
+    assert following.fake.calls.count("history") <= 6, "it is asked less and less often"
+    following.fake.closed, following.fake.past = False, [ad("a", 4, ExitCode=0, ServerTime=None)]
+    assert following.states(*both, later=LONGEST_S) == {"a": "ended", "b": "held"}
+    assert following.queue.view.problems == []
 
 
 def test_the_job_of_another_user_is_found_by_its_id() -> None:

@@ -55,6 +55,7 @@ KEY_ROW = re.compile(r"^\| `([a-z0-9_.]+)` \| `(.+?)` \| (.+?) \| .+ \|$", re.MU
 # Between them these configs have every key there is.
 CONTEXTS = (
     (),
+    ("phase1/encoder=gnn", "phase1/decoder=gnn"),
     ("phase1/latent_space=linear",),
     ("phase1/latent_space=vq",),
     ("loop=test_mlp",),

@@ -14,6 +14,7 @@ from engine.errors import EngineError, FactsError, LaunchError
 from engine.facts.holds import PERSISTENT, hold_remedy
 from engine.facts.job_report import REMOVED_HERE
 from engine.facts.records import read_record
+from engine.launch.condor.absent import TO_COME, still_to_come
 from engine.launch.condor.ads import WANTED, QueuedJob, one_of, read_ad
 from engine.launch.condor.changes import (
     expressions,
@@ -23,7 +24,7 @@ from engine.launch.condor.changes import (
 )
 from engine.launch.condor.client import Action, Condor, CouldNotAsk
 from engine.launch.condor.doubt import let_go
-from engine.launch.condor.queue import TO_COME, Connect, still_to_come
+from engine.launch.condor.queue import Connect
 from engine.launch.job import HTCONDOR, JobHandle
 from engine.launch.record import amend_record
 from engine.launch.resources import problems_of, seconds_in

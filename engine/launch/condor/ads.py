@@ -172,6 +172,11 @@ def read_ad(ad: Mapping[str, Any]) -> QueuedJob:
     )
 
 
+def by_id(ads: Iterable[Mapping[str, Any]]) -> dict[str, QueuedJob]:
+    """Id of the launch record to the job, of the ads of our jobs; of several ads the last."""
+    return {job.run_id: job for job in map(read_ad, ads) if job.run_id}
+
+
 def _as_it_is(ad: Mapping[str, Any], state: str) -> tuple[str, str | None]:
     """The state with its reason; some have another meaning than their number says."""
     if state == "held":

@@ -9,9 +9,10 @@ from typing import Any
 from engine.errors import ConfigError, LaunchError
 from engine.facts.holds import hold_remedy, hold_words
 from engine.facts.words import count, first_line, in_words
+from engine.launch.condor.absent import TO_COME, still_to_come
 from engine.launch.condor.ads import WANTED, QueuedJob, one_of, read_ad
 from engine.launch.condor.client import Condor, CouldNotAsk
-from engine.launch.condor.queue import TO_COME, Connect, still_to_come
+from engine.launch.condor.queue import Connect
 from engine.launch.job import JobHandle
 from engine.launch.resources import Resources
 
