@@ -187,8 +187,7 @@ class Sending:
     def _leave_out(self, runs: Sequence[SweepRun]) -> None:
         """Of a sweep that was stopped these runs are not sent, or removed before they began."""
         reason = f"{REMOVED_HERE}: its sweep was stopped"
-        for run in runs:
-            remove_run(self.folder, run, reason)
+        remove_runs(self.folder, runs, reason)
 
     def _confirm(self, found: Mapping[SweepRun, str]) -> None:
         """Say in the records that HTCondor has these."""
@@ -233,16 +232,30 @@ class Sending:
     def _for_each(
         self, runs: Iterable[SweepRun], work: Callable[[SweepRun], _Given]
     ) -> list[tuple[SweepRun, _Given]]:
-        """What `work` gives for each run; several at a time where a server takes its time."""
-        told, listed = [], list(runs)
-        with ThreadPoolExecutor(AT_ONCE) as pool:
-            given_each = pool.map(work, listed) if is_served(self.folder) else map(work, listed)
-            for run, given in zip(listed, given_each, strict=True):
-                told.append((run, given))
-                self.done += 1
-                if self.progress is not None:
-                    self.progress(self.done, 2 * len(self.runs))
+        """What `work` gives for each run, of which is told how far it is."""
+        told = []
+        for pair in _at_once(self.folder, runs, work):
+            told.append(pair)
+            self.done += 1
+            if self.progress is not None:
+                self.progress(self.done, 2 * len(self.runs))
         return told
+
+
+def _at_once(
+    folder: Path, runs: Iterable[SweepRun], work: Callable[[SweepRun], _Given]
+) -> Iterator[tuple[SweepRun, _Given]]:
+    """What `work` gives for each run; several at a time where a server has the folder."""
+    listed = list(runs)
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        given_each = pool.map(work, listed) if is_served(folder) else map(work, listed)
+        yield from zip(listed, given_each, strict=True)
+
+
+def remove_runs(folder: Path, runs: Iterable[SweepRun], reason: str) -> None:
+    """Say in the records of runs that their jobs were removed; see `remove_run`."""
+    for _ in _at_once(folder, runs, lambda run: remove_run(folder, run, reason)):
+        pass
 
 
 def discard(place: SweepDir, runs: Sequence[SweepRun]) -> None:

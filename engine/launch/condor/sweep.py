@@ -20,12 +20,11 @@ from engine.facts.sweep_dir import SweepDir
 from engine.launch.condor.ads import of_sweeps
 from engine.launch.condor.client import Condor
 from engine.launch.condor.jobs import prepared, train_script
-from engine.launch.condor.sending import Progress, Sending, discard
+from engine.launch.condor.sending import Progress, Sending, discard, remove_runs
 from engine.launch.job import HTCONDOR, JobHandle, JobSpec
 from engine.launch.lock import locked
 from engine.launch.record import NO_PROCESS, amend_if, new_entries, write_record
 from engine.launch.resources import Resources
-from engine.launch.sweep_records import remove_run
 from engine.launch.sweep_runs import planned, read_runs, runs_folder, write_runs
 
 _NONE_LEFT = "does not have its jobs any more"
@@ -153,9 +152,7 @@ def _note_removal(handle: JobHandle, reason: str) -> None:
     """Say in the records of a sweep that HTCondor has none of its jobs any more."""
     place = SweepDir(handle.directory)
     if place.runs.exists():  # who waits for a sweep, and submits one by one, notes it himself
-        folder = runs_folder(handle.directory)
-        for run in read_runs(place):
-            remove_run(folder, run, reason)
+        remove_runs(runs_folder(handle.directory), read_runs(place), reason)
     end = {"state": "queued", **NO_PROCESS}
     amend_if(handle.path, handle.id, {"state": "submitting"}, end)
 
