@@ -21,7 +21,8 @@ from engine.facts.sweep_dir import SweepDir
 from engine.launch import record
 from engine.launch.condor import jobs as condor_jobs
 from engine.launch.condor.client import Answer, Condor, CouldNotAsk
-from engine.launch.condor.jobs import IN_DOUBT_S, confirm, submit_again
+from engine.launch.condor.doubt import IN_DOUBT_S, submit_again
+from engine.launch.condor.jobs import confirm
 from engine.launch.condor.node import taken_over
 from engine.launch.condor.submit import ID_ATTRIBUTE
 from engine.launch.job import HTCONDOR, ID_VARIABLE, JobHandle, JobSpec
