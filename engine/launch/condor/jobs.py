@@ -101,12 +101,27 @@ def send_or(
         return send(handle, script, resources, condor)
     except CouldNotAsk:
         raise
-    except LaunchError:
-        found = find(handle, condor)  # a connection may be lost after the job was taken
+    except LaunchError as refusal:
+        with telling_too(refusal, handle.name):
+            found = find(handle, condor)  # a connection may be lost after the job was taken
         if found is None:
             undo()
             raise
         return confirm(handle, found)
+
+
+@contextlib.contextmanager
+def telling_too(refusal: LaunchError, name: str) -> Iterator[None]:
+    """Tell of a refusal, too, where nobody says whether jobs were taken all the same."""
+    try:
+        yield
+    except CouldNotAsk as silence:
+        doubt = "whether it has any of it all the same is not known"
+        says = [refusal.hint.removesuffix("."), f"engine submit --again {name} finds out."]
+        raise CouldNotAsk(
+            f"{name}: {refusal.message}, and {doubt}: {silence.message}",
+            ". ".join(filter(None, says)),
+        ) from refusal
 
 
 def submit_again(handle: JobHandle, condor: Condor) -> JobHandle:

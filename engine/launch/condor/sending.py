@@ -22,7 +22,7 @@ from engine.launch.condor.ads import of_sweeps
 from engine.launch.condor.check import is_served
 from engine.launch.condor.client import Condor, CouldNotAsk
 from engine.launch.condor.cluster import cluster_description
-from engine.launch.condor.jobs import refuse_in_doubt
+from engine.launch.condor.jobs import refuse_in_doubt, telling_too
 from engine.launch.condor.submit import (
     ID_ATTRIBUTE,
     Submission,
@@ -88,7 +88,8 @@ class Sending:
         except CouldNotAsk:
             raise
         except LaunchError as error:
-            found = self._found(self.runs)  # a connection may be lost after jobs were taken
+            with telling_too(error, self._name):
+                found = self._found(self.runs)  # a connection may be lost after jobs were taken
             if not found:
                 discard(self.place, self.runs)
                 raise
