@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -76,12 +77,18 @@ class LoggedJob:
         """The same for the state of a run, as the log told at `told`; None where it is silent."""
         if self.state is None:
             return None
-        reason = self.reason
-        if self.disconnected is not None:
-            reason = "its node cannot be reached"
-        elif self.state == "held":
-            reason = hold_words(self.hold_code, self.hold_subcode, reason) or None
+        reason = self.reason_in_words
         return JobReport(self.state, reason, self.host, self.exit_code, self.signal, told)
+
+    @property
+    def reason_in_words(self) -> str | None:
+        """Why it waits again, is held or was removed, or that its node is cut off."""
+        if self.disconnected is not None:
+            since = time.strftime("%H:%M", time.localtime(self.disconnected))
+            return f"its node cannot be reached since {since}"
+        if self.state == "held":
+            return hold_words(self.hold_code, self.hold_subcode, self.reason) or None
+        return self.reason
 
 
 def event_of(lines: Iterable[bytes]) -> Event | None:

@@ -148,7 +148,7 @@ def test_a_job_that_ran_and_ended() -> None:
         ),
         ((SUBMIT, HELD, RELEASED), "queued", None),
         ((SUBMIT, HELD, RELEASED, EXECUTE), "running", None),
-        ((SUBMIT, EXECUTE, DISCONNECTED), "running", "its node cannot be reached"),
+        ((SUBMIT, EXECUTE, DISCONNECTED), "running", "its node cannot be reached since 21:04"),
         ((SUBMIT, EXECUTE, DISCONNECTED, RECONNECTED), "running", None),
         (
             (SUBMIT, EXECUTE, DISCONNECTED, RECONNECT_FAILED),

@@ -188,7 +188,7 @@ def test_a_job_whose_node_is_cut_off_is_running_still(run_dir: RunDir) -> None:
     run_dir.job_log.write_text(SUBMIT + EXECUTE + DISCONNECTED)
     assert state_of(run_dir) == (
         "running",
-        "no event yet; its job is running on wn-1; its node cannot be reached",
+        "no event yet; its job is running on wn-1; its node cannot be reached since 21:04",
     )
 
 

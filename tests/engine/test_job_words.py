@@ -21,8 +21,8 @@ from engine.facts.run_dir import RunDir
 from engine.facts.sweep_dir import SweepDir
 from engine.launch.condor.changes import read_changes
 from engine.launch.job import HTCONDOR, JobSpec
-from engine.launch.job_words import select_job
 from engine.launch.jobs import find_jobs
+from engine.launch.named import select_job
 from engine.launch.record import NO_PROCESS, new_entries, write_record
 
 
@@ -86,6 +86,13 @@ def test_a_number_of_a_run_of_a_sweep_may_be_another_schedulers_too(jobs: Path) 
         select_job(find_jobs("outputs"), "77.0")
     with pytest.raises(ConfigError, match="2 jobs have that number"):
         select_job(find_jobs("outputs"), "77")
+
+
+def test_a_run_of_a_sweep_that_went_on_by_itself_is_one_job(jobs: Path) -> None:
+    place = Path("outputs/multiruns/exp_s").absolute()
+    put("run_s_job2", "78.0", place, kind="resume")
+    assert select_job(find_jobs("outputs"), "78.0").name == "run_s_job2"
+    assert select_job(find_jobs("outputs"), "run_s_job2").name == "run_s_job2"
 
 
 def test_of_a_number_that_a_scheduler_gave_twice_the_newer_job_counts(jobs: Path) -> None:

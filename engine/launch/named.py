@@ -1,4 +1,4 @@
-"""Which job a word of the command line means."""
+"""The job that a word means."""
 
 from __future__ import annotations
 
