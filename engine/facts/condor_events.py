@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 import time
 from collections.abc import Iterable
@@ -21,6 +22,8 @@ _HOLD_CODE = re.compile(r"Code (\d{1,6}) Subcode (-?\d{1,10})", re.ASCII)
 _SLOT = re.compile(r"SlotName: (?:[^@\s]*@)?(\S+)")
 _ALIAS = re.compile(r"[&?]alias=([^&>]+)")
 _MEMORY = re.compile(r"(\d{1,12})  -  MemoryUsage of job \(MB\)", re.ASCII)
+_TERMINATOR = "Job terminated by "
+"""How the line below the reason of a removal begins, which says who ended its processes."""
 _NOTE = re.compile(r"run ([\w.-]+)", re.ASCII)
 
 
@@ -170,7 +173,8 @@ def _terminated(job: LoggedJob, event: Event) -> LoggedJob:
 
 
 def _removed(job: LoggedJob, event: Event) -> LoggedJob:
-    reason = first_line(" ".join(event.lines)) or None
+    told = itertools.takewhile(lambda line: not line.startswith(_TERMINATOR), event.lines)
+    reason = first_line(" ".join(told)) or None
     return replace(_waiting(job, reason), state="removed", over=event.at)
 
 
