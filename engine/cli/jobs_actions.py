@@ -38,7 +38,8 @@ def choose(args: argparse.Namespace) -> list[Job]:
     ConfigError
         If none is, or a word means none or several.
     """
-    from engine.launch.jobs import find_jobs, select_job
+    from engine.launch.jobs import find_jobs
+    from engine.launch.named import select_job
 
     if not args.jobs:
         raise ConfigError(f"engine jobs {args.action}: name a job", "engine jobs lists them.")

@@ -19,7 +19,13 @@ from engine.facts.copies import copied_from, is_rewritten, last_event_at
 from engine.facts.files import as_facts_error
 from engine.facts.job_report import JobReport
 from engine.facts.last_seen import LastSeen
-from engine.facts.launched import is_later, is_this_process, launch_record, starting_process
+from engine.facts.launched import (
+    is_later,
+    is_this_process,
+    launch_record,
+    report_in,
+    starting_process,
+)
 from engine.facts.records import integer_in, read_record, text_in
 from engine.facts.run_dir import RunDir
 from engine.facts.values import seconds_of
@@ -190,12 +196,7 @@ def _recorded_job(
         return None
     if silent_s is not None and silent_s < age:
         return None
-    return JobReport(
-        state=state,
-        reason=reason,
-        exit_code=integer_in(launch, "exit_code"),
-        signal=integer_in(launch, "signal"),
-    )
+    return replace(report_in(launch), state=state, reason=reason)
 
 
 def _with_reason(job: JobReport, launch: dict[str, Any]) -> JobReport:

@@ -172,7 +172,7 @@ def test_one_process_at_a_time_submits(own_folder: Path) -> None:
     place = own_folder / "lock"
     with (
         locked(place, "exp_x"),
-        pytest.raises(LaunchError, match="exp_x: another process is submitting it"),
+        pytest.raises(LaunchError, match="exp_x: another process is starting it"),
         locked(place, "exp_x"),
     ):
         pass

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from engine.cli import launched
+from engine.cli.recorded import complete
 from engine.errors import ConfigError, LaunchError
 from engine.facts import RunDir
 from engine.facts.records import MAX_RECORD, read_record
@@ -111,9 +111,9 @@ def test_a_start_that_was_taken_over_says_nothing_of_its_end(
     own = taken_over(job)
     amend_record(job.path, job.id, host="newer", pid=7)
     before = entries(job)
-    launched._complete(own, 1, "a newer start of this run has taken it over")
+    complete(own, 1, "a newer start of this run has taken it over")
     assert entries(job) == before
-    launched._complete(taken_over(job), 1, "no good")
+    complete(taken_over(job), 1, "no good")
     assert entries(job)["state"] == "ended"
 
 
@@ -149,7 +149,7 @@ def test_whoever_is_stopped_while_he_submits_is_not_overtaken(own_folder: Path) 
 
     spec = JobSpec((), own_folder / "run", target=HTCONDOR)
     assert condor_jobs.submit(spec, Resources(), Stopped()).job_id is not None
-    assert told == ["run: another process is submitting it"]
+    assert told == ["run: another process is starting it"]
 
 
 def test_the_run_that_is_refused_is_named(own_folder: Path) -> None:
@@ -254,7 +254,7 @@ def test_a_job_in_doubt_is_sent_once_though_several_ask_for_it_at_once(job: JobH
     condor, refused = Silent(), []
 
     def ask_too() -> None:
-        with pytest.raises(LaunchError, match="run: another process is submitting it") as caught:
+        with pytest.raises(LaunchError, match="run: another process is starting it") as caught:
             submit_again(job, Silent())
         refused.append(caught)
 

@@ -172,11 +172,23 @@ def test_a_log_that_is_a_link_is_a_problem_and_not_read(run_dir: RunDir) -> None
     assert "job.log: it is a link" in (summary.problem or "")
 
 
+def test_a_removal_that_the_log_never_tells_is_in_the_record(run_dir: RunDir) -> None:
+    tell(run_dir, "on_start")
+    run_dir.job_log.write_text(SUBMIT + EXECUTE)
+    amend_record(run_dir.launch, "abc", state="removed", reason="removed with engine")
+    asked = run_dir.launch.stat().st_mtime
+    assert summarise(run_dir.path, now=asked + 59).state == "running", "it saves"
+    for job in (None, JobReport("running", told=asked), JobReport("removed", "gone")):
+        later = summarise(run_dir.path, job, now=asked + 61)
+        assert (later.state, later.sentence) == ("stopped", "its job was removed with engine")
+        assert later.job_over
+
+
 def test_a_job_whose_node_is_cut_off_is_running_still(run_dir: RunDir) -> None:
     run_dir.job_log.write_text(SUBMIT + EXECUTE + DISCONNECTED)
     assert state_of(run_dir) == (
         "running",
-        "no event yet; its job is running on wn-1; its node cannot be reached",
+        "no event yet; its job is running on wn-1; its node cannot be reached since 21:04",
     )
 
 

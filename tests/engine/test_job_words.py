@@ -21,7 +21,8 @@ from engine.facts.run_dir import RunDir
 from engine.facts.sweep_dir import SweepDir
 from engine.launch.condor.changes import read_changes
 from engine.launch.job import HTCONDOR, JobSpec
-from engine.launch.jobs import find_jobs, select_job
+from engine.launch.jobs import find_jobs
+from engine.launch.named import select_job
 from engine.launch.record import NO_PROCESS, new_entries, write_record
 
 
@@ -67,6 +68,14 @@ def test_a_job_is_named_by_its_number_with_and_without_the_point(
     word: str, name: str, jobs: Path
 ) -> None:
     assert select_job(find_jobs("outputs"), word).name == name
+
+
+def test_a_number_that_two_schedulers_gave_means_neither(jobs: Path) -> None:
+    put("run_elsewhere", "12.0", schedd="another")
+    put("run_far", "77.1", schedd="another")
+    for word in ("12", "77", "77.1"):
+        with pytest.raises(ConfigError, match=f"{word}: 2 jobs have that in their number"):
+            select_job(find_jobs("outputs"), word)
 
 
 def test_a_run_is_named_by_the_number_of_its_job(jobs: Path) -> None:

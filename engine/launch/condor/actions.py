@@ -33,7 +33,6 @@ _GONE = "HTCondor does not have it any more"
 _TO_COME = f"{TO_COME}; remove takes the whole sweep"
 _NOT_DONE = "HTCondor did not do it"
 
-
 _Pair = tuple[JobHandle, QueuedJob]
 
 
@@ -88,6 +87,9 @@ def release(
 def remove(jobs: Sequence[JobHandle], connect: Connect = Condor) -> Done:
     """End jobs for good; one that runs saves first, and one that may still come does not begin."""
     done = _act("remove", jobs, REMOVED_HERE, connect, lambda job: "", _is_away)
+    for job in done.jobs:
+        with contextlib.suppress(FactsError):  # logs may be full, or never get the end
+            amend_record(job.path, job.id, state="removed", reason=REMOVED_HERE)
     for job in jobs:
         if job.state == "submitting" and done.problems.get(job.name) == _GONE:
             with _telling([job], done), connect(job.schedd) as condor:

@@ -94,12 +94,24 @@ def send_or(
         return send(handle, script, resources, condor)
     except CouldNotAsk:
         raise
-    except LaunchError:
-        found = find(handle, condor)  # a connection may be lost after the job was taken
+    except LaunchError as refusal:
+        found = _found_although(refusal, handle, condor)
         if found is None:
             undo()
             raise
         return confirm(handle, found)
+
+
+def _found_although(refusal: LaunchError, handle: JobHandle, condor: Condor) -> str | None:
+    """The number of a job that is there all the same: a connection may break after it was taken."""
+    try:
+        return find(handle, condor)
+    except CouldNotAsk as error:
+        raise CouldNotAsk(
+            f"{handle.name}: {refusal.message}, and whether it has the job all the same is not"
+            f" known: {error.message}",
+            f"engine submit --again {handle.name} looks for it, and never submits it twice.",
+        ) from refusal
 
 
 def find(handle: JobHandle, condor: Condor) -> str | None:
