@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -95,22 +95,25 @@ def send_or(
     except CouldNotAsk:
         raise
     except LaunchError as refusal:
-        found = _found_although(refusal, handle, condor)
+        with telling_too(refusal, handle.name):
+            found = find(handle, condor)  # a connection may be lost after the job was taken
         if found is None:
             undo()
             raise
         return confirm(handle, found)
 
 
-def _found_although(refusal: LaunchError, handle: JobHandle, condor: Condor) -> str | None:
-    """The number of a job that is there all the same: a connection may break after it was taken."""
+@contextlib.contextmanager
+def telling_too(refusal: LaunchError, name: str) -> Iterator[None]:
+    """Tell of a refusal, too, where nobody says whether jobs were taken all the same."""
     try:
-        return find(handle, condor)
-    except CouldNotAsk as error:
+        yield
+    except CouldNotAsk as silence:
+        doubt = "whether it has any of it all the same is not known"
+        says = [refusal.hint.removesuffix("."), f"engine submit --again {name} finds out."]
         raise CouldNotAsk(
-            f"{handle.name}: {refusal.message}, and whether it has the job all the same is not"
-            f" known: {error.message}",
-            f"engine submit --again {handle.name} looks for it, and never submits it twice.",
+            f"{name}: {refusal.message}, and {doubt}: {silence.message}",
+            ". ".join(filter(None, says)),
         ) from refusal
 
 

@@ -23,6 +23,7 @@ from engine.launch.condor.check import is_served
 from engine.launch.condor.client import Condor, CouldNotAsk
 from engine.launch.condor.cluster import cluster_description, jobs_of_clusters
 from engine.launch.condor.doubt import refuse_in_doubt
+from engine.launch.condor.jobs import telling_too
 from engine.launch.condor.submit import (
     ID_ATTRIBUTE,
     Submission,
@@ -96,7 +97,8 @@ class Sending:
         except CouldNotAsk:
             raise
         except LaunchError as error:
-            found = self._found(self.runs)  # a connection may be lost after jobs were taken
+            with telling_too(error, self._name):
+                found = self._found(self.runs)  # a connection may be lost after jobs were taken
             if not found:
                 discard(self.place, self.runs)
                 raise

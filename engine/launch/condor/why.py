@@ -109,11 +109,11 @@ def _waits(name: str, match: Mapping[str, Any]) -> str:
         return "HTCondor has not looked for a node yet"
     if not match["slots"]:
         return "the pool has no nodes at present"
-    keys, obstacles = _obstacles(match)
+    keys, told = obstacles(match)
     if keys:
         less = " ".join(f"{key}=…" for key in keys)
-        obstacles.append(f"engine jobs edit {name} {less} asks for less")
-    return "; ".join(obstacles) or _busy(match)
+        told.append(f"engine jobs edit {name} {less} asks for less")
+    return "; ".join(told) or _busy(match)
 
 
 def misfit(resources: Resources, condor: Condor) -> str:
@@ -155,7 +155,7 @@ def _never(match: Mapping[str, Any]) -> str:
     return "; ".join(told)
 
 
-def _obstacles(match: Mapping[str, Any]) -> tuple[list[str], list[str]]:
+def obstacles(match: Mapping[str, Any]) -> tuple[list[str], list[str]]:
     """All that stands in the way of a job for good: keys of which less would do, and sentences."""
     keys, told = _too_much(match)
     never = _never_fulfilled(match)
