@@ -23,6 +23,7 @@ from engine.facts.state import OVER
 from engine.facts.sweep_dir import SweepDir
 from engine.facts.words import first_line
 from engine.launch.awaited_sweep import known_job
+from engine.launch.condor.ads import one_of
 from engine.launch.condor.client import Condor, CouldNotAsk
 from engine.launch.condor.doubt import give_up, submit_again
 from engine.launch.condor.following import is_told
@@ -137,7 +138,7 @@ class AwaitedRuns:
             self._try_at = self._clock() + RETRY_S
             self.silent = None
             (self._settle if self._stopping else self._submit)()
-        if not self._stopping and SweepDir(self._sweep.directory).stop.exists():
+        if not self._stopping and self._is_asked_to_stop():
             self._stop()
         open_ones = self._open()
         asked = [job for job in open_ones.values() if job.target == HTCONDOR]
@@ -148,6 +149,9 @@ class AwaitedRuns:
             self._read_at = self._clock() + RETRY_S
         for place, job in open_ones.items():
             self._note(place, job, reports.get(job.id or ""), read or job.target != HTCONDOR)
+
+    def _is_asked_to_stop(self) -> bool:
+        return SweepDir(self._sweep.directory).stop.exists()
 
     def _open(self) -> dict[int, JobHandle]:
         return {place: job for place, job in self.jobs.items() if place not in self.ends}
@@ -185,6 +189,8 @@ class AwaitedRuns:
     def _submit(self) -> None:
         """Submit what is not there yet; what nobody answers to is left for another time."""
         for place, point in enumerate(self._points):
+            if self._is_asked_to_stop():
+                return
             if place in self.ends or not self._is_to_do(place):
                 continue
             try:
@@ -209,7 +215,9 @@ class AwaitedRuns:
         job = known_job(point.spec, self._sweep)
         if job is None:
             own = {"sweep_id": self._sweep.id, "sweep_dir": str(self._sweep.directory)}
-            job = submit(point.spec, point.resources, self._condor, **own)
+            job = self.jobs[place] = submit(point.spec, point.resources, self._condor, **own)
+            if self._is_asked_to_stop():  # whoever did could not remove what was on its way
+                self._condor.act("remove", one_of([job.id]), REMOVED_HERE)
         elif job.state == "submitting":
             self.jobs[place] = job
             job = submit_again(job, self._condor)

@@ -15,10 +15,11 @@ import pytest
 from engine.cli.cluster_sweep import way_back
 from engine.errors import ConfigError, LaunchError
 from engine.facts import RunDir, append_jsonl_event, build_event_payload
-from engine.facts.job_report import JobReport
+from engine.facts.job_report import REMOVED_HERE, JobReport
 from engine.facts.job_state import GRACE_S
 from engine.facts.sweep_dir import SweepDir
 from engine.launch.awaited_sweep import awaited, begin_sweep
+from engine.launch.condor.ads import one_of
 from engine.launch.condor.client import Answer, Condor, CouldNotAsk
 from engine.launch.condor.doubt import IN_DOUBT_S
 from engine.launch.hydra_launcher import RETRY_S, AwaitedRuns, Point
@@ -299,6 +300,24 @@ def test_a_sweep_that_is_stopped_asks_its_runs_to_and_submits_no_more(cluster: C
     sweep.batch.step()
     assert Path("outputs/runs/run_x_job0/stop").exists()
     assert sweep.told[-1] == "stopping all runs, as asked"
+
+
+def test_a_sweep_that_is_stopped_while_it_is_submitted_leaves_nothing_in_the_queue(
+    cluster: Cluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sweep, removed = Sweep(cluster, 3), []
+
+    def stopped_meanwhile(description: Mapping[str, str]) -> Answer:
+        SweepDir(sweep.record.directory).stop.touch()
+        return Cluster.submit(cluster, description)
+
+    monkeypatch.setattr(cluster, "submit", stopped_meanwhile)
+    monkeypatch.setattr(cluster, "act", lambda *words: removed.append(words))
+    sweep.batch.step()
+    (job,) = sweep.batch.jobs.values()
+    assert cluster.taken == ["run_x_job0"]
+    assert removed == [("remove", one_of([job.id]), REMOVED_HERE)]
+    assert [end.state for end in sweep.batch.ends.values()] == ["stopped"] * 2
 
 
 def test_a_stopped_sweep_ends_also_where_a_submission_is_in_doubt(

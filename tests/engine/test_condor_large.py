@@ -264,3 +264,8 @@ def test_jobs_are_removed_also_where_that_cannot_be_written(
     with pytest.raises(LaunchError, match=told):
         kill_job(job)
     assert asked.queue == {}
+    Path("outputs", name).rmdir()  # there is room again
+    job.directory.joinpath("stop").touch()
+    with pytest.raises(LaunchError, match=r"exp_x: HTCondor does not have its jobs any more$"):
+        kill_job(job)
+    assert states() == {"stopped": 3}

@@ -89,6 +89,7 @@ def let_go(handle: JobHandle, condor: Condor) -> None:
         told = give_up(job, condor, f"{REMOVED_HERE}: it never came to HTCondor")
         if told.state != "removed":
             condor.act("remove", one_of([job.id]), REMOVED_HERE)
+            amend_record(job.path, job.id, state="removed", reason=REMOVED_HERE)
     except LaunchError as error:
         text = f"{error.message}; it does not begin then. {error.hint}"
         raise LaunchError(text.strip()) from error

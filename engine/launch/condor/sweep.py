@@ -129,9 +129,11 @@ def remove_sweep(handle: JobHandle) -> str:
     if handle.is_copy:
         raise LaunchError(f"{handle.name} is a copy: the jobs are those of {handle.original_dir}")
     own, unwritten = of_sweeps([handle.id]), list[str]()
+    stop = SweepDir(handle.directory).stop
+    was_asked = stop.exists()
     with _told_later(unwritten):
         # Who submits it looks for this after each request, so that it is written before ours.
-        replace_file(SweepDir(handle.directory).stop, lambda file: None)
+        replace_file(stop, lambda file: None)
     with Condor(handle.schedd) as condor:
         acted = condor.act("remove", own, REMOVED_HERE)
     if acted.refused:
@@ -139,12 +141,12 @@ def remove_sweep(handle: JobHandle) -> str:
             f"{handle.name}: HTCondor did not remove {acted.refused} of its jobs: {acted.why}"
         )
     is_new = acted.done or handle.state == "submitting"
+    told = "its jobs are removed" if is_new else f"HTCondor {_NONE_LEFT}"
     with _told_later(unwritten):
-        _note_removal(handle, REMOVED_HERE if is_new else f"HTCondor {_NONE_LEFT}")
-    if not is_new:
-        raise LaunchError(f"{handle.name}: HTCondor {_NONE_LEFT}")
-    if unwritten:
-        raise LaunchError(f"{handle.name}: its jobs are removed; {unwritten[0]}")
+        # What was asked to stop, and HTCondor has no more, was ended here, too.
+        _note_removal(handle, REMOVED_HERE if is_new or was_asked else told)
+    if unwritten or not is_new:
+        raise LaunchError(f"{handle.name}: {'; '.join([told, *unwritten[:1]])}")
     return "HTCondor"
 
 
