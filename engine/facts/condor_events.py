@@ -170,7 +170,7 @@ def _terminated(job: LoggedJob, event: Event) -> LoggedJob:
 
 
 def _removed(job: LoggedJob, event: Event) -> LoggedJob:
-    reason = first_line(event.lines[0]) if event.lines else None
+    reason = first_line(" ".join(event.lines)) or None
     return replace(_waiting(job, reason), state="removed", over=event.at)
 
 
@@ -178,7 +178,7 @@ def _held(job: LoggedJob, event: Event) -> LoggedJob:
     code = _first(_HOLD_CODE, event)
     told = [line for line in event.lines if not _HOLD_CODE.fullmatch(line)]
     return replace(
-        _waiting(job, first_line(told[0]) if told else None),
+        _waiting(job, first_line(" ".join(told)) or None),
         state="held",
         hold_code=int(code[1]) if code else None,
         hold_subcode=int(code[2]) if code else None,

@@ -50,6 +50,11 @@ RELEASED = """\
 \tvia condor_release (by user daemon)
 ...
 """
+REMOVED = """\
+009 (012.000.000) 2026-11-27 21:04:00 Job was aborted.
+\tvia condor_rm (by user daemon)
+...
+"""
 DISCONNECTED = """\
 022 (012.000.000) 2026-11-27 21:04:03 Job disconnected, attempting to reconnect
     Socket between submit and execute hosts closed unexpectedly
@@ -166,6 +171,13 @@ def test_the_last_events_tell_the_state(
     report = told("".join(events)).report()
     assert report is not None
     assert (report.state, report.reason) == (state, reason)
+
+
+def test_a_reason_of_several_lines_is_one_line() -> None:
+    held = HELD.replace("memory usage exceeded", "memory usage\n\texceeded")
+    assert told(SUBMIT + held).reason == told(SUBMIT + HELD).reason
+    removed = REMOVED.replace("via condor_rm", "no use:\n\tsee the other one")
+    assert told(SUBMIT + removed).reason == "no use: see the other one (by user daemon)"
 
 
 def test_a_hold_has_its_codes_and_a_signal_its_number() -> None:

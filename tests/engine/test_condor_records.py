@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from threading import Thread
@@ -21,14 +21,17 @@ from engine.facts.sweep_dir import SweepDir
 from engine.launch import record
 from engine.launch.condor import jobs as condor_jobs
 from engine.launch.condor.client import Answer, Condor, CouldNotAsk
-from engine.launch.condor.jobs import IN_DOUBT_S, confirm, submit_again
+from engine.launch.condor.doubt import IN_DOUBT_S, submit_again
+from engine.launch.condor.jobs import confirm
 from engine.launch.condor.node import taken_over
 from engine.launch.condor.submit import ID_ATTRIBUTE
 from engine.launch.job import HTCONDOR, ID_VARIABLE, JobHandle, JobSpec
+from engine.launch.lock import briefly_locked
 from engine.launch.record import (
     NO_PROCESS,
     amend_if,
     amend_record,
+    lock_of,
     new_entries,
     read_job,
     write_record,
@@ -65,6 +68,16 @@ def test_of_several_who_change_a_record_at_once_none_is_undone(job: JobHandle) -
 
     with ThreadPoolExecutor(4) as pool:
         assert sum(pool.map(count, range(4))) == entries(job)["number"]
+
+
+def test_a_late_word_of_an_old_job_does_not_come_over_a_newer_record(job: JobHandle) -> None:
+    newer = new_entries(JobSpec((), job.directory, target=HTCONDOR, resume=True))
+    with ThreadPoolExecutor(1) as pool, briefly_locked(lock_of(job.path)):  # somebody says a word
+        said = pool.submit(write_record, job.path, newer)
+        assert not wait([said], timeout=0.2).done, "a newer record waits for its turn"
+        assert entries(job)["id"] == job.id
+    assert entries(job)["id"] == newer["id"]
+    assert not amend_record(job.path, job.id, state="ended")
 
 
 def test_a_record_without_a_lock_is_changed_all_the_same(

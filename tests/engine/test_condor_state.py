@@ -20,6 +20,7 @@ from tests.engine.test_condor_log import (
     HELD,
     KILLED,
     RELEASED,
+    REMOVED,
     SUBMIT,
     TERMINATED,
 )
@@ -27,11 +28,6 @@ from tests.engine.test_condor_log import (
 EVICTED = """\
 004 (012.000.000) 2026-11-27 21:03:57 Job was evicted.
 \t(0) CPU times
-...
-"""
-REMOVED = """\
-009 (012.000.000) 2026-11-27 21:04:00 Job was aborted.
-\tvia condor_rm (by user daemon)
 ...
 """
 

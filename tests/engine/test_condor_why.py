@@ -140,6 +140,8 @@ def test_a_node_that_is_cut_off_is_told_of_with_what_happens_then(own_folder: Pa
         ("((a && b) && c)", ["a", "b", "c"]),
         ("a && b || c", ["a && b || c"]),
         ("a && b ? c : d", ["a && b ? c : d"]),
+        ("a =?= b && c =!= d", ["a =?= b", "c =!= d"]),
+        ("a =?= b && c ? d : e", ["a =?= b && c ? d : e"]),
         ('x == "&& (" && y == "\\" && "', ['x == "&& ("', 'y == "\\" && "']),
         ("f(a && b) && c[d && e]", ["f(a && b)", "c[d && e]"]),
     ],
@@ -148,7 +150,9 @@ def test_the_parts_that_all_have_to_be_true(expression: str, parts: list[str]) -
     assert conjuncts(expression) == parts
 
 
-@pytest.mark.parametrize("before", ["", "(Memory > 5 || Cpus > 3) && ", "(false) && "])
+@pytest.mark.parametrize(
+    "before", ["", "(Memory > 5 || Cpus > 3) && ", "(false) && ", "TARGET.HasX =?= true && "]
+)
 def test_new_requirements_leave_those_of_htcondor_alone(before: str) -> None:
     kept = conjuncts(ADDED)
     assert conjuncts(new_requirements(before + ADDED, "Memory > 9")) == ["Memory > 9", *kept]

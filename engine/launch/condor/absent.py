@@ -23,6 +23,9 @@ PATIENCE_S = 60.0
 LONGEST_S = 900.0
 """Between two such looks, and until a job that nobody knows is looked for again."""
 
+TO_COME = "HTCondor makes it only once others of its sweep are over"
+"""What is told of a job of a large sweep that is not made yet."""
+
 
 class Absent:
     """Looks for the jobs of one scheduler that its answers lack.
