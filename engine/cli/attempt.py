@@ -64,11 +64,19 @@ def exit_code_of(failures: Iterable[Exception]) -> int:
     return max((getattr(error, "exit_code", 1) for error in failures), default=0)
 
 
-def train_in(run_dir: RunDir, loop: Loop, cfg: Any, new: dict[str, str] | None = None) -> None:
+def train_in(
+    run_dir: RunDir,
+    loop: Loop,
+    cfg: Any,
+    new: dict[str, str] | None = None,
+    begun: Callable[[], object] = lambda: None,
+) -> None:
     """Train in a run directory: with a record of this start, a heartbeat, and a log.
 
     Parameters
     ----------
+    begun
+        Called once the record of this start is there, for others to see.
     new
         Of a run that begins the texts of `.hydra/` beside the config. Its directory is removed
         again if the run ends before its first event by a mistake, a full disk or a signal.
@@ -81,6 +89,7 @@ def train_in(run_dir: RunDir, loop: Loop, cfg: Any, new: dict[str, str] | None =
         raise ConfigError(f"{links[0]} is a link, and a run writes no file through one")
     with _discarded_if_unused(run_dir) if new is not None else contextlib.nullcontext():
         attempt = begin_attempt(run_dir)
+        begun()
         if new is not None:
             if attempt.superseded():
                 raise ConfigError(f"another start has taken {run_dir.path} over")

@@ -162,8 +162,11 @@ def _is_stale(job: Job, view: View | None) -> bool:
 
 def _progress(job: Job) -> str:
     """How far it is, epochs of a run, runs of a sweep; why it waits, or what it ended by."""
+    from engine.facts.verdict import CUT_OFF
+
     single = job.runs[0] if job.runs and job.handle.kind in ("run", "resume") else None
-    if single is None or not single.epochs or job.state.state not in _COUNTED:
+    told = job.state.state in _COUNTED and single is not None and single.cause != CUT_OFF
+    if single is None or not single.epochs or not told:
         return job.state.sentence
     return f"{single.epochs_done}/{single.epochs} epochs"
 

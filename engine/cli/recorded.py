@@ -45,28 +45,17 @@ def completed(job: JobHandle) -> Iterator[None]:
 
 @contextlib.contextmanager
 def taken_from_cluster(run_dir: RunDir, overrides: Sequence[str]) -> Iterator[None]:
-    """Let a run that was HTCondor's go on here: a job of it that comes late does not begin.
-
-    Raises
-    ------
-    LaunchError
-        If another process is starting the run.
-    """
+    """Let a run that was HTCondor's go on here: a job of it that comes late does not begin."""
     from engine.launch.going_on import entries_before
     from engine.launch.job import HTCONDOR, JobSpec
-    from engine.launch.lock import locked
     from engine.launch.record import new_entries, read_job, write_record
 
     before = read_job(run_dir.launch)
     if before is None or before.target != HTCONDOR:
         yield
         return
-    with locked(run_dir.submit_lock, run_dir.run_id):
-        now = read_job(run_dir.launch)
-        if now is None or now.id != before.id:
-            raise LaunchError(f"{run_dir.run_id}: another process has started it just now")
-        spec = JobSpec(tuple(overrides), run_dir.path, resume=True, trust=before.trust)
-        job = write_record(run_dir.launch, new_entries(spec) | entries_before(run_dir))
+    spec = JobSpec(tuple(overrides), run_dir.path, resume=True, trust=before.trust)
+    job = write_record(run_dir.launch, new_entries(spec) | entries_before(run_dir))
     with completed(job):
         yield
 

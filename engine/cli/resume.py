@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import logging
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Sequence
+from typing import Any
 
 from engine.cli.attempt import Loop, draw_seed, guarded, train_in, write_config
 from engine.cli.output import Command
@@ -15,9 +16,6 @@ from engine.cli.select import add_root_option, select_one
 from engine.cli.trust import trusted_packages
 from engine.errors import ConfigError
 from engine.facts.run_dir import RunDir
-
-if TYPE_CHECKING:
-    pass
 
 log = logging.getLogger("engine")
 
@@ -128,7 +126,29 @@ def resume(
         If it is under way, has finished, or its config may not be used.
     FactsError
         If its checkpoint cannot be read.
+    LaunchError
+        If another process is starting it.
     """
+    from engine.launch.lock import locked
+
+    with contextlib.ExitStack() as starting:
+        if not launched:  # else whoever started this process was alone, and has named it
+            starting.enter_context(locked(run_dir.submit_lock, run_dir.run_id))
+        ready = _ready(run_dir, overrides, trusted, again, take_over)
+        if ready is None:
+            return
+        if launched:
+            _go_on(run_dir, *ready)
+            return
+        with taken_from_cluster(run_dir, overrides):
+            run_dir.stop.unlink(missing_ok=True)
+            _go_on(run_dir, *ready, begun=starting.close)
+
+
+def _ready(
+    run_dir: RunDir, overrides: Sequence[str], trusted: Sequence[str], again: bool, take_over: bool
+) -> tuple[Loop, Any] | None:
+    """The loop and the config with which a run goes on; None where nothing is left to do."""
     from omegaconf import OmegaConf
 
     from engine.cli.train import find_loop
@@ -139,7 +159,7 @@ def resume(
     nothing_left = refusal(run_dir, cfg, again, take_over)
     if nothing_left and again:
         log.info(nothing_left)
-        return
+        return None
     if nothing_left:
         raise ConfigError(nothing_left)
     loop = find_loop(cfg.loop)
@@ -147,12 +167,7 @@ def resume(
         started_with = read_overrides(run_dir.hydra / "overrides.yaml")
         words = OmegaConf.to_yaml(OmegaConf.create(merged(started_with, overrides)))
         write_config(run_dir, cfg, {"overrides.yaml": words})
-    if launched:
-        _go_on(run_dir, loop, cfg)
-        return
-    with taken_from_cluster(run_dir, overrides):
-        run_dir.stop.unlink(missing_ok=True)
-        _go_on(run_dir, loop, cfg)
+    return loop, cfg
 
 
 def resume_by_itself(run_dir: RunDir, cfg: Any, loop: Loop, texts: dict[str, str]) -> None:
@@ -189,8 +204,10 @@ def resume_by_itself(run_dir: RunDir, cfg: Any, loop: Loop, texts: dict[str, str
     _go_on(run_dir, loop, cfg)
 
 
-def _go_on(run_dir: RunDir, loop: Loop, cfg: Any) -> None:
+def _go_on(
+    run_dir: RunDir, loop: Loop, cfg: Any, begun: Callable[[], object] = lambda: None
+) -> None:
     if run_dir.events.exists() and not run_dir.last.exists():
         log.warning("%s has no last.pt: it begins again from the first step", run_dir.run_id)
         run_dir.scalars.unlink(missing_ok=True)  # its rows will be written again
-    train_in(run_dir, loop, cfg)
+    train_in(run_dir, loop, cfg, begun=begun)

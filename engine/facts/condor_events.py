@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import re
 import time
 from collections.abc import Iterable
@@ -21,10 +20,13 @@ _ABNORMAL = re.compile(r"\(0\) Abnormal termination \(signal (\d{1,3})\)", re.AS
 _HOLD_CODE = re.compile(r"Code (\d{1,6}) Subcode (-?\d{1,10})", re.ASCII)
 _SLOT = re.compile(r"SlotName: (?:[^@\s]*@)?(\S+)")
 _ALIAS = re.compile(r"[&?]alias=([^&>]+)")
+_HOW_IT_ENDED = re.compile(r"Job terminated (?:by <|of its own accord)")
 _MEMORY = re.compile(r"(\d{1,12})  -  MemoryUsage of job \(MB\)", re.ASCII)
-_TERMINATOR = "Job terminated by "
-"""How the line below the reason of a removal begins, which says who ended its processes."""
 _NOTE = re.compile(r"run ([\w.-]+)", re.ASCII)
+
+
+LEASE_S = 1200
+"""How long HTCondor waits for a node that it cannot reach before it starts the job elsewhere."""
 
 
 @dataclass(frozen=True)
@@ -69,7 +71,7 @@ class LoggedJob:
     over: float | None = None
     """When it ended or was removed."""
     disconnected: float | None = None
-    """Since when the scheduler cannot reach the node."""
+    """Since when the scheduler cannot reach the node; 0 where the log tells no time."""
 
     @property
     def id(self) -> str:
@@ -87,11 +89,16 @@ class LoggedJob:
     def reason_in_words(self) -> str | None:
         """Why it waits again, is held or was removed, or that its node is cut off."""
         if self.disconnected is not None:
-            since = time.strftime("%H:%M", time.localtime(self.disconnected))
-            return f"its node cannot be reached since {since}"
+            return f"its node cannot be reached{_until(self.disconnected)}"
         if self.state == "held":
             return hold_words(self.hold_code, self.hold_subcode, self.reason) or None
         return self.reason
+
+
+def _until(cut_off: float) -> str:
+    """Since when a node is cut off, and until when HTCondor waits; nothing without a time."""
+    since, until = (time.strftime("%H:%M", time.localtime(cut_off + s)) for s in (0, LEASE_S))
+    return f" since {since}; HTCondor waits for it until {until}" if cut_off else ""
 
 
 def event_of(lines: Iterable[bytes]) -> Event | None:
@@ -173,7 +180,7 @@ def _terminated(job: LoggedJob, event: Event) -> LoggedJob:
 
 
 def _removed(job: LoggedJob, event: Event) -> LoggedJob:
-    told = itertools.takewhile(lambda line: not line.startswith(_TERMINATOR), event.lines)
+    told = [line for line in event.lines if not _HOW_IT_ENDED.match(line)]
     reason = first_line(" ".join(told)) or None
     return replace(_waiting(job, reason), state="removed", over=event.at)
 

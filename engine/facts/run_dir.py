@@ -91,7 +91,7 @@ class RunDir:
 
     @functools.cached_property
     def submit_lock(self) -> Path:
-        """Locked by whoever submits a job that goes on with the run."""
+        """Locked by whoever starts the run, or lets it go on, until others can see that."""
         return self.path / ".submit.lock"
 
     @functools.cached_property

@@ -21,7 +21,7 @@ from engine.facts.job_report import JobReport
 from engine.facts.job_state import between_starts, job_over, waiting
 from engine.facts.last_seen import LastSeen
 from engine.facts.run_dir import RunDir
-from engine.facts.verdict import KILLED, NODE_GONE, OUT_OF_MEMORY, RESTARTED, RunState
+from engine.facts.verdict import CUT_OFF, KILLED, NODE_GONE, OUT_OF_MEMORY, RESTARTED, RunState
 from engine.facts.words import count, first_line, in_words
 
 STATES = ("queued", "held", "running", "finished", "stopped", "failed", "lost")
@@ -131,7 +131,8 @@ def _job_running(evidence: Evidence, job: JobReport) -> RunState:
     if on_same_host and evidence.process in ("gone", "reused", "rebooted") and not job.reason:
         untold = "HTCondor has not told what becomes of its job"
         return RunState("running", f"{_last_event(evidence)}{_whereabouts(evidence)}; {untold}")
-    return RunState("running", f"{_last_event(evidence)}; its job is running{where}")
+    cause = CUT_OFF if job.reason else None
+    return RunState("running", f"{_last_event(evidence)}; its job is running{where}", cause)
 
 
 def _lost(evidence: Evidence) -> RunState:

@@ -8,6 +8,7 @@ OUT_OF_MEMORY = "out of memory"
 KILLED = "killed"
 RESTARTED = "machine restarted"
 NODE_GONE = "node gone"
+CUT_OFF = "node cut off"
 
 
 @dataclass(frozen=True)
@@ -20,4 +21,4 @@ class RunState:
     """Why, in words, with the cause if there is one; without control characters."""
     cause: str | None = None
     """The likely cause of a run that is lost: `out of memory`, `killed`, `machine restarted` or
-    `node gone`."""
+    `node gone`; `node cut off` of one that runs, as far as its scheduler knows."""

@@ -153,7 +153,16 @@ def test_a_job_that_ran_and_ended() -> None:
         ),
         ((SUBMIT, HELD, RELEASED), "queued", None),
         ((SUBMIT, HELD, RELEASED, EXECUTE), "running", None),
-        ((SUBMIT, EXECUTE, DISCONNECTED), "running", "its node cannot be reached since 21:04"),
+        (
+            (SUBMIT, EXECUTE, DISCONNECTED),
+            "running",
+            "its node cannot be reached since 21:04; HTCondor waits for it until 21:24",
+        ),
+        (
+            (SUBMIT, EXECUTE, DISCONNECTED.replace("2026-11-27", "11/27")),
+            "running",
+            "its node cannot be reached",
+        ),
         ((SUBMIT, EXECUTE, DISCONNECTED, RECONNECTED), "running", None),
         (
             (SUBMIT, EXECUTE, DISCONNECTED, RECONNECT_FAILED),

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import os
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from engine.cli.jobs_table import _progress
 from engine.facts import RunDir, append_jsonl_event, build_event_payload
 from engine.facts.job_report import JobReport
 from engine.launch.job import HTCONDOR, JobSpec
-from engine.launch.jobs import may_be_queued
+from engine.launch.jobs import find_jobs, may_be_queued
 from engine.launch.record import amend_record, new_entries, read_job, write_record
 from engine.library.index import Index, summarise
 from tests.engine.test_condor_log import (
@@ -184,8 +186,22 @@ def test_a_job_whose_node_is_cut_off_is_running_still(run_dir: RunDir) -> None:
     run_dir.job_log.write_text(SUBMIT + EXECUTE + DISCONNECTED)
     assert state_of(run_dir) == (
         "running",
-        "no event yet; its job is running on wn-1; its node cannot be reached since 21:04",
+        "no event yet; its job is running on wn-1; its node cannot be reached since 21:04; "
+        "HTCondor waits for it until 21:24",
     )
+
+
+def test_the_list_of_jobs_says_that_a_node_is_cut_off_and_not_how_far_its_run_is(
+    run_dir: RunDir,
+) -> None:
+    def progress(log: str) -> str:
+        run_dir.job_log.write_text(log)
+        (job,) = find_jobs("outputs")
+        (run,) = job.runs
+        return _progress(replace(job, runs=(replace(run, epochs=5, epochs_done=2),)))
+
+    assert progress(SUBMIT + EXECUTE) == "2/5 epochs"
+    assert "its node cannot be reached since 21:04" in progress(SUBMIT + EXECUTE + DISCONNECTED)
 
 
 def test_a_job_that_ended_well_without_a_word_has_failed_after_a_minute(run_dir: RunDir) -> None:

@@ -126,8 +126,8 @@ def test_a_node_that_is_cut_off_is_told_of_with_what_happens_then(own_folder: Pa
     job = JobHandle(own_folder / "launch.json", "abc", job_id="12.0")
     told = why(job, Running)
     assert re.fullmatch(
-        r"it runs on wn-1; its node cannot be reached since \d\d:\d\d, and HTCondor starts it "
-        r"again elsewhere from \d\d:\d\d on",
+        r"it runs on wn-1; its node cannot be reached since \d\d:\d\d; HTCondor waits for it "
+        r"until \d\d:\d\d, and starts it again elsewhere then",
         told or "",
     )
 

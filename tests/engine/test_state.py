@@ -25,7 +25,7 @@ from engine.facts.job_report import JobReport
 from engine.facts.last_seen import LastSeen
 from engine.facts.state import STATES, judge, run_state
 from engine.facts.text import plain
-from engine.facts.verdict import RunState
+from engine.facts.verdict import CUT_OFF, RunState
 from engine.facts.words import in_words
 
 NOW = 2_000_000_000.0
@@ -560,6 +560,7 @@ SITUATIONS: dict[str, Situation] = {
         "running",
         "no event for 20 min, usually every 40 s; its job is running on stbc-9;"
         " its node cannot be reached",
+        "node cut off",
     ),
     "begun again on another machine": when(
         [attempt(30, pid="gone"), events(30)], EPOCH, JobReport("running", host="stbc-9")
@@ -767,7 +768,7 @@ def test_a_judgement_follows_the_strongest_evidence(evidence: Evidence) -> None:
     if told.state == "lost":
         assert evidence.process != "alive"
         assert not ended
-    assert (told.cause is None) or told.state in ("lost", "held")
+    assert told.cause is None or told.state in ("lost", "held") or told.cause == CUT_OFF
 
 
 def test_times_are_told_in_the_largest_fitting_unit() -> None:

@@ -11,7 +11,7 @@ import pytest
 
 from engine.cli import main
 from engine.errors import ConfigError, LaunchError
-from engine.facts import RunDir, append_jsonl_event, build_event_payload
+from engine.facts import RunDir, append_jsonl_event, attempts, build_event_payload
 from engine.launch.condor import over
 from engine.launch.condor.client import Condor, CouldNotAsk
 from engine.launch.condor.node import taken_over
@@ -128,6 +128,50 @@ def test_two_who_go_on_at_the_same_moment_are_one_start_and_a_refusal(
         with pytest.raises(LaunchError, match="another process is starting it"):
             begin(JobSpec((), run_dir.path, resume=True))
     assert "another process is starting it" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("launcher", ["htcondor", "none"])
+def test_who_goes_on_in_a_terminal_is_alone_until_his_start_is_known(
+    run_dir: RunDir,
+    answers: Answers,
+    launcher: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    answers([])
+    if launcher == "none":
+        run_dir.launch.unlink()
+    told: list[tuple[int, str]] = []
+    begin_attempt = attempts.begin_attempt
+
+    def another_too(place: RunDir) -> attempts.Attempt:
+        if not told:
+            told.append((0, "the first"))
+            told.append((resume(run_dir), capsys.readouterr().err))
+            with pytest.raises(LaunchError, match="another process is starting it"):
+                begin(JobSpec((), run_dir.path, resume=True))
+        return begin_attempt(place)
+
+    monkeypatch.setattr("engine.cli.train.find_loop", lambda name: lambda cfg: {})
+    monkeypatch.setattr(attempts, "begin_attempt", another_too)
+    assert resume(run_dir) == 0
+    assert told[1][0] == 1
+    assert "another process is starting it" in told[1][1]
+    assert len(attempts.read_attempts(run_dir)) == 2
+
+
+def test_a_submission_in_doubt_is_not_over_though_its_run_gave_signs_since(
+    run_dir: RunDir, answers: Answers, capsys: pytest.CaptureFixture[str]
+) -> None:
+    answers([])
+    amend_record(run_dir.launch, "abc", state="submitting", job_id=None)
+    run_dir.job_log.write_text("")
+    written_ago(run_dir.launch, 500)  # and the events, which were copied, 300 s
+    assert summarise(run_dir.path).state == "stopped"
+    with pytest.raises(ConfigError, match="not known whether HTCondor has its job"):
+        check_is_over(run_dir)
+    assert resume(run_dir) == 2
+    assert f"engine submit --again {run_dir.run_id}" in capsys.readouterr().err
 
 
 def test_a_submission_in_doubt_is_not_over_because_of_an_older_job(run_dir: RunDir) -> None:

@@ -21,9 +21,14 @@ def check_job_is_over(run_dir: RunDir, summary: RunSummary) -> None:
     The log of the job tells; where it does not the scheduler is asked.
     """
     job = read_job(run_dir.launch)
-    if summary.job_over or summary.state not in ("stopped", "lost"):
-        return
     if job is None or job.target != HTCONDOR or job.is_copy:
+        return
+    if job.state == "submitting":
+        raise ConfigError(
+            f"{run_dir.run_id}: it is not known whether HTCondor has its job",
+            f"engine submit --again {run_dir.run_id} finds out.",
+        )
+    if summary.job_over or summary.state not in ("stopped", "lost"):
         return
     name, number = run_dir.run_id, f"its job {job.job_id}" if job.job_id else "its job"
     try:

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from engine.errors import ConfigError
+from engine.facts.condor_events import LEASE_S
 from engine.facts.run_dir import RunDir
 from engine.facts.time_limit import MOST_STARTS, REQUEUE, TIME_LIMIT
 from engine.launch.job import ID_VARIABLE
@@ -22,9 +23,6 @@ ID_ATTRIBUTE = "ThesisRunId"
 """Attribute of a job in HTCondor's queue that has the id in its record."""
 SWEEP_ATTRIBUTE = "ThesisSweepId"
 """The same of its sweep."""
-
-LEASE_S = 1200
-"""How long HTCondor waits for a node that it cannot reach before it starts the job elsewhere."""
 
 OUT, ERR = "job.out", "job.err"
 """Files in a run directory: what was printed before `train.log` is open."""

@@ -16,7 +16,6 @@ from engine.launch.condor.absent import TO_COME, still_to_come
 from engine.launch.condor.ads import WANTED, QueuedJob, one_of, read_ad
 from engine.launch.condor.client import Condor, CouldNotAsk
 from engine.launch.condor.queue import Connect
-from engine.launch.condor.submit import LEASE_S
 from engine.launch.job import JobHandle
 from engine.launch.resources import Resources
 
@@ -60,8 +59,7 @@ def _cut_off(job: JobHandle) -> str:
     told = log.find(job.id, job.job_id)
     if told is None or told.disconnected is None:
         return ""
-    until = time.strftime("%H:%M", time.localtime(told.disconnected + LEASE_S))
-    return f"; {told.reason_in_words}, and HTCondor starts it again elsewhere from {until} on"
+    return f"; {told.reason_in_words}, and starts it again elsewhere then"
 
 
 def _absent(job: JobHandle, condor: Condor) -> str | None:
