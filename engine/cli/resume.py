@@ -5,19 +5,17 @@ from __future__ import annotations
 import argparse
 import logging
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from engine.cli.attempt import Loop, draw_seed, guarded, train_in, write_config
 from engine.cli.output import Command
 from engine.cli.recorded import taken_from_cluster
 from engine.cli.resumable import changed_config, nothing_left_in, refusal, refuse_a_process_here
 from engine.cli.select import add_root_option, select_one
+from engine.cli.sweep import left_out
 from engine.cli.trust import trusted_packages
 from engine.errors import ConfigError
 from engine.facts.run_dir import RunDir
-
-if TYPE_CHECKING:
-    pass
 
 log = logging.getLogger("engine")
 
@@ -148,7 +146,7 @@ def resume(
         words = OmegaConf.to_yaml(OmegaConf.create(merged(started_with, overrides)))
         write_config(run_dir, cfg, {"overrides.yaml": words})
     if launched:
-        _go_on(run_dir, loop, cfg)
+        _go_on(run_dir, left_out if run_dir.stop.exists() else loop, cfg)
         return
     with taken_from_cluster(run_dir, overrides):
         run_dir.stop.unlink(missing_ok=True)

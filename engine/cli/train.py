@@ -214,7 +214,7 @@ def _train(cfg: Any, placement: Placement) -> float | None:
             from engine.cli.resume import resume_by_itself
 
             stop = stop or placement.sweep_stop
-            is_out = stop is not None and stop.exists()
+            is_out = run_dir.stop.exists() or (stop is not None and stop.exists())
             with relayed(stop, run_dir.stop):
                 resume_by_itself(run_dir, cfg, left_out if is_out else loop, texts)
         else:
