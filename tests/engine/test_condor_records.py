@@ -21,7 +21,8 @@ from engine.facts.sweep_dir import SweepDir
 from engine.launch import record
 from engine.launch.condor import jobs as condor_jobs
 from engine.launch.condor.client import Answer, Condor, CouldNotAsk
-from engine.launch.condor.jobs import IN_DOUBT_S, confirm, submit_again
+from engine.launch.condor.doubt import IN_DOUBT_S, submit_again
+from engine.launch.condor.jobs import confirm
 from engine.launch.condor.node import taken_over
 from engine.launch.condor.submit import ID_ATTRIBUTE
 from engine.launch.job import HTCONDOR, ID_VARIABLE, JobHandle, JobSpec
@@ -161,6 +162,46 @@ def test_whoever_is_stopped_while_he_submits_is_not_overtaken(own_folder: Path) 
     spec = JobSpec((), own_folder / "run", target=HTCONDOR)
     assert condor_jobs.submit(spec, Resources(), Stopped()).job_id is not None
     assert told == ["run: another process is starting it"]
+
+
+def test_a_refusal_is_told_though_nobody_tells_whether_the_job_was_taken(own_folder: Path) -> None:
+    class Strict(Condor):
+        def ping(self) -> str:
+            return "schedd"
+
+        def submit(self, *_: object) -> Answer:
+            raise LaunchError("HTCondor did not take the job", "HTCondor says: no such group")
+
+        def query(self, *_: object, **__: object) -> list[dict[str, Any]]:
+            raise CouldNotAsk("HTCondor's scheduler did not answer within 60 s")
+
+    spec = JobSpec((), own_folder / "run", target=HTCONDOR)
+    with pytest.raises(CouldNotAsk, match="run: HTCondor did not take the job, ") as caught:
+        condor_jobs.submit(spec, Resources(), Strict())
+    assert "did not answer within 60 s" in caught.value.message
+    assert caught.value.hint.startswith("HTCondor says: no such group.")
+    assert "engine submit --again run" in caught.value.hint
+    assert entries(JobHandle(own_folder / "run" / "launch.json"))["state"] == "submitting"
+
+
+def test_a_sweep_that_is_refused_says_so_though_nobody_tells_what_was_taken(
+    own_folder: Path,
+) -> None:
+    class Strict(Condor):
+        def ping(self) -> str:
+            return "schedd"
+
+        def submit_each(self, *_: object) -> tuple[list[int], str]:
+            return [], "no such group"
+
+        def query(self, *_: object, **__: object) -> list[dict[str, Any]]:
+            raise CouldNotAsk("HTCondor's scheduler did not answer within 60 s")
+
+    place = own_folder / "exp_x"
+    spec = JobSpec((), place, sweep=True, points=1, target=HTCONDOR, runs=(("a=1",),))
+    with pytest.raises(CouldNotAsk, match=r"HTCondor did not take .*: no such group, ") as caught:
+        submit(spec, Resources(), Strict())
+    assert "engine submit --again exp_x" in caught.value.hint
 
 
 def test_the_run_that_is_refused_is_named(own_folder: Path) -> None:

@@ -6,15 +6,15 @@ import contextlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
-from engine.errors import LaunchError
-from engine.launch.condor.absent import still_to_come
+from engine.errors import EngineError
+from engine.launch.condor.absent import TO_COME, still_to_come
 from engine.launch.condor.ads import WANTED, QueuedJob, by_id, one_of
 from engine.launch.condor.client import Condor, CouldNotAsk
 from engine.launch.condor.queue import Connect
 from engine.launch.job import HTCONDOR, JobHandle
 
-_GONE = "HTCondor does not have it any more"
-_TO_COME = "HTCondor makes it only once others of its sweep are over; remove takes the whole sweep"
+GONE = "HTCondor does not have it any more"
+_TO_COME = f"{TO_COME}; remove takes the whole sweep"
 
 
 Pair = tuple[JobHandle, QueuedJob]
@@ -62,8 +62,9 @@ def telling(jobs: Sequence[JobHandle], done: Done) -> Iterator[None]:
     """What a scheduler refuses, or does not answer, is a problem of each of its jobs."""
     try:
         yield
-    except LaunchError as error:
-        done.problems |= {job.name: error.message for job in jobs}
+    except EngineError as error:
+        text = error.message
+        done.problems |= {job.name: text.removeprefix(f"{job.name}: ") for job in jobs}
 
 
 def there(
@@ -75,7 +76,7 @@ def there(
     to_come = still_to_come(condor, absent)
     for job in jobs:
         queued = known.get(job.id or "")
-        absence = _TO_COME if job.id in to_come else _GONE
+        absence = _TO_COME if job.id in to_come else GONE
         problem = refusal(queued) if queued else absence
         if problem or queued is None:
             done.problems[job.name] = problem

@@ -12,9 +12,10 @@ from typing import Any
 from engine.errors import FactsError
 from engine.facts.holds import PERSISTENT, hold_remedy
 from engine.facts.job_report import REMOVED_HERE
-from engine.launch.condor.acting import Done, by_scheduler, in_doubt, known_of, telling, there
+from engine.launch.condor.acting import GONE, Done, by_scheduler, in_doubt, known_of, telling, there
 from engine.launch.condor.ads import QueuedJob, one_of
 from engine.launch.condor.client import Action, Condor
+from engine.launch.condor.doubt import let_go
 from engine.launch.condor.editing import edited
 from engine.launch.condor.queue import Connect
 from engine.launch.job import JobHandle
@@ -60,7 +61,7 @@ def release(
 
 
 def remove(jobs: Sequence[JobHandle], connect: Connect = Condor) -> Done:
-    """End jobs for good; one that runs saves first.
+    """End jobs for good; one that runs saves first, and one that may still come does not begin.
 
     Their records say so too: their logs may be full, or never get the end.
     """
@@ -68,6 +69,12 @@ def remove(jobs: Sequence[JobHandle], connect: Connect = Condor) -> Done:
     for job in done.jobs:
         with contextlib.suppress(FactsError):
             amend_record(job.path, job.id, state="removed", reason=REMOVED_HERE)
+    for job in jobs:
+        if job.state == "submitting" and done.problems.get(job.name) == GONE:
+            with telling([job], done), connect(job.schedd) as condor:
+                let_go(job, condor)
+                del done.problems[job.name]
+                done.jobs.append(job)
     return done
 
 

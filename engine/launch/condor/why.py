@@ -12,6 +12,7 @@ from engine.facts.condor_log import LogReader
 from engine.facts.holds import hold_remedy, hold_words
 from engine.facts.run_dir import RunDir
 from engine.facts.words import count, first_line, in_words
+from engine.launch.condor.absent import TO_COME, still_to_come
 from engine.launch.condor.ads import WANTED, QueuedJob, one_of, read_ad
 from engine.launch.condor.client import Condor, CouldNotAsk
 from engine.launch.condor.queue import Connect
@@ -42,7 +43,7 @@ def why(job: JobHandle, connect: Connect = Condor) -> str | None:
         try:
             ads = condor.query(one_of([job.id]), WANTED)
             if not ads:
-                return None
+                return _absent(job, condor)
             found = read_ad(ads[0])
             match = condor.match(one_of([found.run_id])) if found.state == "queued" else {}
         except CouldNotAsk as error:
@@ -61,6 +62,14 @@ def _cut_off(job: JobHandle) -> str:
         return ""
     until = time.strftime("%H:%M", time.localtime(told.disconnected + LEASE_S))
     return f"; {told.reason_in_words}, and HTCondor starts it again elsewhere from {until} on"
+
+
+def _absent(job: JobHandle, condor: Condor) -> str | None:
+    """Why a job is not in the queue, where that is no end."""
+    if job.state == "submitting":
+        again = f"engine submit --again {job.name} finds out"
+        return f"HTCondor does not have it yet, and may still get it: {again}"
+    return f"it waits: {TO_COME}" if still_to_come(condor, [job]) else None
 
 
 def sentence(name: str, job: QueuedJob, match: Mapping[str, Any]) -> str:
