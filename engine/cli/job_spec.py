@@ -94,16 +94,19 @@ def _resumption_there(
     cluster: str,
 ) -> JobSpec:
     """A run that goes on at a cluster; what it asks for there is no value of the training."""
-    from engine.cli.resumable import config_to_go_on
+    from engine.cli.resumable import config_to_go_on, refuse_what_never_began
     from engine.config.composer import Composer
     from engine.config.launcher import is_of_launcher, launcher_to_go_on
     from engine.launch.job import JobSpec
 
+    run_dir = RunDir(path)
+    refuse_what_never_began(run_dir, typed, cluster)
     overrides = [word for word in typed if not is_of_launcher(word)]
-    cfg, _ = config_to_go_on(RunDir(path), overrides, trust)
+    cfg, _ = config_to_go_on(run_dir, overrides, trust)
     _check_start([cfg], has_place=True)
     words = [word for word in typed if is_of_launcher(word)]
-    launcher = launcher_to_go_on(Composer([]), cfg, words, cluster)
+    last = _asked_last(run_dir, cluster)
+    launcher = launcher_to_go_on(Composer([]), cfg, words, cluster, last)
     return JobSpec(
         tuple(overrides),
         path,
@@ -112,6 +115,15 @@ def _resumption_there(
         target=launcher.target,
         resources=launcher.resources,
     )
+
+
+def _asked_last(run_dir: RunDir, cluster: str) -> dict[str, Any]:
+    """What the last job of a run asked a cluster for, as it was changed there."""
+    from engine.facts.launched import launch_record
+
+    before = launch_record(run_dir)
+    asked = before.get("resources") if before.get("target") == cluster else None
+    return asked if isinstance(asked, dict) else {}
 
 
 def _beginning(args: argparse.Namespace, typed: Sequence[str], at_once: int) -> JobSpec:

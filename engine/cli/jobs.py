@@ -5,29 +5,23 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from engine.cli.arguments import check_grace
 from engine.cli.jobs_actions import ASKED, CHANGING, act_on_cluster, choose
+from engine.cli.jobs_help import PAGES, add_options, page_of
 from engine.cli.jobs_table import list_jobs
-from engine.cli.output import (
-    Command,
-    add_json_option,
-    print_json,
-    remark,
-    say,
-    write,
-)
-from engine.cli.select import add_root_option
+from engine.cli.output import Command, print_json, remark, say, write
 from engine.errors import ConfigError, EngineError
+from engine.launch.job import HTCONDOR
 
 if TYPE_CHECKING:
     from engine.launch.jobs import Job
 
 ON_CLUSTER = ("hold", "release", "remove", "edit", "why")
 """What HTCondor does, or tells."""
-ACTIONS = ("list", "stop", "kill", "log", *ON_CLUSTER)
-LINES = 20
+ACTIONS = tuple(PAGES)
 
 _DETAILS = """\
 A job is a run or a sweep that engine launch, engine submit or the app has started; the runs of a
@@ -37,10 +31,11 @@ JOB is last, a name or a part of one, a directory, the first digits of an id, or
 
   list            state, process, memory and CPU of this machine (of one core), progress; of jobs
                   on HTCondor node, number and how long they wait
-  stop JOB…       asks to save and end, wherever it runs; a sweep begins no further runs
+  stop JOB…       asks to save and end, wherever it runs; what waits does not begin, and a sweep
+                  begins no further runs
   kill JOB…       ends its processes on this machine: SIGTERM, on which it saves and ends, and
                   SIGKILL for what lives on for --grace seconds
-  log JOB         the last lines of what it printed
+  log JOB         the last lines of what it printed; of a sweep on HTCondor those of its runs
 
 On HTCondor; of a sweep all runs that are under way, in one request:
 
@@ -50,6 +45,8 @@ On HTCondor; of a sweep all runs that are under way, in one request:
   edit JOB… KEY=VALUE…
                   what it asks for: memory, disk, cpus, gpus, category, requirements, priority
   why JOB…        in one sentence why it does not run
+
+engine jobs ACTION --help tells more of each.
 
   engine jobs
   engine jobs list --all --json
@@ -61,18 +58,7 @@ On HTCondor; of a sweep all runs that are under way, in one request:
 def _add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("action", nargs="?", choices=ACTIONS, default="list", help="default: list")
     parser.add_argument("jobs", metavar="JOB", nargs="*", default=[], help="for all but list")
-    parser.add_argument("--all", action="store_true", help="list old ones as well")
-    parser.add_argument("--yes", action="store_true", help="kill without a question")
-    text = "seconds for SIGTERM (default 10)"
-    parser.add_argument("--grace", type=float, default=10.0, metavar="S", help=text)
-    text = f"lines of the log (default {LINES})"
-    parser.add_argument("-n", "--lines", type=int, default=LINES, metavar="N", help=text)
-    for key in ASKED:
-        text = "for release and edit: the job asks for so much"
-        parser.add_argument(f"--{key}", metavar="N", help=text if key == ASKED[0] else "the same")
-    parser.add_argument("--reason", metavar="TEXT", default="", help="why, for hold")
-    add_root_option(parser)
-    add_json_option(parser)
+    add_options(parser)
 
 
 def _work(args: argparse.Namespace) -> int:
@@ -94,19 +80,32 @@ def _work(args: argparse.Namespace) -> int:
 def _log(jobs: Sequence[Job], lines: int, as_json: bool) -> int:
     from engine.cli.show import log_lines
 
+    places = [place for job in jobs for place in _places_of_logs(job)]
+    told = {place.name: log_lines(place, lines) for place in places}
     if as_json:
-        print_json({job.name: log_lines(job.handle.directory, lines) for job in jobs})
+        print_json(told)
         return 0
-    for job in jobs:
-        if len(jobs) > 1:
-            say(f"{job.name}:")
-        write("".join(f"{line}\n" for line in log_lines(job.handle.directory, lines)))
+    shown = {name: log for name, log in told.items() if log}
+    for name, log in shown.items():
+        if len(told) > 1:
+            say(f"==> {name} <==")
+        write("".join(f"{line}\n" for line in log))
+    silent = [name for name in told if name not in shown]
+    if silent:
+        more = f" and {len(silent) - 1} more" if len(silent) > 1 else ""
+        remark(f"{silent[0]}{more}: nothing was printed yet")
     return 0
+
+
+def _places_of_logs(job: Job) -> list[Path]:
+    """The directories with what a job printed: those of its runs, where it is a sweep of jobs."""
+    is_of_runs = job.handle.kind == "sweep" and job.handle.target == HTCONDOR and job.handles
+    return [one.directory for one in job.handles] if is_of_runs else [job.handle.directory]
 
 
 def _end(jobs: Sequence[Job], args: argparse.Namespace) -> int:
     """Stop or kill; 1 if any of them is over already or does not end."""
-    from engine.launch.control import kill_job, stop_all
+    from engine.launch.control import asked_to_stop, kill_job, stop_all
 
     if args.action == "kill" and not args.yes:
         _ask([job.name for job in jobs if job.under_way])
@@ -117,7 +116,7 @@ def _end(jobs: Sequence[Job], args: argparse.Namespace) -> int:
                 told[job.name] = f"ended by {kill_job(job.handle, args.grace)}"
             elif job.under_way:
                 stop_all(job)
-                told[job.name] = "asked to stop"
+                told[job.name] = asked_to_stop(job.name, job.state.state)
             else:
                 told[job.name], code = job.state.sentence, 1
         except EngineError as error:
@@ -142,7 +141,20 @@ def _ask(names: Sequence[str]) -> None:
         raise ConfigError("nothing is killed")
 
 
-main = Command(
+class _Jobs(Command):
+    """The command, with a page of help for each thing that it does."""
+
+    def __call__(self, argv: Sequence[str] | None = None, program: str = "engine") -> int:
+        """Run it, or print the page that is asked for."""
+        words = list(sys.argv[1:] if argv is None else argv)
+        actions = [word for word in words if word in PAGES]
+        if actions and {"-h", "--help"} & set(words):
+            write(page_of(actions[0], program))
+            return 0
+        return super().__call__(words, program)
+
+
+main = _Jobs(
     name="jobs",
     summary="List what was launched, and end, hold or change it.",
     add_arguments=_add_arguments,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from engine.cli.attempt import import_from_here
@@ -11,6 +12,7 @@ from engine.facts.run_dir import RunDir
 from engine.facts.state import UNDER_WAY
 
 if TYPE_CHECKING:
+    from engine.launch.job import JobHandle
     from engine.library.summary import RunSummary
 
 
@@ -41,7 +43,7 @@ def changed_config(
 
     from engine.config.saved import change, load_saved, untrusted
 
-    _refuse_what_never_began(run_dir)
+    refuse_what_never_began(run_dir, overrides)
     cfg = load_saved(run_dir.hydra / "config.yaml")
     before = OmegaConf.to_yaml(cfg)
     change(cfg, overrides)
@@ -53,8 +55,18 @@ def changed_config(
     return cfg, OmegaConf.to_yaml(cfg) != before
 
 
-def _refuse_what_never_began(run_dir: RunDir) -> None:
-    """Raise if the run was launched, and there is no config yet to go on with."""
+def refuse_what_never_began(
+    run_dir: RunDir, typed: Sequence[str], target: str | None = None
+) -> None:
+    """Raise if the run was launched, and there is no config yet to go on with.
+
+    Parameters
+    ----------
+    typed
+        The values that were to change: the command that is told instead has them, too.
+    target
+        Where it was to go on; None for where it was to begin.
+    """
     from engine.launch.record import read_job
     from engine.library.index import summarise
 
@@ -64,8 +76,22 @@ def _refuse_what_never_began(run_dir: RunDir) -> None:
     state = summarise(run_dir.path).state
     if state in UNDER_WAY:
         raise ConfigError(f"{run_dir.run_id} is {state} and has not begun yet")
-    hint = f"{job.command}   trains it anew." if job.command else ""
+    hint = f"{_anew(job, typed, target)}   trains it anew." if job.command else ""
     raise ConfigError(f"{run_dir.run_id} has never begun: there is nothing to go on with", hint)
+
+
+def _anew(job: JobHandle, typed: Sequence[str], target: str | None) -> str:
+    """The command that trains what a job was to train, with other values."""
+    from engine.config.draft import key_of
+    from engine.launch.job import LOCAL, JobSpec
+    from engine.launch.record import command_text
+
+    changed = {key_of(word) for word in typed}
+    kept = [word for word in job.overrides if key_of(word) not in changed]
+    folders = tuple(map(Path, job.config_dirs))
+    where = target or job.target or LOCAL
+    words = (*kept, *typed)
+    return command_text(JobSpec(words, job.directory, config_dirs=folders, target=where))
 
 
 def refusal(run_dir: RunDir, cfg: Any, again: bool = False, take_over: bool = False) -> str | None:

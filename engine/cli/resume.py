@@ -13,6 +13,7 @@ from engine.cli.output import Command
 from engine.cli.recorded import taken_from_cluster
 from engine.cli.resumable import changed_config, nothing_left_in, refusal, refuse_a_process_here
 from engine.cli.select import add_root_option, select_one
+from engine.cli.sweep import left_out
 from engine.cli.trust import trusted_packages
 from engine.errors import ConfigError
 from engine.facts.run_dir import RunDir
@@ -137,12 +138,13 @@ def resume(
         ready = _ready(run_dir, overrides, trusted, again, take_over)
         if ready is None:
             return
+        loop, cfg = ready
         if launched:
-            _go_on(run_dir, *ready)
+            _go_on(run_dir, left_out if run_dir.stop.exists() else loop, cfg)
             return
         with taken_from_cluster(run_dir, overrides):
             run_dir.stop.unlink(missing_ok=True)
-            _go_on(run_dir, *ready, begun=starting.close)
+            _go_on(run_dir, loop, cfg, begun=starting.close)
 
 
 def _ready(

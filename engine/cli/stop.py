@@ -54,17 +54,23 @@ def _kill_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _stop(args: argparse.Namespace) -> int:
-    from engine.launch.control import ask_to_stop
+    from engine.launch.control import ask_to_stop, asked_to_stop
     from engine.library.index import summarise
 
     runs = select(args.runs, args.root)
-    asked = [run for run in runs if run.state in UNDER_WAY]
-    for run in asked:
-        ask_to_stop(RunDir(Path(run.path)))
+    told = {run.name: state_sentence(run) for run in runs}
+    asked = []
+    for run in (run for run in runs if run.state in UNDER_WAY):
+        try:
+            ask_to_stop(RunDir(Path(run.path)))
+        except EngineError as error:
+            told[run.name] = error.message.removeprefix(f"{run.name}: ")
+            continue
+        asked.append(run)
+        told[run.name] = asked_to_stop(run.name, run.state)
     for run in asked if args.wait else ():
         _wait_for_end(run, summarise)
-    waits = [] if args.wait else asked
-    told = {r.name: "asked to stop" if r in waits else state_sentence(r) for r in runs}
+        told[run.name] = state_sentence(run)
     _tell(told, args.json)
     return 0 if asked else 1
 

@@ -61,10 +61,13 @@ def _wait(job: JobHandle, runs: Sequence[JobHandle], condor: Condor) -> int:
     from engine.launch.condor.following import Following
     from engine.launch.jobs import sweep_state
 
-    following, last = Following(condor), ""
+    following, last, was_silent = Following(condor), "", False
     while True:
         reports, problem = following.look(runs)
-        text = problem or _told(job, runs, reports)
+        if bool(problem) is not was_silent:
+            remark(problem or "HTCondor answers again")
+            was_silent = bool(problem)
+        text = _told(job, runs, reports)
         if text != last:
             remark(text)
             last = text

@@ -14,6 +14,7 @@ from typing import Any
 from engine.cli.attempt import Interrupt, remove_scratch
 from engine.cli.console import console
 from engine.errors import Stopped, TrainingError
+from engine.facts.run_dir import RunDir
 
 log = logging.getLogger("engine")
 
@@ -57,11 +58,12 @@ def relayed(sweep_stop: Path | None, run_stop: Path) -> Iterator[None]:
 
 
 def left_out(cfg: Any) -> dict[str, Any]:
-    """The training of a run whose sweep was stopped before its job began: it says so, no more."""
+    """The training of a run that was asked to stop before its job began: it says so, no more."""
     from engine.facts import append_jsonl_event, build_event_payload
 
-    log.info("left out, as its sweep was asked to stop")
+    log.info("left out, as it was asked to stop before it began")
     append_jsonl_event(".", build_event_payload("on_train_end", ".", stopped=True))
+    RunDir(Path()).stop.unlink(missing_ok=True)  # it has been obeyed
     return {}
 
 

@@ -25,6 +25,7 @@ from engine.cli.launched import Placement
 from engine.cli.recorded import reason_of
 from engine.cli.sweep import ToldFailure, beside_others, left_out, relayed
 from engine.errors import ConfigError, Stopped
+from engine.facts.attempts import JOB_ID
 from engine.facts.provenance import HYDRA_JOB_ID
 from engine.facts.run_dir import RunDir, unwritable_output
 
@@ -195,6 +196,7 @@ def _train(cfg: Any, placement: Placement) -> float | None:
     try:
         check_values(cfg)
         placement.check(cfg)
+        _tell_where(cfg, placement, job_number)
         import_from_here()
         loop = find_loop(cfg.loop)
     except ConfigError:
@@ -212,7 +214,7 @@ def _train(cfg: Any, placement: Placement) -> float | None:
             from engine.cli.resume import resume_by_itself
 
             stop = stop or placement.sweep_stop
-            is_out = stop is not None and stop.exists()
+            is_out = run_dir.stop.exists() or (stop is not None and stop.exists())
             with relayed(stop, run_dir.stop):
                 resume_by_itself(run_dir, cfg, left_out if is_out else loop, texts)
         else:
@@ -223,6 +225,22 @@ def _train(cfg: Any, placement: Placement) -> float | None:
             with place as run_dir, relayed(stop, run_dir.stop):
                 train_in(run_dir, loop, cfg, new=texts)
     return _best_of(run_dir) if is_sweep() else None
+
+
+def _tell_where(cfg: Any, placement: Placement, number: str | None) -> None:
+    """Warn, once a command, that a config for a cluster is trained where it was typed."""
+    from omegaconf import OmegaConf
+
+    from engine.launch.job import LOCAL
+
+    target = OmegaConf.select(cfg, "launcher.target") or LOCAL
+    is_typed = placement.job is None and JOB_ID not in os.environ
+    if is_typed and target != LOCAL and number in (None, "0"):
+        log.warning(
+            "launcher=%s: thesis-train trains on this machine;"
+            " engine submit OVERRIDES sends it to HTCondor",
+            target,
+        )
 
 
 def _best_of(run_dir: RunDir) -> float | None:

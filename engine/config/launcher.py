@@ -48,16 +48,23 @@ def launcher_in(settings: Mapping[str, Any]) -> Launcher:
 
 
 def launcher_to_go_on(
-    composer: Composer, saved: DictConfig, words: Sequence[str], target: str
+    composer: Composer,
+    saved: DictConfig,
+    words: Sequence[str],
+    target: str,
+    last: Mapping[str, Any] | None = None,
 ) -> Launcher:
     """The launcher with which a run goes on at a cluster.
 
-    What its config asks for there, or else the option `target` of the group, changed by `words`.
+    What its last job there had, or else what its config asks for there, or else the option
+    `target` of the group; changed by `words`.
 
     Parameters
     ----------
     saved
         The config of the run; what it refers to is not looked up.
+    last
+        What the last job of the run asked for there, which may have been changed since.
     words
         Overrides of the group and its keys.
 
@@ -73,9 +80,11 @@ def launcher_to_go_on(
     if problems:
         raise ConfigError.from_problems(problems)
     wanted, node = wanted_launcher(composer, all_words), saved.get(GROUP)
-    before: Any = OmegaConf.to_container(node) if isinstance(node, DictConfig) else {}
-    if chooses(words) or before.pop("target", None) != target:
+    if chooses(words):
         return wanted
+    saved_there: Any = OmegaConf.to_container(node) if isinstance(node, DictConfig) else {}
+    before = saved_there if saved_there.pop("target", None) == target else {}
+    before |= {key: value for key, value in (last or {}).items() if key in wanted.resources}
     typed = {key_of(word).partition(".")[2] for word in words}
     kept = {key: value for key, value in before.items() if key not in typed}
     return Launcher(wanted.target, wanted.resources | kept)

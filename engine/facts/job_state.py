@@ -26,13 +26,14 @@ def waiting(evidence: Evidence, job: JobReport) -> RunState:
         saved = f"saved{evidence.seen.after_epochs}"
         return RunState("queued", f"its time was over; {saved}; waits for its next start")
     again = ""
-    if evidence.attempt:
+    if evidence.attempt and evidence.attempt.number:  # else it is its launch alone
         again = " again" if job.state == "queued" else ""
         again += f" after attempt {evidence.attempt.number}"
     reason = f": {first_line(job.reason)}" if job.reason else ""
     out_of_memory = job.state == "held" and _MEMORY.search(job.reason or "")
     cause = OUT_OF_MEMORY if out_of_memory else None
-    return RunState(job.state, f"{job.state}{again}{reason}", cause)
+    asked = "; asked to stop, it does not begin" if evidence.stop_asked else ""
+    return RunState(job.state, f"{job.state}{again}{reason}{asked}", cause)
 
 
 def between_starts(evidence: Evidence, job: JobReport) -> RunState | None:

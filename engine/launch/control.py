@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from engine.errors import FactsError, LaunchError
 from engine.facts.attempts import Attempt, names_one_process, newest_attempt, process_of
 from engine.facts.copies import began_here
-from engine.facts.files import replace_file
+from engine.facts.files import as_facts_error
 from engine.facts.launched import launch_record
 from engine.facts.run_dir import RunDir
 from engine.facts.sweep_dir import SweepDir
@@ -36,8 +36,10 @@ def ask_to_stop(run_dir: RunDir) -> None:
     ------
     FactsError
         If the file cannot be written.
+    LaunchError
+        If the directory is gone: nothing is written then.
     """
-    replace_file(run_dir.stop, lambda handle: None)
+    _leave(run_dir.stop)
 
 
 def ask_job_to_stop(job: JobHandle) -> None:
@@ -48,12 +50,30 @@ def ask_job_to_stop(job: JobHandle) -> None:
     FactsError
         If the file cannot be written.
     LaunchError
-        If the directory is a copy, where nothing trains.
+        If the directory is gone, or a copy, where nothing trains.
     """
     if job.is_copy:
         raise LaunchError(f"{job.name}: {_not_here(job.attempt)}")
     place = SweepDir(job.directory) if job.kind == "sweep" else RunDir(job.directory)
-    replace_file(place.stop, lambda handle: None)
+    _leave(place.stop)
+
+
+def _leave(stop: Path) -> None:
+    """Make the file, empty; a directory that was deleted is not made again."""
+    with as_facts_error(stop):
+        try:
+            os.close(os.open(stop, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o644))
+        except FileExistsError:
+            return
+        except FileNotFoundError as error:
+            raise LaunchError(f"{stop.parent.name}: its directory is gone") from error
+
+
+def asked_to_stop(name: str, state: str | None) -> str:
+    """What is told of a job, or a run, that was asked to stop in this state."""
+    if state not in ("queued", "held"):
+        return "asked to stop"
+    return f"asked to stop; it waits, and does not begin: engine jobs remove {name} ends it now"
 
 
 def stop_all(job: Job) -> None:

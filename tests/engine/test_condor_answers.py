@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from engine.errors import ConfigError, LaunchError
 from engine.launch.condor.answers import CouldNotAsk, condensed, read_answer
+from engine.launch.condor.client import Condor
 from engine.launch.condor.why import misfit
 from engine.launch.resources import Resources
 from tests.engine.test_condor_why import match
@@ -96,3 +98,16 @@ def test_requirements_that_htcondor_cannot_read_are_named() -> None:
     asked: Any = Pool(LaunchError("HTCondor does not understand this"))
     with pytest.raises(ConfigError, match="HTCondor cannot read it"):
         misfit(Resources(requirements="a &&& b"), asked)
+
+
+@pytest.mark.skipif(
+    Path("/etc/condor/condor_config").exists(), reason="this machine is set up for HTCondor"
+)
+def test_a_machine_without_a_configuration_is_told_apart(monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("htcondor2")
+    monkeypatch.delenv("CONDOR_CONFIG", raising=False)
+    told = "cannot be found: CONDOR_CONFIG is not set, and this machine has no configuration"
+    with Condor() as condor:
+        for _ in range(2):  # the bindings have set it by then
+            with pytest.raises(CouldNotAsk, match=told):
+                condor.ping()

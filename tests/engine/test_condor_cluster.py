@@ -244,6 +244,11 @@ def test_a_run_goes_on_with_what_it_asked_for_and_what_is_typed() -> None:
     assert (found.resources["cpus"], found.resources["memory"]) == (3, "8GB")
     found = launcher_to_go_on(composer, there, [*words, "launcher=htcondor"], HTCONDOR)
     assert found.resources["cpus"] == 1
+    last = {"cpus": 5, "memory": "6GB", "disk": "9GB", "of_a_newer_version": 1}
+    found = launcher_to_go_on(composer, there, words, HTCONDOR, last)
+    asked = {key: found.resources[key] for key in ("cpus", "memory", "disk")}
+    assert asked == {"cpus": 5, "memory": "8GB", "disk": "9GB"}, "what was changed since holds"
+    assert "of_a_newer_version" not in found.resources
     with pytest.raises(ConfigError, match=r"did you mean launcher\.memory"):
         launcher_to_go_on(composer, there, ["launcher.memroy=1GB"], HTCONDOR)
 

@@ -8,6 +8,7 @@ import pytest
 
 from engine.cli import main
 from engine.cli.aligned import print_fitting
+from engine.cli.jobs_help import PAGES
 from engine.cli.output import Cell
 from engine.cli.select import select_dirs
 from engine.cli.submit import _unfinished
@@ -172,3 +173,45 @@ def test_a_first_hold_is_none_again() -> None:
     evidence = Evidence(attempt=Attempt(Path("x"), 1))
     assert waiting(evidence, JobReport("held", "why")).sentence == "held after attempt 1: why"
     assert waiting(evidence, JobReport("queued")).sentence == "queued again after attempt 1"
+
+
+def test_what_was_launched_and_has_no_attempt_is_held_after_none() -> None:
+    from engine.facts.attempts import Attempt
+
+    evidence = Evidence(attempt=Attempt(Path("launch.json"), 0))
+    assert waiting(evidence, JobReport("held", "why")).sentence == "held: why"
+
+
+def test_a_job_that_waits_and_was_asked_to_stop_says_so(
+    jobs: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["jobs", "stop", "run_b"]) == 0
+    assert "run_b: asked to stop; it waits, and does not begin: " in capsys.readouterr().out
+    assert main(["stop", "run_20261128-120000_ae"]) == 0
+    assert "asked to stop; it waits" in capsys.readouterr().out
+    assert main(["jobs", "list", "--all"]) == 0
+    (line,) = [text for text in capsys.readouterr().out.splitlines() if "run_b" in text]
+    assert "queued; asked to stop, it does not begin" in line
+
+
+def test_the_log_of_a_sweep_is_that_of_its_runs(
+    jobs: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Path("outputs/runs/run_s_job1/train.log").write_text("one\ntwo\n")
+    assert main(["jobs", "log", "exp_s", "-n", "1"]) == 0
+    told = capsys.readouterr()
+    assert told.out == "==> run_s_job1 <==\ntwo\n"
+    assert told.err == "run_s_job0: nothing was printed yet\n"
+    assert main(["jobs", "log", "exp_s", "--json"]) == 0
+    assert '"run_s_job0": []' in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("action", PAGES)
+def test_each_thing_that_is_done_with_jobs_has_a_page_of_help(
+    action: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["jobs", action, "--help"]) == 0
+    page = capsys.readouterr().out
+    assert page.startswith(f"usage: engine jobs {action} ")
+    assert f"  engine jobs {action} " in page
+    assert len(page.splitlines()) < 30

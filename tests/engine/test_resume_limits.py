@@ -254,6 +254,12 @@ def test_a_run_that_never_began_is_told_apart_from_one_without_a_config(
     record = {"id": "a" * 32, "kind": "run", "target": "htcondor", "state": state}
     path = own_folder / "outputs" / "runs" / "run_1" / "launch.json"
     path.parent.mkdir(parents=True)
-    path.write_text(json.dumps(record | {"command": "engine submit a=1", "reason": "removed"}))
+    words = ["launcher=htcondor", "a=1"]
+    more = {"command": "engine submit a=1", "overrides": words, "reason": "removed"}
+    path.write_text(json.dumps(record | more))
     assert engine.cli.main(["resume", str(path.parent)]) == 2
     assert told in capsys.readouterr().err
+    typed = ["a=2", "launcher.memory=8GB", "--epochs", "4"]
+    assert engine.cli.main(["submit", "--resume", str(path.parent), *typed]) == 2
+    with_typed = "engine submit a=2 launcher.memory=8GB phase1.trainer.epochs=4   trains it anew."
+    assert (with_typed in capsys.readouterr().err) == (state == "ended")

@@ -15,10 +15,12 @@ from types import SimpleNamespace
 import pytest
 
 import engine.cli
+from engine.errors import LaunchError
 from engine.facts import RunDir, read_events
 from engine.facts.attempts import begin_attempt
 from engine.launch import control
 from engine.library.index import summarise
+from tests.conftest import TINY
 
 DEAF = """
 import os, signal, sys, time
@@ -122,3 +124,26 @@ def test_kill_leaves_a_process_alone_that_only_has_the_same_id(
     assert engine.cli.main(["kill", "run"]) == 1
     assert "it runs on elsewhere" in capsys.readouterr().out
     assert deaf.poll() is None
+
+
+def test_a_directory_that_is_gone_is_not_made_again(own_folder: Path) -> None:
+    with pytest.raises(LaunchError, match="run: its directory is gone"):
+        control.ask_to_stop(run_dir())
+    assert not run_dir().path.exists()
+    run_dir().path.mkdir(parents=True)
+    for _ in range(2):  # as often as somebody likes
+        control.ask_to_stop(run_dir())
+    assert run_dir().stop.read_bytes() == b""
+
+
+def test_a_job_that_was_asked_to_stop_while_it_waited_does_not_begin(own_folder: Path) -> None:
+    """As that of HTCondor it finds its directory, and the file `stop` in it."""
+    (own_folder / "never.py").write_text("def train(cfg):\n    raise RuntimeError('it began')\n")
+    run_dir().facts.mkdir(parents=True)
+    run_dir().stop.touch()
+    words = [*TINY, "loop=never:train", "run.resume=auto", "hydra.run.dir=outputs/runs/run"]
+    assert engine.cli.main(["train", *words]) == 0
+    (end,) = read_events(run_dir().path).records
+    assert (end["moment"], end["stopped"]) == ("on_train_end", True)
+    assert summarise(run_dir().path).state == "stopped"
+    assert not run_dir().stop.exists(), "it has been obeyed"

@@ -13,6 +13,7 @@ from engine.facts import RunDir, append_jsonl_event, build_event_payload
 from engine.facts.job_report import JobReport
 from engine.facts.job_state import GRACE_S
 from engine.facts.sweep_dir import SweepDir
+from engine.launch.condor import following
 from engine.launch.condor.client import Condor
 from engine.launch.job import HTCONDOR, JobHandle, JobSpec
 from engine.launch.record import NO_PROCESS, new_entries, write_record
@@ -91,3 +92,24 @@ def test_an_interrupt_while_waiting_says_how_to_return(
         with pytest.raises(KeyboardInterrupt):
             submit_wait.wait(job, Condor())
         assert told in capsys.readouterr().err
+
+
+def test_whoever_waits_is_told_that_the_scheduler_is_silent_and_that_it_answers_again(
+    own_folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    job, silent = job_of("run"), "HTCondor not answering since 14:02"
+    queued, held = {job.id or "": JobReport("queued")}, {job.id or "": JobReport("held", "why")}
+    told = [(queued, None), (queued, silent), (held, silent), (held, None), ({job.id: REMOVED}, "")]
+    looks = iter(told)
+
+    class Told:
+        def __init__(self, condor: Condor) -> None: ...
+
+        def look(self, runs: object) -> object:
+            return next(looks)
+
+    monkeypatch.setattr(following, "Following", Told)
+    monkeypatch.setattr(submit_wait, "POLL_S", 0)
+    assert submit_wait.wait(job, Condor()) == 1
+    lines = capsys.readouterr().err.splitlines()
+    assert lines[:4] == ["queued", silent, "held: why", "HTCondor answers again"]

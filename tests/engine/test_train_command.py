@@ -18,6 +18,7 @@ import torch
 
 from engine.cli.train import main
 from engine.facts import RunDir, read_events, read_scalars
+from engine.facts.attempts import JOB_ID
 from tests.conftest import TINY, Outcome
 
 Train = Callable[..., Outcome]
@@ -356,3 +357,20 @@ def test_paths_with_spaces_and_quotes_are_fine(
     (run,) = (root / "runs").iterdir()
     assert read_events(run).of("on_train_end")
     assert RunDir(run).best.exists()
+
+
+def test_a_config_for_a_cluster_that_is_trained_here_says_so_once(
+    thesis_train: Train,
+    own_folder: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    (own_folder / "nothing_to_do.py").write_text("def train(cfg):\n    return {}\n")
+    words = ("loop=nothing_to_do:train", "phase1.trainer.seed=1,2", "-m")
+    told = "launcher=htcondor: thesis-train trains on this machine; engine submit OVERRIDES sends"
+    for typed, times in (((), 0), (("launcher=htcondor",), 1)):
+        assert thesis_train(*words, *typed).code == 0
+        assert capsys.readouterr().out.count(told) == times
+    monkeypatch.setenv(JOB_ID, "7.0")  # it is on its node already
+    assert thesis_train(*words, "launcher=htcondor").code == 0
+    assert told not in capsys.readouterr().out

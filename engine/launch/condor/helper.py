@@ -22,6 +22,10 @@ SPARE_S = 5
 _REFUSED = "Unable to edit"
 """How HTCondor says no to a change; other words are of a connection that broke."""
 
+_IS_CONFIGURED = "CONDOR_CONFIG" in os.environ
+"""Whether somebody names a configuration; the bindings themselves do where they find none."""
+_NO_CONFIGURATION = "CONDOR_CONFIG is not set, and this machine has no configuration of HTCondor"
+
 _ACTIONS = {"hold": "Hold", "release": "Release", "remove": "Remove", "vacate": "Vacate"}
 
 
@@ -64,7 +68,12 @@ def _carry_out(request: dict[str, Any]) -> Any:
     for key in ("constraint", "expression"):
         if key in request:
             _parse(classad2, request[key])
-    place = _in_phase("locate", lambda: _locate(htcondor2, request.get("schedd")))
+    try:
+        place = _in_phase("locate", lambda: _locate(htcondor2, request.get("schedd")))
+    except _Failure as failure:
+        if not _IS_CONFIGURED and os.environ.get("CONDOR_CONFIG") == os.devnull:
+            raise _Failure("locate", _NO_CONFIGURATION) from failure
+        raise
     # A scheduler that was started again has another address, which an old object never learns.
     schedd = _in_phase("locate", lambda: htcondor2.Schedd(place))
     call = _CALLS[request["call"]]
