@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import gc
 import importlib
 import os
@@ -10,8 +11,11 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import omegaconf._utils
+import omegaconf.base
 import pytest
 from _pytest.mark import ParameterSet
+from omegaconf import grammar_parser
 
 # Two processes share two cores; torch reads this when it is first imported, here and in children.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -25,6 +29,11 @@ from engine.facts import RunDir
 for _module, _, _ in COMMANDS.values():
     importlib.import_module(_module)
 
+# The same few references are read thousands of times: the trees of their grammar are kept.
+_parse = functools.lru_cache(maxsize=4096)(grammar_parser.parse)
+for _reader in (omegaconf.base, omegaconf._utils):
+    _reader.parse = _parse  # type: ignore[attr-defined]
+
 TINY = [
     "data.limit_samples=256",
     "phase1.trainer.epochs=2",
@@ -35,9 +44,13 @@ TINY = [
 
 
 def pytest_collection_finish() -> None:
-    """What has been imported stays: the collector of garbage need not go through it again."""
+    """What has been imported stays: the collector of garbage need not go through it again.
+
+    Nor need it look as often: config and screens are many small objects that stay for a while.
+    """
     gc.collect()
     gc.freeze()
+    gc.set_threshold(20_000, 20, 100)
 
 
 def long_form(*values: object) -> list[ParameterSet]:
