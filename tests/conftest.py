@@ -10,12 +10,15 @@ import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import omegaconf._utils
 import omegaconf.base
 import pytest
 from _pytest.mark import ParameterSet
-from omegaconf import grammar_parser
+from hydra._internal import defaults_list
+from hydra.core.default_element import InputDefault
+from omegaconf import DictConfig, grammar_parser
 
 # Two processes share two cores; torch reads this when it is first imported, here and in children.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -29,15 +32,27 @@ from engine.facts import RunDir
 for _module, _, _ in COMMANDS.values():
     importlib.import_module(_module)
 
-# The same few references are read thousands of times: the trees of their grammar are kept.
+# Configs are composed thousands of times from the same few references: the trees of their grammar
+# are kept, and what a reference in a list of defaults may name is gathered where there is one.
 _parse = functools.lru_cache(maxsize=4096)(grammar_parser.parse)
 for _reader in (omegaconf.base, omegaconf._utils):
     _reader.parse = _parse  # type: ignore[attr-defined]
+_gather_choices = defaults_list._create_interpolation_map
+
+
+def _choices_for_references(overrides: Any, defaults: list[InputDefault], self_added: bool) -> Any:
+    if any(default.is_interpolation() for default in defaults):
+        return _gather_choices(overrides, defaults, self_added)
+    return DictConfig({})
+
+
+defaults_list._create_interpolation_map = _choices_for_references
 
 TINY = [
     "data.limit_samples=256",
     "phase1.trainer.epochs=2",
     "logging.make_plots=false",
+    "logging.dpi=30",
     "device=cpu",
 ]
 """Overrides of a training that takes a fraction of a second."""
