@@ -134,6 +134,7 @@ def train(cfg: Any) -> dict[str, Any]:
     with Session(cfg, SUPPORTED_PLOT_FAMILIES) as session:
         train_dl, val_dl, test_dl, meta = load(cfg, session.device)
         objective = build(cfg, session.device, len(train_dl))
+        objective.model.set_feature_spread(meta["token_normaliser"].std)
         baseline = baseline_loss(train_dl, val_dl, objective)
         session.start(_describe(objective.model, meta), {"baseline_val_loss": baseline})
 

@@ -16,7 +16,10 @@ from tests.bench.tree import make_tree
 from tests.tui.configured import make_past_run
 
 ROOT = Path(__file__).resolve().parents[2]
-HEAVY = {"torch", "numpy", "pandas", "matplotlib", "h5py", "hydra", "omegaconf", "rich", "textual"}
+HEAVY = {
+    *("torch", "torch_geometric", "numpy", "pandas", "matplotlib", "h5py"),
+    *("hydra", "omegaconf", "rich", "textual"),
+}
 
 # What may be loaded, besides the standard library, once the module on the left is imported.
 ALLOWED = {
@@ -29,6 +32,7 @@ ALLOWED = {
     "engine.config.command": {"hydra", "omegaconf"},
     "engine.architectures.autoencoder.losses.reconstruction": {"torch", "numpy"},
     "engine.architectures.autoencoder.base": {"torch", "numpy", "hydra", "omegaconf"},
+    "engine.architectures.autoencoder.encoders.gnn": {"torch", "numpy"},
     "engine.data.h5_loader": {"torch", "numpy", "h5py"},
     "engine.monitoring.families.recon": {"matplotlib", "numpy"},
     "engine.evaluation.ranking": {"numpy"},

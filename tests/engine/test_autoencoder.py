@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 import torch
@@ -22,7 +22,26 @@ from engine.data import make_dataloaders
 from engine.data.fields import EventBatch
 from engine.training_loops.autoencoder import AutoencoderObjective, build
 
-KINDS = [(latent, head) for latent in ("none", "linear", "vq") for head in (False, True)]
+
+class Kind(NamedTuple):
+    """A composition of an autoencoder."""
+
+    latent: str = "none"
+    head: bool = False
+    encoder: str = "mlp"
+    decoder: str = "mlp"
+
+
+LATENTS = ("none", "linear", "vq")
+PAIRS = [("gnn", "gnn"), ("gnn", "mlp"), ("mlp", "gnn")]
+PLAIN = [Kind(latent, head) for latent in LATENTS for head in (False, True)]
+KINDS = [*PLAIN, *(Kind(latent, True, *pair) for pair in PAIRS for latent in LATENTS)]
+GRAPHS = [kind for kind in KINDS if kind not in PLAIN]
+LEARNERS = [
+    *PLAIN,
+    Kind(encoder="gnn", decoder="gnn"),
+    *(pytest.param(kind, marks=pytest.mark.slow) for kind in GRAPHS),
+]
 CODEBOOK = [
     "phase1.latent_space.codebook_size=512",
     "phase1.latent_space.decay=0.9",
@@ -44,12 +63,14 @@ def one_thread() -> Iterator[None]:
 
 
 @functools.cache
-def config(latent: str, head: bool) -> DictConfig:
+def config(kind: Kind) -> DictConfig:
     return compose(
         [
-            *(CODEBOOK if latent == "vq" else []),
-            f"phase1/latent_space={latent}",
-            f"phase1.decoder.globals_head={head}",
+            *(CODEBOOK if kind.latent == "vq" else []),
+            f"phase1/encoder={kind.encoder}",
+            f"phase1/latent_space={kind.latent}",
+            f"phase1/decoder={kind.decoder}",
+            f"phase1.decoder.globals_head={kind.head}",
             f"phase1.latent_dim={LATENT_DIM}",
             "phase1.encoder.hidden_dims=[64]",
             "phase1.decoder.hidden_dims=[64]",
@@ -65,15 +86,19 @@ def make_model(cfg: DictConfig) -> Autoencoder:
     return build_from_config(cfg)
 
 
-@pytest.fixture(params=KINDS, ids=lambda kind: f"{kind[0]}{'-globals' * kind[1]}")
-def kind(request: pytest.FixtureRequest) -> tuple[str, bool]:
+def name_of(kind: Kind) -> str:
+    return f"{kind.encoder}-{kind.latent}-{kind.decoder}{'-globals' * kind.head}"
+
+
+@pytest.fixture(params=KINDS, ids=name_of)
+def kind(request: pytest.FixtureRequest) -> Kind:
     return request.param
 
 
 @pytest.fixture
-def model(kind: tuple[str, bool]) -> Autoencoder:
+def model(kind: Kind) -> Autoencoder:
     """A model in use, whose codebook (if any) has seen a batch."""
-    model = make_model(config(*kind))
+    model = make_model(config(kind))
     model(*events(1))
     return model.eval()
 
@@ -96,8 +121,8 @@ def tensors(output: AutoencoderOutput) -> dict[str, Tensor]:
 PER_TOKEN = ("tokens_cont", "id_logits", "z", "codes")
 
 
-def test_outputs_have_the_described_shapes(kind: tuple[str, bool], model: Autoencoder) -> None:
-    latent, head = kind
+def test_outputs_have_the_described_shapes(kind: Kind, model: Autoencoder) -> None:
+    latent, head = kind.latent, kind.head
     reconstruction, found = model(*events())
     assert reconstruction.tokens_cont.shape == (B, T, F)
     assert reconstruction.id_logits.shape == (B, T, TYPES)
@@ -148,9 +173,21 @@ def test_an_event_without_objects_gives_finite_numbers(model: Autoencoder) -> No
     assert all(torch.isfinite(value).all() for value in tensors(model(features, ids)).values())
 
 
-def objective_of(kind: tuple[str, bool]) -> AutoencoderObjective:
+def test_permuting_objects_leaves_the_score_of_an_event(model: Autoencoder) -> None:
+    features, ids = events()
+    order = torch.randperm(T)
+    objective = AutoencoderObjective(model, {"token_mse": 1.0, "id_cross_entropy": 0.1})
+    batches = [(features, ids), (features[:, order], ids[:, order])]
+    expected, found = (
+        objective.outcome(EventBatch(*batch, torch.zeros(B, G))).scores["reconstruction_error"]
+        for batch in batches
+    )
+    torch.testing.assert_close(found, expected, **CLOSE)
+
+
+def objective_of(kind: Kind) -> AutoencoderObjective:
     torch.manual_seed(0)
-    return build(config(*kind), torch.device("cpu"), 1)
+    return build(config(kind), torch.device("cpu"), 1)
 
 
 def total_loss(objective: AutoencoderObjective, batch: EventBatch) -> Tensor:
@@ -163,10 +200,10 @@ def total_loss(objective: AutoencoderObjective, batch: EventBatch) -> Tensor:
 @functools.cache
 def sample() -> EventBatch:
     """The first 64 training events of the sample."""
-    return EventBatch(*make_dataloaders(config("none", False))[0].tensors)
+    return EventBatch(*make_dataloaders(config(Kind()))[0].tensors)
 
 
-def test_gradients_reach_every_parameter(kind: tuple[str, bool]) -> None:
+def test_gradients_reach_every_parameter(kind: Kind) -> None:
     objective = objective_of(kind)
     total_loss(objective, sample()).backward()
     gradients = {name: p.grad for name, p in objective.model.named_parameters()}
@@ -174,9 +211,11 @@ def test_gradients_reach_every_parameter(kind: tuple[str, bool]) -> None:
     assert without == []
 
 
-def test_it_learns_64_events_by_heart(kind: tuple[str, bool]) -> None:
+@pytest.mark.parametrize("kind", LEARNERS, ids=name_of)
+def test_it_learns_64_events_by_heart(kind: Kind) -> None:
     objective = objective_of(kind)
-    losses = [objective.train_batch(sample())[0] for _ in range(200 if kind[0] == "vq" else 100)]
+    steps = 200 if kind.latent == "vq" else 100
+    losses = [objective.train_batch(sample())[0] for _ in range(steps)]
     assert min(losses[-20:]) < 0.1 * losses[0]
 
 
@@ -184,7 +223,7 @@ def test_it_learns_64_events_by_heart(kind: tuple[str, bool]) -> None:
 def test_the_same_seed_gives_the_same_training(latent: str) -> None:
     runs = []
     for _ in range(2):
-        objective = objective_of((latent, False))
+        objective = objective_of(Kind(latent))
         runs.append([objective.train_batch(sample())[0] for _ in range(5)])
     assert runs[0] == runs[1]
 
@@ -239,7 +278,7 @@ def test_an_encoder_config_of_the_guide_works_as_an_option(tmp_path: Path) -> No
 
 
 def test_an_encoder_with_a_mask_parameter_gets_the_mask() -> None:
-    cfg = config("none", False).copy()
+    cfg = config(Kind()).copy()
     OmegaConf.update(cfg, "phase1.encoder._target_", f"{__name__}.MaskedEncoder")
     model, (features, ids) = make_model(cfg), events()
     model(features, ids)

@@ -21,7 +21,7 @@ CPU = torch.device("cpu")
     ("sentence", "key"),
     [
         ("phase1.trainer.lr=abc: must be a number above 0", "phase1.trainer.lr"),
-        ("phase1/encoder=gnn: no such option; choose mlp", "phase1/encoder"),
+        ("phase1/encoder=cnn: no such option; choose gnn or mlp", "phase1/encoder"),
         ("phase1/latent_spac: there is no such group", "phase1/latent_spac"),
         ("+phase1.mine=[1: cannot be read", "phase1.mine"),
         ("data.units is empty, and cannot be", "data.units"),

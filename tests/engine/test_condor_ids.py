@@ -32,7 +32,8 @@ def test_what_is_no_id_is_none_in_a_job_and_never_in_a_constraint(
 @pytest.mark.parametrize("right", ["a", "5eed5eed", "run-1.2_3", "0" * 32])
 def test_an_id_is_one_in_a_constraint(tmp_path: Path, right: str) -> None:
     assert recorded(tmp_path, "run", id=right).id == right
-    assert one_of([right, "b"]) == f'member(ThesisRunId, {{"{right}", "b"}})'
+    own = f'member(ThesisRunId, {{"{right}", "b"}})'
+    assert one_of([right, "b"]) == f"ProcId =!= undefined && {own}"
     assert of_sweeps([right]) == f'member(ThesisSweepId, {{"{right}"}})'
 
 

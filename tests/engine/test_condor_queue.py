@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 
 from engine.facts.job_report import JobReport, agreed
-from engine.launch.condor.ads import read_ad
+from engine.launch.condor.absent import LONGEST_S
+from engine.launch.condor.ads import Cluster, read_ad
 from engine.launch.condor.client import Condor, CouldNotAsk
 from engine.launch.condor.following import Following
 from engine.launch.condor.queue import Queue
@@ -37,8 +38,10 @@ class Fake(Condor):
         super().__init__(schedd)
         self.ads: list[dict[str, Any]] = []
         self.past: list[dict[str, Any]] = []
-        self.making: list[int] = []
+        self.making: list[Cluster] = []
         self.silent = False
+        self.closed = False
+        """Whether its history is not to be had."""
         self.calls: list[str] = []
 
     def query(
@@ -46,7 +49,7 @@ class Fake(Condor):
     ) -> list[dict[str, Any]]:
         return self._told("mine" if mine else "by id", self.ads, constraint, mine)
 
-    def clusters(self, constraint: str) -> list[int]:
+    def clusters(self, constraint: str) -> list[Cluster]:
         self.calls.append("clusters")
         return self.making
 
@@ -60,7 +63,7 @@ class Fake(Condor):
     ) -> list[dict[str, Any]]:
         self.asked += 1
         self.calls.append(call)
-        if self.silent:
+        if self.silent or (self.closed and call == "history"):
             raise CouldNotAsk("HTCondor's scheduler did not answer within 5 s")
         fit = [one for one in ads if mine or f'"{one["ThesisRunId"]}"' in constraint]
         return [one for one in fit if not (mine and one.get("Owner") == "somebody else")]
@@ -71,11 +74,16 @@ class Asked:
 
     def __init__(self, **settings: Any) -> None:
         self.time = 0.0
+        self.ahead = 0.0
+        """Seconds by which the clock of the day was set forward."""
         self.fakes: dict[str | None, Fake] = {}
-        self.queue = Queue(self._connect, clock=self._clock, now=self._clock, **settings)
+        self.queue = Queue(self._connect, clock=self._clock, now=self._of_day, **settings)
 
     def _clock(self) -> float:
         return self.time
+
+    def _of_day(self) -> float:
+        return self.time + self.ahead
 
     def _connect(self, schedd: str | None) -> Condor:
         return self.fakes.setdefault(schedd, Fake(schedd))
@@ -213,6 +221,81 @@ def test_a_job_that_nobody_knows_is_over_after_a_minute() -> None:
     assert following.fake.calls.count("history") == 1
 
 
+def test_a_job_that_nobody_knows_is_looked_for_again_later() -> None:
+    following = Asked()
+    following.fake.ads = [ad("a", RUNNING)]
+    following.states(job(), later=0)
+    following.fake.ads = []
+    for _ in range(4):
+        following.states(job())
+    following.fake.past = [ad("a", 4, ExitCode=3, ServerTime=None)]
+    assert following.queue.view.jobs["a"].exit_code is None
+    following.states(job(), later=LONGEST_S)
+    assert following.queue.view.jobs["a"].exit_code == 3
+
+
+def test_a_clock_that_is_set_ends_no_job() -> None:
+    following = Asked()
+    following.fake.ads = [ad("a", RUNNING)]
+    following.states(job(), later=0)
+    following.fake.ads = []
+    following.states(job())
+    following.states(job())
+    following.ahead = 3600.0
+    assert following.states(job(), later=50) == {"a": "running"}
+
+
+def test_a_history_that_does_not_answer_hides_the_jobs_alone_that_left_the_queue() -> None:
+    following = Asked()
+    both = job("a"), job("b")
+    following.fake.ads = [ad("a", RUNNING), ad("b", IDLE)]
+    following.states(*both)
+    following.fake.closed, following.fake.ads = True, [ad("b", RUNNING)]
+    following.states(*both)
+    assert following.states(*both) == {"a": "running", "b": "running"}
+    view = following.queue.view
+    assert (view.is_stale(both[0]), view.is_stale(both[1])) == (True, False)
+    (sentence,) = view.problems
+    assert "not answering for 1 job that left the queue since" in sentence
+    following.fake.ads = [ad("b", HELD)]
+    for _ in range(10):
+        assert following.states(*both) == {"a": "running", "b": "held"}
+    assert following.fake.calls.count("history") <= 6, "it is asked less and less often"
+    following.fake.closed, following.fake.past = False, [ad("a", 4, ExitCode=0, ServerTime=None)]
+    assert following.states(*both, later=LONGEST_S) == {"a": "ended", "b": "held"}
+    assert following.queue.view.problems == []
+
+
+def test_a_history_that_does_not_answer_hides_no_job_that_the_queue_has() -> None:
+    following = Asked()
+    both = job("a"), job("b")
+    following.fake.ads = [ad("a", IDLE, Owner="somebody else"), ad("b", RUNNING)]
+    following.states(*both)
+    following.fake.closed, following.fake.ads = True, following.fake.ads[:1]
+    following.states(*both)
+    for _ in range(3):
+        assert following.states(*both) == {"a": "queued", "b": "running"}
+        assert not following.queue.view.is_stale(both[0])
+        assert following.queue.view.is_stale(both[1])
+    following.fake.ads = [ad("a", RUNNING, Owner="somebody else")]
+    assert following.states(*both) == {"a": "running", "b": "running"}
+
+
+def test_a_job_that_is_there_again_and_leaves_is_not_gone_at_once() -> None:
+    following = Asked()
+    following.fake.ads = [ad("a", RUNNING)]
+    following.states(job(), later=0)
+    following.fake.ads = []
+    for _ in range(4):
+        following.states(job())
+    following.fake.ads = [ad("a", RUNNING)]
+    assert following.states(job()) == {"a": "running"}
+    following.fake.ads, following.fake.past = [], [ad("a", 4, ExitCode=3, ServerTime=None)]
+    following.states(job())
+    assert following.states(job()) == {"a": "ended"}
+    assert following.queue.view.jobs["a"].exit_code == 3
+
+
 def test_the_job_of_another_user_is_found_by_its_id() -> None:
     following = Asked()
     following.fake.ads = [ad("a", RUNNING, Owner="somebody else")]
@@ -224,11 +307,11 @@ def test_the_job_of_another_user_is_found_by_its_id() -> None:
 def test_a_job_of_a_large_sweep_that_is_not_made_yet_is_not_gone() -> None:
     following = Asked()
     waits = replace(job(), sweep_id="s", job_id="12.7")
-    following.fake.making = [12]
+    following.fake.making = [Cluster(12, "first", 7)]
     for _ in range(4):
         assert following.states(waits) == {}
     assert "history" not in following.fake.calls
-    following.fake.making = []
+    following.fake.making = [Cluster(12, "first", 8)]  # it was made, and has left the queue
     assert following.states(waits, waits, later=120) == {}
     assert following.states(waits) == {"a": "ended"}
 

@@ -14,7 +14,7 @@ from engine.errors import ConfigError
 # together, which is also how they have to be answered.
 EXPECTED = {
     "phase1/latent_space=vqq": ["phase1/latent_space=vqq", "none", "linear", "did you mean vq?"],
-    "phase1/encoder=gnn": ["phase1/encoder=gnn", "choose mlp"],
+    "phase1/encoder=cnn": ["phase1/encoder=cnn", "choose", "mlp"],
     "phase1.trainer.epoch=3": ["phase1.trainer.epoch:", "did you mean phase1.trainer.epochs?"],
     "trainer.weight_decay=1": ["did you mean phase1.trainer.weight_decay?"],
     "zzz=1": ["zzz:", "no such key", "+zzz"],

@@ -42,7 +42,8 @@ def composed(*overrides: str) -> DictConfig:
 def config_with(key: str) -> DictConfig:
     """A fresh config that has `key`."""
     spaces = ["phase1/latent_space=vq", "phase1/latent_space=linear"]
-    choices = ["loop=ae", *spaces, "loop=test_mlp", "launcher=htcondor"]
+    graphs = ["phase1/encoder=gnn", "phase1/decoder=gnn"]
+    choices = ["loop=ae", *spaces, *graphs, "loop=test_mlp", "launcher=htcondor"]
     for choice in choices:
         cfg = composed(choice)
         if OmegaConf.select(cfg, key, default=...) is not ...:

@@ -61,6 +61,15 @@ class Autoencoder(nn.Module):
             return self.encoder(x, mask=tokens_id != PADDING)
         return self.encoder(x)
 
+    def set_feature_spread(self, std: Tensor) -> None:
+        """Tell the encoder, if it has this method too, the spread [F] of what it gets normalised.
+
+        It is the standard deviation of each feature before; for differences in radians, say.
+        """
+        tell = getattr(self.encoder, "set_feature_spread", None)
+        if tell is not None:
+            tell(std)
+
 
 def build_from_config(cfg: Any) -> Autoencoder:
     """The autoencoder that `cfg.phase1` describes.
@@ -68,12 +77,13 @@ def build_from_config(cfg: Any) -> Autoencoder:
     `phase1.{encoder,latent_space,decoder}` each name their class as `_target_`; further keys are
     its arguments. Sizes that follow from the data are added here: `input_dim` and `latent_dim` for
     an encoder, `latent_dim` for a latent space (which tells its `output_dim`), and `latent_dim`,
-    `n_features`, `n_types` and `n_globals` for a decoder.
+    `n_features`, `n_types` and `n_globals` for a decoder. An encoder that has a method
+    `set_features` gets their names, `data.features`.
 
     Raises
     ------
     ConfigError
-        If a class cannot be found or does not take its arguments.
+        If a class cannot be found or does not take its arguments, or lacks a feature.
     """
     phase1, data = cfg.phase1, cfg.data
     n_features, n_types = len(data.features), len(data.type_names)
@@ -84,6 +94,8 @@ def build_from_config(cfg: Any) -> Autoencoder:
         input_dim=n_features + phase1.id_embedding_dim,
         latent_dim=phase1.latent_dim,
     )
+    if hasattr(encoder, "set_features"):
+        encoder.set_features([str(name) for name in data.features])
     latent_space = _component(phase1, "latent_space", latent_dim=phase1.latent_dim)
     decoder = _component(
         phase1,

@@ -25,6 +25,13 @@ WANTED = (
 )
 """Attributes that are asked for."""
 
+_NEXT = "JobMaterializeNextProcId"
+"""Attribute of the ad of a cluster whose jobs HTCondor makes a few at a time, and of no other."""
+
+CLUSTERS = f"ProcId =?= undefined && {_NEXT} =!= undefined"
+"""Constraint that such a cluster fulfils, and no job."""
+WANTED_OF_CLUSTERS = ("ClusterId", ID_ATTRIBUTE, _NEXT)
+
 _STATES = {
     1: "queued",
     2: "running",
@@ -81,19 +88,39 @@ class QueuedJob:
         return JobReport(self.state, self.reason, self.host, self.exit_code, self.signal, said)
 
 
+@dataclass(frozen=True)
+class Cluster:
+    """A cluster of which HTCondor makes a few jobs at a time, as its scheduler tells it."""
+
+    number: int
+    first_id: str
+    """Of the launch record of its job 0."""
+    next_job: int
+    """The number of the job that is made next: this one and all after it are still to come."""
+
+
+def read_cluster(ad: Mapping[str, Any]) -> Cluster:
+    """The cluster of an ad with the attributes `WANTED_OF_CLUSTERS`."""
+    first_id = _text(ad, ID_ATTRIBUTE) or ""
+    return Cluster(_number(ad, "ClusterId") or 0, first_id, _number(ad, _NEXT) or 0)
+
+
 def one_of(run_ids: Iterable[str | None]) -> str:
-    """Constraint that the jobs with these ids fulfil.
+    """Constraint that the jobs with these ids fulfil, and they alone.
+
+    The ad of a cluster whose jobs are still to come has the attributes of the first of them:
+    whatever is done to that ad is done to all that are to come.
 
     Raises
     ------
     LaunchError
         If one is no id: as part of an expression it could mean other jobs.
     """
-    return _is_member(ID_ATTRIBUTE, run_ids)
+    return f"ProcId =!= undefined && {_is_member(ID_ATTRIBUTE, run_ids)}"
 
 
 def of_sweeps(sweep_ids: Iterable[str | None]) -> str:
-    """Constraint that the jobs of these sweeps fulfil.
+    """Constraint that the jobs of these sweeps fulfil, and their clusters, with all to come.
 
     Raises
     ------
@@ -101,6 +128,11 @@ def of_sweeps(sweep_ids: Iterable[str | None]) -> str:
         If one is no id.
     """
     return _is_member(SWEEP_ATTRIBUTE, sweep_ids)
+
+
+def of_clusters(numbers: Iterable[int]) -> str:
+    """Constraint that these clusters fulfil, with all their jobs."""
+    return f"member(ClusterId, {{{', '.join(map(str, numbers))}}})"
 
 
 def _is_member(attribute: str, ids: Iterable[str | None]) -> str:
@@ -138,6 +170,11 @@ def read_ad(ad: Mapping[str, Any]) -> QueuedJob:
         said=_seconds(ad, "ServerTime"),
         is_leaving=over and _number(ad, "JobStatus") in _UNDER_WAY,
     )
+
+
+def by_id(ads: Iterable[Mapping[str, Any]]) -> dict[str, QueuedJob]:
+    """Id of the launch record to the job, of the ads of our jobs; of several ads the last."""
+    return {job.run_id: job for job in map(read_ad, ads) if job.run_id}
 
 
 def _as_it_is(ad: Mapping[str, Any], state: str) -> tuple[str, str | None]:
@@ -178,4 +215,4 @@ def _number(ad: Mapping[str, Any], name: str) -> int | None:
 
 def _text(ad: Mapping[str, Any], name: str) -> str | None:
     value = ad.get(name)
-    return first_line(value) or None if isinstance(value, str) else None
+    return first_line(" ".join(value.split())) or None if isinstance(value, str) else None

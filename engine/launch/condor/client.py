@@ -17,6 +17,7 @@ from types import TracebackType
 from typing import IO, Any, Literal
 
 from engine.facts.text import plain
+from engine.launch.condor.ads import CLUSTERS, WANTED_OF_CLUSTERS, Cluster, read_cluster
 from engine.launch.condor.answers import Acted, Answer, CouldNotAsk, condensed, read_answer
 from engine.launch.local import environment
 from engine.launch.pipe import next_line, send
@@ -124,9 +125,10 @@ class Condor:
         entries = {"description": dict(description), "items": [dict(one) for one in items]}
         return int(self._ask("submit_cluster", **entries).value)
 
-    def clusters(self, constraint: str) -> list[int]:
-        """Clusters in the queue that fulfil an expression; their jobs may still be to come."""
-        return list(self._ask("clusters", constraint=constraint).value)
+    def clusters(self, constraint: str) -> list[Cluster]:
+        """Those that fulfil an expression of the clusters whose jobs are made a few at a time."""
+        ads = self._ads("clusters", f"{CLUSTERS} && ({constraint})", WANTED_OF_CLUSTERS)
+        return [read_cluster(ad) for ad in ads]
 
     def query(
         self, constraint: str, attributes: Sequence[str], *, mine: bool = False

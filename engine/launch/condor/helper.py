@@ -136,11 +136,11 @@ def _submit_cluster(htcondor2: Any, schedd: Any, request: dict[str, Any]) -> int
     return int(result.cluster())
 
 
-def _clusters(htcondor2: Any, schedd: Any, request: dict[str, Any]) -> list[int]:
-    """Clusters in the queue that fulfil an expression, also where no job of theirs is there yet."""
+def _clusters(htcondor2: Any, schedd: Any, request: dict[str, Any]) -> list[dict[str, Any]]:
+    """The ads that fulfil an expression, among them those of clusters."""
     options = htcondor2.QueryOpts.IncludeClusterAd
-    ads = schedd.query(request["constraint"], ["ClusterId"], opts=options)
-    return sorted({int(ad["ClusterId"]) for ad in ads})
+    ads = schedd.query(request["constraint"], request["attributes"], opts=options)
+    return _tidy(ads, request["attributes"])
 
 
 def _query(htcondor2: Any, schedd: Any, request: dict[str, Any]) -> list[dict[str, Any]]:

@@ -12,9 +12,10 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from engine.errors import LaunchError
-from engine.facts.job_report import OVER, JobReport
-from engine.facts.job_state import GRACE_S
-from engine.launch.condor.ads import OURS, WANTED, QueuedJob, of_sweeps, one_of, read_ad
+from engine.facts.job_report import JobReport
+from engine.facts.words import count
+from engine.launch.condor.absent import Absent
+from engine.launch.condor.ads import OURS, WANTED, QueuedJob, by_id
 from engine.launch.condor.client import Condor
 from engine.launch.job import HTCONDOR, JobHandle
 
@@ -26,9 +27,6 @@ SOON_S = 2.0
 """After an action."""
 LONGEST_S = 300.0
 """Between two questions to a scheduler that does not answer."""
-
-GONE_AFTER = 2
-"""In how many answers a job is missing until it is looked for by its id, and in the history."""
 
 Connect = Callable[[str | None], Condor]
 """Makes the client for a scheduler, by its name."""
@@ -46,6 +44,13 @@ class Told:
     """Unix seconds since which it does not answer; None where it does."""
     problem: str | None = None
     """Why it could not be asked."""
+    untold: frozenset[str] = frozenset()
+    """Ids of the jobs that it does not tell of where it tells of all others."""
+
+    def is_silent_of(self, job: JobHandle) -> bool:
+        """Whether a job of this scheduler may be otherwise by now than was said last."""
+        is_one = self.schedd == job.schedd and self.silent_since is not None
+        return is_one and (not self.untold or job.id in self.untold)
 
     @property
     def sentence(self) -> str:
@@ -53,8 +58,10 @@ class Told:
         if self.silent_since is None:
             return ""
         name = f" ({self.schedd})" if self.schedd else ""
+        of = f" for {count(len(self.untold), 'job')} that left the queue" if self.untold else ""
         since = time.strftime("%H:%M", time.localtime(self.silent_since))
-        return f"HTCondor{name} not answering since {since}: last known states"
+        states = "last known state" + "s" * (len(self.untold) != 1)
+        return f"HTCondor{name} not answering{of} since {since}: {states}"
 
 
 @dataclass(frozen=True)
@@ -79,7 +86,7 @@ class View:
 
     def is_stale(self, job: JobHandle) -> bool:
         """Whether the scheduler of a job does not answer, so that it may be otherwise by now."""
-        return any(one.schedd == job.schedd and one.silent_since for one in self.schedulers)
+        return any(one.is_silent_of(job) for one in self.schedulers)
 
     @property
     def problems(self) -> list[str]:
@@ -153,7 +160,7 @@ class Queue:
                 of_schedulers.setdefault(job.schedd, []).append(job)
         for schedd, own in of_schedulers.items():
             if schedd not in self._schedulers:
-                self._schedulers[schedd] = _Scheduler(schedd, self._connect(schedd))
+                self._schedulers[schedd] = _Scheduler(schedd, self._connect(schedd), self._clock)
             one = self._schedulers[schedd]
             begun = self._clock()
             if begun >= self._due(one):
@@ -184,7 +191,7 @@ class Queue:
 class _Scheduler:
     """One scheduler, and what it said."""
 
-    def __init__(self, schedd: str | None, condor: Condor) -> None:
+    def __init__(self, schedd: str | None, condor: Condor, clock: Callable[[], float]) -> None:
         self.condor = condor
         self.state = Told(schedd)
         self.jobs: dict[str, QueuedJob] = {}
@@ -193,70 +200,27 @@ class _Scheduler:
         """When it was asked last, and when it has to be again at the latest."""
         self.soon = math.inf
         self.failures = 0
-        self._missing: dict[str, int] = {}
-        self._gone: dict[str, float] = {}
+        self._absent = Absent(condor, clock)
 
     def ask(self, wanted: Sequence[JobHandle], now: float) -> None:
         """Ask once; nothing is forgotten where there is no answer."""
         schedd = self.state.schedd
         try:
-            here = _by_id(self.condor.query(OURS, WANTED, mine=True))
-            here |= self._look_closer(wanted, here, now)
+            here = by_id(self.condor.query(OURS, WANTED, mine=True))
         except LaunchError as error:  # whatever it refuses, nothing is known of the jobs
             self.failures += 1
-            since = self.state.silent_since or now
-            self.state = Told(schedd, self.state.answered, since, error.message)
+            self.state = Told(schedd, self.state.answered, self._silent_since(now), error.message)
             return
         self.failures = 0
-        self.state = Told(schedd, now)
+        here |= self._absent.look(wanted, here)
+        untold = self._absent.untold
+        since = self._silent_since(now) if untold else None
+        self.state = Told(schedd, now, since, self._absent.problem, untold)
         # Nobody asks for what is over and known to be.
         kept = {job.id for job in wanted} | here.keys()
         self.jobs = {run_id: job for run_id, job in (self.jobs | here).items() if run_id in kept}
         self.told = {run_id: self.told.get(run_id, now) for run_id in self.jobs}
         self.told |= dict.fromkeys(here, now)
 
-    def _look_closer(
-        self, wanted: Sequence[JobHandle], here: Mapping[str, QueuedJob], now: float
-    ) -> dict[str, QueuedJob]:
-        """What is found of jobs that the answers lack: another user's, or those that are over."""
-        names = {job.id: job for job in wanted if job.id and job.state != "submitting"}
-        absent = [run_id for run_id in names if run_id not in here and not self._is_over(run_id)]
-        self._missing = {run_id: self._missing.get(run_id, 0) + 1 for run_id in absent}
-        self._gone = {run_id: at for run_id, at in self._gone.items() if run_id in absent}
-        gone = [run_id for run_id in absent if self._missing[run_id] >= GONE_AFTER]
-        if not gone:
-            return {}
-        found = _by_id(self.condor.query(one_of(gone), WANTED))
-        to_come = still_to_come(self.condor, [names[run_id] for run_id in gone])
-        gone = [run_id for run_id in gone if run_id not in to_come]
-        left = [run_id for run_id in gone if run_id not in found and run_id not in self._gone]
-        if left:
-            ads = self.condor.history(one_of(left), WANTED, most=len(left))
-            found |= _by_id(reversed(ads))  # of several with one id the newest counts
-        for run_id in gone:
-            if run_id not in found:
-                begun = self._gone.setdefault(run_id, now)
-                if now - begun >= GRACE_S:
-                    found[run_id] = _nowhere(run_id, names[run_id])
-        return found
-
-    def _is_over(self, run_id: str) -> bool:
-        known = self.jobs.get(run_id)
-        return known is not None and known.state in OVER
-
-
-def still_to_come(condor: Condor, jobs: Sequence[JobHandle]) -> set[str]:
-    """Ids of those that HTCondor has not made yet: of a large sweep it makes a few at a time."""
-    sweeps = sorted({job.sweep_id for job in jobs if job.sweep_id})
-    numbers = set(condor.clusters(of_sweeps(sweeps))) if sweeps else set()
-    clusters = {str(number) for number in numbers}
-    return {job.id or "" for job in jobs if (job.job_id or "").partition(".")[0] in clusters}
-
-
-def _nowhere(run_id: str, job: JobHandle) -> QueuedJob:
-    reason = "HTCondor knows nothing of it any more"
-    return QueuedJob(run_id, job.job_id or "", "ended", reason=reason)
-
-
-def _by_id(ads: Iterable[Mapping[str, object]]) -> dict[str, QueuedJob]:
-    return {job.run_id: job for job in map(read_ad, ads) if job.run_id}
+    def _silent_since(self, now: float) -> float:
+        return now if self.state.silent_since is None else self.state.silent_since

@@ -1,0 +1,118 @@
+"""Jobs that the queue's answers lack: another user's, still to come, or over.
+
+They are looked for by their ids and in the history, which can be slow, or closed to its users. So
+this has its own patience: what the queue tells of all other jobs holds meanwhile.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+
+from engine.errors import LaunchError
+from engine.facts.job_report import OVER
+from engine.facts.job_state import GRACE_S
+from engine.launch.condor.ads import WANTED, QueuedJob, by_id, of_sweeps, one_of
+from engine.launch.condor.client import Condor
+from engine.launch.job import JobHandle
+
+GONE_AFTER = 2
+"""In how many answers a job is missing until it is looked for."""
+PATIENCE_S = 60.0
+"""Until it is looked for again after that failed; twice as long after each further failure."""
+LONGEST_S = 900.0
+"""Between two such looks, and until a job that nobody knows is looked for again."""
+
+TO_COME = "HTCondor makes it only once others of its sweep are over"
+"""What is told of a job of a large sweep that is not made yet."""
+
+
+class Absent:
+    """Looks for the jobs of one scheduler that its answers lack.
+
+    Parameters
+    ----------
+    clock
+        Seconds that only grow.
+    """
+
+    def __init__(self, condor: Condor, clock: Callable[[], float]) -> None:
+        self._condor, self._clock = condor, clock
+        self.untold: frozenset[str] = frozenset()
+        """Ids of the jobs that could not be looked for, so that nobody knows how they are."""
+        self.problem: str | None = None
+        """Why not."""
+        self._missing: dict[str, int] = {}
+        self._gone: dict[str, float] = {}
+        self._over: dict[str, float] = {}
+        self._failures = 0
+        self._next = -math.inf
+
+    def look(
+        self, wanted: Sequence[JobHandle], here: Mapping[str, QueuedJob]
+    ) -> dict[str, QueuedJob]:
+        """What is found of the jobs that an answer, `here`, lacks; see `untold` for the others."""
+        jobs = {job.id: job for job in wanted if job.id and job.state != "submitting"}
+        absent = [run_id for run_id in jobs if run_id not in here]
+        self._missing = {run_id: self._missing.get(run_id, 0) + 1 for run_id in absent}
+        self._gone = {run_id: at for run_id, at in self._gone.items() if run_id in absent}
+        self._over = {run_id: at for run_id, at in self._over.items() if run_id not in here}
+        self._over |= {run_id: math.inf for run_id, job in here.items() if job.state in OVER}
+        gone = [one for one in absent if self._missing[one] >= GONE_AFTER and not self._rests(one)]
+        return self._look_for({run_id: jobs[run_id] for run_id in gone})
+
+    def _rests(self, run_id: str) -> bool:
+        """Whether a job is known to be over, or not to be found, and need not be looked for."""
+        return self._clock() < self._over.get(run_id, -math.inf)
+
+    def _look_for(self, gone: Mapping[str, JobHandle]) -> dict[str, QueuedJob]:
+        """Look for these, as far as somebody answers; the others are `untold`."""
+        found: dict[str, QueuedJob] = {}
+        left = dict(gone)
+        try:
+            if gone:
+                found |= by_id(self._condor.query(one_of(gone), WANTED))
+                known = found.keys() | still_to_come(self._condor, list(gone.values()))
+                left = {run_id: job for run_id, job in gone.items() if run_id not in known}
+            if left and self._clock() >= self._next:
+                found |= self._past(left)
+                left, self._failures = {}, 0
+        except LaunchError as error:
+            self.problem = error.message
+            self._next = self._clock() + min(PATIENCE_S * 2**self._failures, LONGEST_S)
+            self._failures += 1
+        self.untold = frozenset(left)
+        self.problem = self.problem if left else None
+        return found
+
+    def _past(self, left: Mapping[str, JobHandle]) -> dict[str, QueuedJob]:
+        """What the history tells of jobs that the queue does not have."""
+        unknown = [one for one in left if one not in self._gone or one in self._over]
+        ads = self._condor.history(one_of(unknown), WANTED, most=len(unknown)) if unknown else []
+        found = by_id(reversed(ads))  # of several with one id the newest counts
+        self._over |= {one: math.inf for one, job in found.items() if job.state in OVER}
+        for run_id, job in left.items():
+            begun = self._gone.setdefault(run_id, self._clock())
+            if run_id not in found and self._clock() - begun >= GRACE_S:
+                found[run_id] = _nowhere(run_id, job)
+                self._over[run_id] = self._clock() + LONGEST_S
+        return found
+
+
+def still_to_come(condor: Condor, jobs: Sequence[JobHandle]) -> set[str]:
+    """Ids of those that HTCondor has not made yet: of a large sweep it makes a few at a time."""
+    sweeps = sorted({job.sweep_id for job in jobs if job.sweep_id})
+    clusters = condor.clusters(of_sweeps(sweeps)) if sweeps else []
+    made = {str(cluster.number): cluster.next_job for cluster in clusters}
+    return {job.id or "" for job in jobs if _is_to_come(job.job_id or "", made)}
+
+
+def _is_to_come(job_id: str, made: Mapping[str, int]) -> bool:
+    """Whether a job's number is one that its cluster has not come to."""
+    cluster, _, number = job_id.partition(".")
+    return cluster in made and number.isdecimal() and int(number) >= made[cluster]
+
+
+def _nowhere(run_id: str, job: JobHandle) -> QueuedJob:
+    reason = "HTCondor knows nothing of it any more"
+    return QueuedJob(run_id, job.job_id or "", "ended", reason=reason)
