@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import gc
 import importlib
 import os
@@ -9,9 +10,15 @@ import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
+import omegaconf._utils
+import omegaconf.base
 import pytest
 from _pytest.mark import ParameterSet
+from hydra._internal import defaults_list
+from hydra.core.default_element import InputDefault
+from omegaconf import DictConfig, grammar_parser
 
 # Two processes share two cores; torch reads this when it is first imported, here and in children.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -25,19 +32,40 @@ from engine.facts import RunDir
 for _module, _, _ in COMMANDS.values():
     importlib.import_module(_module)
 
+# Configs are composed thousands of times from the same few references: the trees of their grammar
+# are kept, and what a reference in a list of defaults may name is gathered where there is one.
+_parse = functools.lru_cache(maxsize=4096)(grammar_parser.parse)
+for _reader in (omegaconf.base, omegaconf._utils):
+    _reader.parse = _parse  # type: ignore[attr-defined]
+_gather_choices = defaults_list._create_interpolation_map
+
+
+def _choices_for_references(overrides: Any, defaults: list[InputDefault], self_added: bool) -> Any:
+    if any(default.is_interpolation() for default in defaults):
+        return _gather_choices(overrides, defaults, self_added)
+    return DictConfig({})
+
+
+defaults_list._create_interpolation_map = _choices_for_references
+
 TINY = [
     "data.limit_samples=256",
     "phase1.trainer.epochs=2",
     "logging.make_plots=false",
+    "logging.dpi=30",
     "device=cpu",
 ]
 """Overrides of a training that takes a fraction of a second."""
 
 
 def pytest_collection_finish() -> None:
-    """What has been imported stays: the collector of garbage need not go through it again."""
+    """What has been imported stays: the collector of garbage need not go through it again.
+
+    Nor need it look as often: config and screens are many small objects that stay for a while.
+    """
     gc.collect()
     gc.freeze()
+    gc.set_threshold(20_000, 20, 100)
 
 
 def long_form(*values: object) -> list[ParameterSet]:

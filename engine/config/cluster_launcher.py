@@ -6,6 +6,7 @@ the function that Hydra trains with: see `Cluster`.
 
 from __future__ import annotations
 
+import functools
 import os
 import sys
 from collections.abc import Sequence
@@ -248,6 +249,7 @@ class HTCondorLauncherConf:
     _target_: str = f"{_PLUGIN_MODULE}.HTCondorLauncher"
 
 
+@functools.cache
 def register_launcher() -> None:
     """Make `hydra/launcher=htcondor` known to Hydra."""
     store = ConfigStore.instance()

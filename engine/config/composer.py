@@ -8,7 +8,6 @@ code, so that the result is the one Hydra would give.
 from __future__ import annotations
 
 import contextlib
-import copy
 import functools
 import os
 import threading
@@ -30,24 +29,24 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, flag_override
 
 from engine.config.compose import PRIMARY, search_path
+from engine.config.remembering import Kept
 
 MOST_KEPT = 64
 """Choices of options whose configs are kept."""
 
-_LOADED: WeakKeyDictionary[ConfigLoader, OrderedDict[tuple[str, ...], DictConfig]]
+_LOADED: WeakKeyDictionary[ConfigLoader, OrderedDict[tuple[str, ...], Kept[DictConfig]]]
 _LOADED = WeakKeyDictionary()
 """What was read by each loader of Hydra's, which is another once a file has changed."""
 
 _LOADING = threading.Lock()
-"""A config that is copied is changed for as long as that takes."""
+"""What several ask for at once is read once."""
 
 
 @dataclass(frozen=True)
 class Base:
     """What a choice of options gives."""
 
-    config: DictConfig
-    """Hydra's own node included."""
+    kept: Kept[DictConfig]
     find_parts: Callable[[], tuple[ResultDefault, ...]]
 
     @functools.cached_property
@@ -56,11 +55,21 @@ class Base:
         return self.find_parts()
 
     @functools.cached_property
-    def bare(self) -> DictConfig:
-        """The config without Hydra's own node, which is larger and takes longer to copy."""
-        cfg = copy.deepcopy(self.config)
+    def config(self) -> DictConfig:
+        """The config, Hydra's own node included."""
+        return self.kept.copy()
+
+    @functools.cached_property
+    def kept_bare(self) -> Kept[DictConfig]:
+        """Without Hydra's own node, which is larger and takes longer to copy."""
+        cfg = self.kept.copy()
         _drop_hydra(cfg)
-        return cfg
+        return Kept(cfg)
+
+    @functools.cached_property
+    def bare(self) -> DictConfig:
+        """The config without Hydra's own node."""
+        return self.kept_bare.copy()
 
 
 class Composer:
@@ -100,7 +109,7 @@ class Composer:
             values = [one for one in parsed if not self._is_choice(one)]
             base = self._base(parsed)
             is_bare = not with_hydra and not any(map(_is_of_hydra, values))
-            cfg = copy.deepcopy(base.bare if is_bare else base.config)
+            cfg = (base.kept_bare if is_bare else base.kept).copy()
             ConfigLoaderImpl._apply_overrides_to_config(values, cfg)
         if with_hydra:
             cfg.hydra.runtime.cwd = os.getcwd()  # what is kept may have been read from another
@@ -162,26 +171,27 @@ class Composer:
         if chosen in self._bases:
             self._bases.move_to_end(chosen)
             return self._bases[chosen]
-        config = _load(loader, chosen)
+        kept = _load(loader, chosen)
 
         def parts() -> tuple[ResultDefault, ...]:
             return tuple(loader.compute_defaults_list(PRIMARY, list(chosen), RunMode.RUN).defaults)
 
-        self._bases[chosen] = base = Base(config, parts)
+        self._bases[chosen] = base = Base(kept, parts)
         if len(self._bases) > MOST_KEPT:
             self._bases.popitem(last=False)
         return base
 
 
-def _load(loader: ConfigLoader, chosen: tuple[str, ...]) -> DictConfig:
-    """What options give, which all composers ask for: read once, and copied for each."""
+def _load(loader: ConfigLoader, chosen: tuple[str, ...]) -> Kept[DictConfig]:
+    """What options give, which all composers ask for, and which is read once."""
     with _LOADING:
         configs = _LOADED.setdefault(loader, OrderedDict())
         if chosen not in configs:
-            configs[chosen] = loader.load_configuration(PRIMARY, list(chosen), RunMode.RUN, False)
+            cfg = loader.load_configuration(PRIMARY, list(chosen), RunMode.RUN, False)
+            configs[chosen] = Kept(cfg)
             if len(configs) > MOST_KEPT:
                 configs.popitem(last=False)
-        return copy.deepcopy(configs[chosen])
+        return configs[chosen]
 
 
 @contextlib.contextmanager

@@ -11,6 +11,7 @@ Points are counted from 0 in the order of the product, in which the last value c
 from __future__ import annotations
 
 import contextlib
+import functools
 import logging
 import signal
 import sys
@@ -153,6 +154,7 @@ class PointsSweeperConf:
     leave_out: list[int] = field(default_factory=list)
 
 
+@functools.cache
 def register_sweeper() -> None:
     """Make `hydra/sweeper=points`, which `configs/hydra/default.yaml` chooses, known to Hydra."""
     store = ConfigStore.instance()

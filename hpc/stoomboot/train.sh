@@ -6,18 +6,16 @@
 set -euo pipefail
 [ -n "${PYTHON-}" ] || . "$(dirname "$0")/settings.sh"
 
-# A job of train.sub may be started again: its directory bears the time and the number of the job,
-# so that each start finds the same one, and goes on there.
+# A job of train.sub may be started again: its directories bear the time and the number of the job,
+# so that each start finds the same ones, and goes on there. The time is that of no zone, as nodes may
+# be in several. Whether it trains one run or a sweep is said by the overrides, or by an experiment.
 own=()
 if [ "${1-}" != --launch ] && [ -n "${THESIS_JOB_ID-}" ]; then
-  stamp=$(date -d "@${THESIS_SUBMITTED:?is set by train.sub}" +%Y%m%d-%H%M%S)
-  name="${stamp}_\${hydra.job.name}_c$THESIS_JOB_ID"
-  own=(run.resume=auto "hydra.run.dir=\${env.output_root}/runs/run_$name")
-  case " $* " in
-  *" -m "* | *" --multirun "*)
-    own=(run.resume=auto "hydra.sweep.dir=\${env.output_root}/multiruns/exp_$name"
-      "hydra.sweep.subdir=../../runs/run_${name}_job\${hydra.job.num}")
-    ;;
-  esac
+  stamp=$(date -u -d "@${THESIS_SUBMITTED:?is set by train.sub}" +%Y%m%d-%H%M%S)
+  name="${stamp}_\${file_name:\${hydra.job.name}}_c$THESIS_JOB_ID"
+  own=(run.resume=auto
+    "hydra.run.dir=\"\${env.output_root}/runs/run_$name\""
+    "hydra.sweep.dir=\"\${env.output_root}/multiruns/exp_$name\""
+    "hydra.sweep.subdir=\"../../runs/run_${name}_job\${hydra.job.num}\"")
 fi
 exec "$PYTHON" -P -m engine train ${own[@]+"${own[@]}"} "$@"

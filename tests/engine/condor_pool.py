@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-import re
+import shlex
 import signal
 import subprocess
 from collections.abc import Iterator
@@ -20,7 +20,13 @@ CANNOT = 3
 """Exit code of the script where this machine cannot have a pool."""
 START_S = 300
 """Programs are fetched the first time."""
-_EXPORT = re.compile(r"export (\w+)='?(.*?)'?$", re.MULTILINE)
+SOMEBODY = "somebody@elsewhere"
+GUESTS = {
+    "_CONDOR_SEC_DEFAULT_AUTHENTICATION_METHODS": "FS, IDTOKENS",
+    "_CONDOR_ALLOW_READ": f"$(ALLOW_DAEMON), {SOMEBODY}",
+    "_CONDOR_ALLOW_WRITE": f"$(ALLOW_DAEMON), {SOMEBODY}",
+}
+"""Has a pool know another user too, by a token that it signs; only who reads its files has one."""
 
 
 @dataclass
@@ -43,12 +49,18 @@ class Pool:
                 return int(entry.name)
         raise AssertionError(f"the pool has no {name}")
 
-    def _account(self) -> list[str]:
-        """What root runs HTCondor's programs with, as the pool does, so that they see its files."""
-        if os.getuid():
-            return []
-        user, group = self.settings["CONDOR_IDS"].split(".")
-        return ["unshare", "-U", f"--map-user={user}", f"--map-group={group}"]
+    @contextlib.contextmanager
+    def as_somebody_else(self) -> Iterator[None]:
+        """Be another user of the pool, who may submit jobs as well."""
+        tokens = self.folder / "tokens"
+        tokens.mkdir(mode=0o700)
+        (tokens / "token").write_text(self.call("condor_token_create", "-identity", SOMEBODY))
+        (tokens / "token").chmod(0o600)
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv("_CONDOR_SEC_CLIENT_AUTHENTICATION_METHODS", "IDTOKENS")
+            for place in ("TOKEN_DIRECTORY", "TOKEN_SYSTEM_DIRECTORY"):
+                patch.setenv(f"_CONDOR_SEC_{place}", str(tokens))
+            yield
 
     @staticmethod
     def parent_of(pid: int) -> int:
@@ -67,7 +79,7 @@ class Pool:
 
     def call(self, program: str, *words: str, timeout: float = 60) -> str:
         """What a program of HTCondor prints."""
-        command = [*self._account(), str(self.programs / program), *words]
+        command = [str(self.programs / program), *words]
         environment = os.environ | self.settings
         return subprocess.run(
             command, env=environment, capture_output=True, text=True, check=True, timeout=timeout
@@ -77,14 +89,17 @@ class Pool:
 @pytest.fixture(scope="session")
 def running_pool(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pool]:
     """The pool of this test process."""
-    folder = tmp_path_factory.mktemp("pool")
+    folder = tmp_path_factory.mktemp("pool") / "it's one"
     command = [str(SCRIPT), "up", str(folder)]
-    answer = subprocess.run(command, capture_output=True, text=True, timeout=START_S)
+    answer = subprocess.run(
+        command, env=os.environ | GUESTS, capture_output=True, text=True, timeout=START_S
+    )
     if answer.returncode == CANNOT:
         pytest.skip(answer.stderr.strip().splitlines()[-1])
     assert answer.returncode == 0, answer.stderr
-    settings = dict(_EXPORT.findall(answer.stdout))
-    programs = Path(settings.pop("PATH").split("'")[0])
+    exports = [shlex.split(line)[1] for line in answer.stdout.splitlines()]
+    settings = dict(export.split("=", 1) for export in exports)
+    programs = Path(settings.pop("PATH").removesuffix(":$PATH"))
     try:
         yield Pool(folder, settings, programs)
     finally:

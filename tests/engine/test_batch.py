@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 import shutil
+import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
+from engine.cli.train import main
 from engine.facts import RunDir, read_events
 from engine.facts.attempts import read_attempts
 from engine.library.index import summarise
 from tests.engine.condor_pool import SCRIPT, Pool
-from tests.engine.launching import wait_until
+from tests.engine.launching import QUICK, QUICK_LOOP, wait_until
 
 ROOT = SCRIPT.parents[1]
 TINY = "data.limit_samples=64 phase1.trainer.epochs={} logging.make_plots=false device=cpu"
@@ -58,6 +61,43 @@ def test_a_batch_job_trains(pool: Pool, checkout: Path) -> None:
     assert path.name.endswith(f"_ae_c{job}")
     assert summarise(str(path)).state == "finished"
     assert "[1/1] epoch 0" in Path("logs", "stdout", f"train_{job}.out").read_text()
+
+
+def start(own_folder: Path, zone: str, *words: str) -> list[str]:
+    """What a start of the same job gives to the command, on a node in some time zone."""
+    (own_folder / "show").write_text('#!/bin/sh\nshift 4\nprintf "%s\\n" "$@"\n')
+    (own_folder / "show").chmod(0o755)
+    of_job = {"THESIS_JOB_ID": "12.0", "THESIS_SUBMITTED": "1795843857", "TZ": zone}
+    script = ROOT / "hpc" / "stoomboot" / "train.sh"
+    return subprocess.run(
+        [script, *words],
+        env={"PATH": os.environ["PATH"], "PYTHON": str(own_folder / "show"), **of_job},
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout.splitlines()
+
+
+@pytest.mark.parametrize(
+    ("words", "number"),
+    [
+        (["phase1/experiment=compare_vq_vs_none"], 2),
+        (["-m"], 1),
+        ([], 1),
+    ],
+)
+def test_each_start_of_a_batch_job_finds_the_runs_of_the_first(
+    own_folder: Path, words: list[str], number: int
+) -> None:
+    (own_folder / "quick_loop.py").write_text(QUICK_LOOP)
+    for zone in ("UTC", "Asia/Tokyo"):
+        assert main(start(own_folder, zone, *words, *QUICK)) == 0
+    runs = list(Path("outputs/runs").iterdir())
+    assert len(runs) == number
+    assert all(path.name.startswith("run_20261128-053057_") for path in runs)
+    assert all("_c12.0" in path.name for path in runs)
+    assert len(list(Path("outputs").glob("multiruns/*"))) <= 1
+    assert all(len(read_events(path).of("on_start")) == 1 for path in runs)
 
 
 @pytest.mark.slow

@@ -281,12 +281,10 @@ def test_htcondor_is_not_there(
     assert not ROOT.exists()
 
 
-def test_somebody_else_may_not_touch_a_job(
-    pool: Pool, condor: Condor, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_somebody_else_may_not_touch_a_job(pool: Pool, condor: Condor) -> None:
     job = waiting(condor, "run", NEVER)
-    monkeypatch.setenv("_CONDOR_SEC_CLAIMTOBE_USER", "somebody")
-    done = remove([job])
+    with pool.as_somebody_else():
+        done = remove([job])
     assert "permission" in done.problems["run"]
     assert state_of(job) == "queued"
     assert ads_of(pool, "condor_q", job) == ["1"]

@@ -6,6 +6,7 @@ import json
 import os
 import threading
 import tracemalloc
+from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -360,22 +361,23 @@ def test_a_follower_beside_a_writer_misses_and_doubles_nothing(tmp_path: Path) -
     assert epochs == list(range(3000))
 
 
-HOSTILE = {
-    "one line": b"x" * LARGE,
-    "one line, ended": b"x" * LARGE + b"\n",
-    "zeros": b"\0" * LARGE,
-    "line ends": b"\n" * (LARGE >> 4),
-    "lists in a line": b'{"moment":"a","x":[' + b"[]," * (LARGE // 3) + b"[]]}\n",
-    "lines of 15 MB": (b'{"moment":"a","x":[' + b"[]," * 5_000_000 + b"[]]}\n") * 2,
-    "lines of a MB": (b'{"moment":"a","x":[' + b'{"":0},' * 140_000 + b"0]}\n") * 4,
-    "histories": b'{"moment":"a","histories":{"x":[' + b"0," * 7_000_000 + b"0]}}\n",
+HOSTILE: dict[str, Callable[[], bytes]] = {
+    "one line": lambda: b"x" * LARGE,
+    "one line, ended": lambda: b"x" * LARGE + b"\n",
+    "zeros": lambda: b"\0" * LARGE,
+    "line ends": lambda: b"\n" * (LARGE >> 4),
+    "lists in a line": lambda: b'{"moment":"a","x":[' + b"[]," * (LARGE // 3) + b"[]]}\n",
+    "lines of 15 MB": lambda: (b'{"moment":"a","x":[' + b"[]," * 5_000_000 + b"[]]}\n") * 2,
+    "lines of a MB": lambda: (b'{"moment":"a","x":[' + b'{"":0},' * 140_000 + b"0]}\n") * 4,
+    "histories": lambda: b'{"moment":"a","histories":{"x":[' + b"0," * 7_000_000 + b"0]}}\n",
 }
+"""Made when they are asked for, as they are large."""
 
 
 @pytest.mark.parametrize("name", [*list(HOSTILE)[::2], *long_form(*list(HOSTILE)[1::2])])
 @pytest.mark.parametrize("follow", [EventFollower, CurvesFollower])
 def test_no_file_takes_a_follower_much_memory(name: str, follow: Any, tmp_path: Path) -> None:
-    put(tmp_path, HOSTILE[name])
+    put(tmp_path, HOSTILE[name]())
     follower, more = follow(tmp_path), True
     tracemalloc.start()
     while more:

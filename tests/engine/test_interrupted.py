@@ -11,12 +11,14 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, redirect_stdout
 from pathlib import Path
 
 import pytest
 import torch
 
+from engine.cli.train import main
 from engine.facts import RunDir, read_events
 from engine.training_loops.checkpoints import load_checkpoint
 from engine.training_loops.fit import Fit
@@ -168,15 +170,17 @@ def test_a_run_whose_directory_is_removed_says_so_and_does_not_make_it_anew(
     assert not (own_folder / "run").exists()
 
 
-def test_a_terminal_shows_a_bar(own_folder: Path) -> None:
+def test_a_terminal_shows_a_bar(own_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     parent, child = pty.openpty()
+    monkeypatch.setenv("TERM", "xterm-256color")
+    monkeypatch.setenv("COLUMNS", "120")
     words = ["phase1.trainer.epochs=3", "data.limit_samples=2000"]
-    command = [sys.executable, "-m", "engine", "train", *LONG, *words]
-    environment = os.environ | {"TERM": "xterm-256color", "COLUMNS": "120"}
-    process = subprocess.Popen(command, stdout=child, stderr=child, env=environment)
-    os.close(child)
-    screen = read_all(parent)
-    assert process.wait(timeout=60) == 0
+    with ThreadPoolExecutor(1) as reader, open(child, "w", encoding="utf-8") as terminal:
+        shown = reader.submit(read_all, parent)
+        with redirect_stdout(terminal):
+            assert main([*LONG, *words]) == 0
+        terminal.close()
+        screen = shown.result()
     assert "ETA" in screen
     assert "━" in screen
     assert screen.count("events/s") >= 3

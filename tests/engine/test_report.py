@@ -98,6 +98,12 @@ def report(*words: str) -> str:
     return Path("page.html").read_text("utf-8")
 
 
+@pytest.fixture
+def undrawn(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Charts that show nothing, for pages of which something else is looked at."""
+    monkeypatch.setattr(html, "svg", lambda *_: "<svg></svg>")
+
+
 def test_a_page_about_several_runs_has_every_run_every_difference_and_the_best(
     own_folder: Path,
 ) -> None:
@@ -173,6 +179,7 @@ def test_many_runs_have_a_row_each_and_few_a_column(own_folder: Path) -> None:
     assert f"#{without}" not in re.findall(r"#\d+", tags["most"])
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_settings_are_told_by_short_names_and_components_by_theirs(own_folder: Path) -> None:
     paths = [own_folder / name for name in ("a", "b")]
     for path, space in zip(paths, ("vq.VectorQuantiser", "linear.LinearLatentSpace"), strict=True):
@@ -233,6 +240,7 @@ def test_a_value_that_no_axis_can_hold_is_a_gap(own_folder: Path) -> None:
     assert max(value for value in values if not math.isnan(value)) < 3
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_the_command_has_the_seed_that_was_drawn(own_folder: Path) -> None:
     run = run_with(own_folder, 77)
     overrides = RunDir(Path(run.path)).hydra / "overrides.yaml"
@@ -263,6 +271,7 @@ def test_a_page_in_markdown_about_many_runs_is_drawn_without_a_warning(own_folde
     assert len(re.findall(r"(?m)^- ", text)) == N_TOLD + 1
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_figures_behind_a_link_are_not_on_the_page(own_folder: Path) -> None:
     path = make_run(own_folder / "outputs" / "runs" / "run_a", epochs=2)
     elsewhere = own_folder / "private"
@@ -362,6 +371,7 @@ def test_runs_without_events_or_with_broken_ones_are_on_the_page(own_folder: Pat
     assert assert_self_contained(report("waiting")).text
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_where_the_page_goes_is_told_and_wrong_places_are_refused(
     own_folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -389,6 +399,7 @@ def test_where_the_page_goes_is_told_and_wrong_places_are_refused(
     assert Path("old.md").read_text() == "old"
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_a_pipe_is_written_into(own_folder: Path) -> None:
     make_run(own_folder / "outputs" / "runs" / "run_a", epochs=2)
     os.mkfifo("pipe")

@@ -362,7 +362,7 @@ def test_no_file_of_the_working_folder_takes_the_place_of_a_package(
 ) -> None:
     (own_folder / "select.py").write_text("raise RuntimeError('imported')\n")
     (own_folder / "matplotlib.py").write_text("raise RuntimeError('imported')\n")
-    assert thesis_train("logging.make_plots=true").code == 0
+    assert thesis_train("logging.make_plots=true", "logging=plots_minimal").code == 0
 
 
 def test_output_that_nobody_reads_ends_in_silence(own_folder: Path) -> None:

@@ -31,6 +31,7 @@ from tui.configure.override_line import OverrideLine
 from tui.dialogs import TextDialog
 from tui.screens.configure import ConfigurePage
 from tui.screens.runs import RunsPage
+from tui.widgets.prompt import Prompt
 
 SIZES = [(120, 40), *long_form(((60, 16),), ((200, 60),))]
 BAD = "phase1.trainer.epochs=x phase1.trainer.lr=-1 phase1.trainer.epoc=3"
@@ -135,7 +136,9 @@ def test_overrides_that_are_typed_move_the_form_and_escape_takes_them_back(
         async with configuring(app_at, root) as (pilot, page):
             form = page.query_one(FormList)
             await pilot.press("colon")
-            await type_text(pilot, "phase1.trainer.lr=0.5")
+            line = page.query_one(OverrideLine).query_one(Prompt)
+            line.insert_text_at_cursor("phase1.trainer.lr=")
+            await type_text(pilot, "0.5")
             await settled(pilot, page)
             row = form.row_of("phase1.trainer.lr")
             assert row is not None

@@ -33,7 +33,7 @@ def test_a_search_shows_its_hit_again_after_the_view_has_moved(app_at: AppAt, ro
             await pilot.press("2")
             await wait_for(pilot, lambda: "line 20999" in text_of(pilot.app))
             for _ in range(2):
-                await pilot.press("slash", *"line 1042", "enter")
+                await pilot.press("slash", *"1042", "enter")
                 await wait_for(pilot, lambda: "line 1042" in text_of(pilot.app))
                 await pilot.press("G", "escape")
                 assert "line 1042" not in text_of(pilot.app)
