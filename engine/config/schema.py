@@ -10,6 +10,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import InterpolationResolutionError, OmegaConfBaseException
 
 from engine.config.fields import FIELDS
+from engine.config.loop_parts import part_problems
 from engine.launch.resources import problems_of
 
 FIGURE_MOMENTS = ("on_epoch_end", "on_train_end", "on_test_end")
@@ -44,7 +45,7 @@ def value_problems(cfg: DictConfig) -> list[str]:
     if shape:
         return shape
     problems = [*_field_problems(node), *_list_problems(node), *_resource_problems(node)]
-    problems += _near_misses(node)
+    problems += [*_near_misses(node), *_loop_problems(node)]
     return problems or (list(_unresolved(cfg)) if node is cfg else [])
 
 
@@ -69,6 +70,12 @@ def _node_problems(cfg: Node) -> Iterator[str]:
         else:
             group = key.replace(".", "/")
             yield f"{key}={value}: has keys of its own; write {group}={value} to choose an option"
+
+
+def _loop_problems(cfg: Node) -> Iterator[str]:
+    """Components that the loop cannot train."""
+    targets = {part: _select(cfg, f"phase1.{part}._target_") for part in ("encoder", "decoder")}
+    yield from part_problems(_select(cfg, "loop"), targets)
 
 
 def _is_ours(cfg: Node, key: str) -> bool:
