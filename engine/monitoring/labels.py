@@ -30,6 +30,8 @@ _METRICS = {
     "codes_used": "codes used",
     "lr": "learning rate",
     "reconstruction_error": "reconstruction error",
+    "denoising_error": "denoising error",
+    "noise_mse": "noise MSE",
     "signal_probability": "signal probability",
 }
 
