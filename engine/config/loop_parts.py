@@ -28,9 +28,14 @@ def part_problems(loop: object, targets: dict[str, object]) -> Iterator[str]:
     for part, trained in TRAINS.get(str(loop), {}).items():
         option = _option(part, targets.get(part))
         if option is not None and option not in trained:
-            loops = [f"loop={name}" for name, takes in TRAINS.items() if option in takes[part]]
+            loops = [f"loop={name}" for name in loops_that_train(part, option)]
             ways = [*loops, f"phase1/{part}={trained[0]}"]
             yield f"phase1/{part}={option}: loop={loop} cannot train it; use {' or '.join(ways)}"
+
+
+def loops_that_train(part: str, option: str) -> list[str]:
+    """The loops of the table that can train an option of `phase1/encoder` or `phase1/decoder`."""
+    return [loop for loop, parts in TRAINS.items() if option in parts.get(part, ())]
 
 
 def _option(part: str, target: object) -> str | None:

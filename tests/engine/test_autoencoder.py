@@ -17,7 +17,7 @@ from engine.architectures.autoencoder.outputs import AutoencoderOutput
 from engine.config import config_dir
 from engine.config.compose import compose
 from engine.config.help import group_help
-from engine.config.loop_parts import TRAINS
+from engine.config.loop_parts import loops_that_train
 from engine.config.schema import value_problems
 from engine.data import make_dataloaders
 from engine.data.fields import EventBatch
@@ -325,9 +325,8 @@ def test_every_option_composes_and_its_model_can_be_built(
     group: str, option: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("USER", "somebody")
-    part = group.rpartition("/")[2]
-    loops = [loop for loop, parts in TRAINS.items() if option in parts.get(part, ())]
-    cfg = compose([*(f"loop={loop}" for loop in loops[:1]), f"{group}={option}"])
+    loops = loops_that_train(group.removeprefix("phase1/"), option)[:1]
+    cfg = compose([*(f"loop={loop}" for loop in loops), f"{group}={option}"])
     assert value_problems(cfg) == []
     if "features" in cfg.data:
         assert tensors(build_from_config(cfg)(*events()))["tokens_cont"].shape == (B, T, F)
