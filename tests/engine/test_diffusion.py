@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -37,9 +36,9 @@ from engine.training_loops.diffusion_autoencoder import (
     level_name,
     sampler_errors,
 )
-from engine.training_loops.objective import Objective
+from engine.training_loops.objective import Means, Objective
 from tests.conftest import Outcome
-from tests.engine.interruptions import RUN, facts_of, train
+from tests.engine.interruptions import EVERYTHING, RUN, facts_of, train
 from tests.engine.test_resume import call_before
 
 F, D = 4, 6
@@ -277,11 +276,23 @@ def test_the_best_weights_are_averages_and_the_last_checkpoint_has_both(whole: R
     )
 
 
+def test_the_validation_loss_is_that_of_the_weights_it_keeps(whole: RunDir) -> None:
+    cfg = compose([*EVERYTHING, "loop=diffusion_ae"])
+    objective, means = build(cfg, torch.device("cpu"), 10), Means()
+    objective.model.load_state_dict(load_checkpoint(whole.best))
+    objective.model.eval()
+    with torch.inference_mode():
+        for batch in make_dataloaders(cfg)[1]:
+            means.add(objective.terms(batch))
+    end = read_events(whole.path).of("on_train_end")[-1]["metrics"]
+    assert objective.loss_of(means.means()) == pytest.approx(end["best_val_loss"], rel=1e-6)
+
+
 def test_its_evaluation_is_that_of_the_weights_it_keeps(
-    whole: RunDir, capsys: pytest.CaptureFixture[str]
+    whole: RunDir, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     before = whole.evaluation.read_bytes()
-    os.chdir(whole.path.parent)
+    monkeypatch.chdir(whole.path.parent)
     assert engine.cli.main(["evaluate", RUN, "--save"]) == 0
     told = capsys.readouterr().out
     assert "denoising_error" in told
