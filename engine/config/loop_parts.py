@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 TRAINS: dict[str, dict[str, tuple[str, ...]]] = {
     "ae": {"encoder": ("mlp", "gnn"), "decoder": ("mlp", "gnn")},
+    "gan_ae": {"encoder": ("mlp", "gnn", "gan"), "decoder": ("gan", "mlp", "gnn")},
     "diffusion_ae": {"encoder": ("mlp", "gnn", "diffusion"), "decoder": ("diffusion",)},
 }
 """Loop to the options of `phase1/encoder` and `phase1/decoder` that it can train.

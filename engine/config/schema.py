@@ -13,6 +13,13 @@ from engine.config.fields import FIELDS
 from engine.config.loop_parts import part_problems
 from engine.launch.resources import problems_of
 
+WIDTHS = (
+    "phase1.encoder.hidden_dims",
+    "phase1.encoder.critic_hidden_dims",
+    "phase1.decoder.hidden_dims",
+    "gan_ae.discriminator_hidden_dims",
+    "test_mlp.hidden_dims",
+)
 FIGURE_MOMENTS = ("on_epoch_end", "on_train_end", "on_test_end")
 """When figures can be drawn."""
 
@@ -135,7 +142,7 @@ def _field_problems(cfg: Node) -> Iterator[str]:
 
 def _list_problems(cfg: Node) -> Iterator[str]:
     """Lists whose entries have to be of one kind, and what has to have keys below it."""
-    for key in ("phase1.encoder.hidden_dims", "phase1.decoder.hidden_dims", "test_mlp.hidden_dims"):
+    for key in WIDTHS:
         value = _select(cfg, key)
         if value is None and key.startswith("phase1."):
             continue  # a component of the user's own may take null

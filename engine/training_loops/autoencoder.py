@@ -57,7 +57,13 @@ class AutoencoderObjective(Objective):
 
     def terms(self, batch: EventBatch) -> Terms:
         """Losses of one batch, the share of right types; in evaluation the use of each code."""
-        reconstruction, latent = self.model(batch.tokens_cont, batch.tokens_id)
+        output = self.model(batch.tokens_cont, batch.tokens_id)
+        return self.reconstruction_terms(output.reconstruction, output.latent, batch)
+
+    def reconstruction_terms(
+        self, reconstruction: Reconstruction, latent: LatentOutput, batch: EventBatch
+    ) -> Terms:
+        """The terms of a batch that has been reconstructed."""
         tokens = token_mse(reconstruction.tokens_cont, batch.tokens_cont, batch.mask)
         terms = {"token_mse": Term(tokens, batch.mask.sum())}
         return terms | self.other_terms(reconstruction, latent, batch)

@@ -42,6 +42,8 @@ class Optimisation:
         For schedules, which are given in epochs and applied at each step.
     average_decay
         As for `WeightAverage`, of the weights that are evaluated; None evaluates those trained.
+    keep_norm
+        Whether `grad_norm` tells the norm of the gradient, before it is clipped.
     """
 
     def __init__(
@@ -50,6 +52,7 @@ class Optimisation:
         trainer: Any,
         batches_per_epoch: int,
         average_decay: float | None = None,
+        keep_norm: bool = False,
     ) -> None:
         self.parameters = list(parameters)
         self.accumulate = trainer.get("accumulate_batches", 1)
@@ -66,6 +69,9 @@ class Optimisation:
         self.average = (
             None if average_decay is None else WeightAverage(self.parameters, average_decay)
         )
+        self.keep_norm = keep_norm
+        self.grad_norm: Tensor | None = None
+        """Of the step that the last `backward` took; None if it took none."""
         self._pending = 0
 
     @property
@@ -76,6 +82,7 @@ class Optimisation:
     def backward(self, loss: Tensor) -> None:
         """Add the gradients of `loss`; step when enough batches have been added."""
         loss.backward()
+        self.grad_norm = None
         self._pending += 1
         if self._pending == self.accumulate:
             self.step()
@@ -88,8 +95,8 @@ class Optimisation:
             torch._foreach_div_(
                 [p.grad for p in self.parameters if p.grad is not None], self._pending
             )
-        if self.clip is not None:
-            nn.utils.clip_grad_norm_(self.parameters, self.clip)
+        if self.clip is not None or self.keep_norm:
+            self.grad_norm = nn.utils.clip_grad_norm_(self.parameters, self.clip or math.inf)
         self.optimiser.step()
         self.optimiser.zero_grad(set_to_none=True)
         self.schedule.step()

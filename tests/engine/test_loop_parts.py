@@ -33,6 +33,8 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder of configs with a loop that chooses a decoder, which `ae` cannot train then."""
     (tmp_path / "loop").mkdir()
     (tmp_path / "loop" / "other.yaml").write_text(LOOP)
+    for loop in TRAINS.keys() - TABLE.keys():
+        monkeypatch.delitem(TRAINS, loop)
     for loop, parts in TABLE.items():
         monkeypatch.setitem(TRAINS, loop, parts)
     return tmp_path

@@ -16,6 +16,10 @@ from engine.monitoring import labels, series, style
 ELSEWHERE = frozenset({"train_loss", "val_loss", "epoch_time_s", "throughput", "max_memory_mib"})
 # The error of the noise at one level, which the family `diffusion` shows.
 AT_LEVEL = re.compile(r"noise_mse_at_(\d+)")
+# How adversaries stand, which the family `adversarial` shows.
+OF_ADVERSARIES = re.compile(
+    r"(train_)?(adversarial_loss|prior_loss|\w+_grad_norm|(discriminator|critic)_(loss|accuracy))"
+)
 # A setting of the training rather than a measurement: neither validation nor training.
 SETTINGS = frozenset({"lr"})
 
@@ -52,7 +56,7 @@ def panel_names(payload: Mapping[str, Any]) -> list[str]:
 
 
 def _is_elsewhere(name: str) -> bool:
-    return name in ELSEWHERE or AT_LEVEL.fullmatch(name) is not None
+    return name in ELSEWHERE or any(p.fullmatch(name) for p in (AT_LEVEL, OF_ADVERSARIES))
 
 
 def _keys(names: list[str]) -> list[str]:
