@@ -95,8 +95,12 @@ class Optimisation:
             torch._foreach_div_(
                 [p.grad for p in self.parameters if p.grad is not None], self._pending
             )
-        if self.clip is not None or self.keep_norm:
-            self.grad_norm = nn.utils.clip_grad_norm_(self.parameters, self.clip or math.inf)
+        if self.clip is not None:
+            self.grad_norm = nn.utils.clip_grad_norm_(self.parameters, self.clip)
+        elif self.keep_norm:
+            self.grad_norm = nn.utils.get_total_norm(
+                [p.grad for p in self.parameters if p.grad is not None]
+            )
         self.optimiser.step()
         self.optimiser.zero_grad(set_to_none=True)
         self.schedule.step()
