@@ -38,6 +38,18 @@ def _ae(cfg: Any) -> dict[str, Any]:
     return train(cfg)
 
 
+def _gan_ae(cfg: Any) -> dict[str, Any]:
+    from engine.training_loops.gan_autoencoder import train
+
+    return train(cfg)
+
+
+def _diffusion_ae(cfg: Any) -> dict[str, Any]:
+    from engine.training_loops.diffusion_autoencoder import train
+
+    return train(cfg)
+
+
 def _mlp(cfg: Any) -> dict[str, Any]:
     from engine.training_loops.simple_mlp import train
 
@@ -46,6 +58,8 @@ def _mlp(cfg: Any) -> dict[str, Any]:
 
 DISPATCH: dict[str, Loop] = {
     "ae": _ae,
+    "gan_ae": _gan_ae,
+    "diffusion_ae": _diffusion_ae,
     "test_mlp": _mlp,
 }
 """Loop name to a function that imports and runs it."""

@@ -87,23 +87,24 @@ def _compose_problems(composer: Composer, parsed: Sequence[Override], most: int)
     chosen, problems = _fitting(composer, groups, [[]])
     # A key may exist with one choice of a swept group only; it fits if it does with any.
     common = [_text(o) for o in chosen if o.key_or_group not in swept]
-    contexts = [[*common, _text(o)] for o in chosen if o.key_or_group in swept] or [common]
+    contexts = [[*common, *one] for one in _each_once(chosen, swept)]
     refused = [_compose(composer, context) for context in contexts]
-    if all(isinstance(one, Exception) for one in refused):  # against what should the rest be seen?
-        told = [
-            file_problem(one, composer.config_dirs)
-            for one in refused[:1]
-            if isinstance(one, Exception)
-        ]
+    errors = [one for one in refused if isinstance(one, Exception)]
+    if len(errors) == len(refused):  # against what should the rest be seen?
+        told = [file_problem(errors[0], composer.config_dirs)]
         return told if isinstance(_compose(composer, []), Exception) else problems + told
     fitting, found = _fitting(composer, [o for o in single if o not in groups], contexts)
     fixed = [_text(o) for o in fitting if o.key_or_group not in swept]
-    varied = [o for o in fitting if o.key_or_group in swept]
-    # Each value of a sweep once, with the first value of every other swept key.
-    first = {o.key_or_group: _text(o) for o in reversed(varied)}
-    ones = [list((first | {o.key_or_group: _text(o)}).values()) for o in varied] or [[]]
+    ones = _each_once(fitting, swept)
     points = [[*context, *fixed, *one] for context in contexts for one in ones]
     return problems + found + _value_problems(composer, points)
+
+
+def _each_once(overrides: Sequence[Override], swept: set[str]) -> list[list[str]]:
+    """Each value of a sweep once, with the first value of every other swept key."""
+    varied = [o for o in overrides if o.key_or_group in swept]
+    first = {o.key_or_group: _text(o) for o in reversed(varied)}
+    return [list((first | {o.key_or_group: _text(o)}).values()) for o in varied] or [[]]
 
 
 def _parse(text: str) -> Override | None:

@@ -10,8 +10,16 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import InterpolationResolutionError, OmegaConfBaseException
 
 from engine.config.fields import FIELDS
+from engine.config.loop_parts import part_problems
 from engine.launch.resources import problems_of
 
+WIDTHS = (
+    "phase1.encoder.hidden_dims",
+    "phase1.encoder.critic_hidden_dims",
+    "phase1.decoder.hidden_dims",
+    "gan_ae.discriminator_hidden_dims",
+    "test_mlp.hidden_dims",
+)
 FIGURE_MOMENTS = ("on_epoch_end", "on_train_end", "on_test_end")
 """When figures can be drawn."""
 
@@ -44,7 +52,7 @@ def value_problems(cfg: DictConfig) -> list[str]:
     if shape:
         return shape
     problems = [*_field_problems(node), *_list_problems(node), *_resource_problems(node)]
-    problems += _near_misses(node)
+    problems += [*_near_misses(node), *_loop_problems(node)]
     return problems or (list(_unresolved(cfg)) if node is cfg else [])
 
 
@@ -69,6 +77,12 @@ def _node_problems(cfg: Node) -> Iterator[str]:
         else:
             group = key.replace(".", "/")
             yield f"{key}={value}: has keys of its own; write {group}={value} to choose an option"
+
+
+def _loop_problems(cfg: Node) -> Iterator[str]:
+    """Components that the loop cannot train."""
+    targets = {part: _select(cfg, f"phase1.{part}._target_") for part in ("encoder", "decoder")}
+    yield from part_problems(_select(cfg, "loop"), targets)
 
 
 def _is_ours(cfg: Node, key: str) -> bool:
@@ -128,7 +142,7 @@ def _field_problems(cfg: Node) -> Iterator[str]:
 
 def _list_problems(cfg: Node) -> Iterator[str]:
     """Lists whose entries have to be of one kind, and what has to have keys below it."""
-    for key in ("phase1.encoder.hidden_dims", "phase1.decoder.hidden_dims", "test_mlp.hidden_dims"):
+    for key in WIDTHS:
         value = _select(cfg, key)
         if value is None and key.startswith("phase1."):
             continue  # a component of the user's own may take null

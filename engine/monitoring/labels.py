@@ -30,6 +30,15 @@ _METRICS = {
     "codes_used": "codes used",
     "lr": "learning rate",
     "reconstruction_error": "reconstruction error",
+    "denoising_error": "denoising error",
+    "discriminator_score": "discriminator score",
+    "adversarial_loss": "loss against discriminator",
+    "prior_loss": "loss against critic",
+    "discriminator_loss": "discriminator loss",
+    "discriminator_accuracy": "discriminator accuracy",
+    "critic_loss": "critic loss",
+    "critic_accuracy": "critic accuracy",
+    "noise_mse": "noise MSE",
     "signal_probability": "signal probability",
 }
 

@@ -18,6 +18,8 @@ FAMILIES = {
     "metrics": "engine.monitoring.families.metrics",
     "recon": "engine.monitoring.families.recon",
     "codebook": "engine.monitoring.families.codebook",
+    "adversarial": "engine.monitoring.families.adversarial",
+    "diffusion": "engine.monitoring.families.diffusion",
     "latency": "engine.monitoring.families.latency",
     "evaluation": "engine.monitoring.families.evaluation",
 }

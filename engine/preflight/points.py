@@ -132,7 +132,8 @@ def _explain_points(
 ) -> None:
     """Say of each point what is wrong with it, and compose what is usable of it."""
     for point in points:
-        point.add(*(p for p in problems if _belongs(p, point)))
+        if point.cfg is None and not point.problems:  # else all that is wrong with it is known
+            point.add(*(p for p in problems if _belongs(p, point)))
     told: dict[str, list[Problem]] = {}
     for point in points:
         if point.error and not point.problems:

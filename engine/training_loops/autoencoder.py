@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -17,7 +19,7 @@ from engine.architectures.autoencoder.losses.reconstruction import (
     token_mse,
     token_mse_of_events,
 )
-from engine.architectures.autoencoder.outputs import Reconstruction
+from engine.architectures.autoencoder.outputs import LatentOutput, Reconstruction
 from engine.data.batches import TensorBatches
 from engine.data.fields import EventBatch
 from engine.evaluation.outcome import Outcome
@@ -31,6 +33,8 @@ from engine.training_loops.session import Session
 SUPPORTED_PLOT_FAMILIES = {"losses", "metrics", "recon", "codebook", "latency", "evaluation"}
 
 _FIGURE_EVENTS = 2000
+
+EventFigureData = Callable[["AutoencoderObjective", Splits, set[str], Means], dict[str, Any]]
 
 
 class AutoencoderObjective(Objective):
@@ -53,14 +57,26 @@ class AutoencoderObjective(Objective):
 
     def terms(self, batch: EventBatch) -> Terms:
         """Losses of one batch, the share of right types; in evaluation the use of each code."""
-        reconstruction, latent = self.model(batch.tokens_cont, batch.tokens_id)
+        output = self.model(batch.tokens_cont, batch.tokens_id)
+        return self.reconstruction_terms(output.reconstruction, output.latent, batch)
+
+    def reconstruction_terms(
+        self, reconstruction: Reconstruction, latent: LatentOutput, batch: EventBatch
+    ) -> Terms:
+        """The terms of a batch that has been reconstructed."""
+        tokens = token_mse(reconstruction.tokens_cont, batch.tokens_cont, batch.mask)
+        terms = {"token_mse": Term(tokens, batch.mask.sum())}
+        return terms | self.other_terms(reconstruction, latent, batch)
+
+    def other_terms(
+        self, reconstruction: Reconstruction, latent: LatentOutput, batch: EventBatch
+    ) -> Terms:
+        """All but the features of the objects: types, event-wide numbers, the latent space."""
         mask = batch.mask
         n_objects = mask.sum()
-        tokens = token_mse(reconstruction.tokens_cont, batch.tokens_cont, mask)
         types = id_cross_entropy(reconstruction.id_logits, batch.tokens_id)
         hits = id_accuracy(reconstruction.id_logits.detach(), batch.tokens_id)
         terms = {
-            "token_mse": Term(tokens, n_objects),
             "id_cross_entropy": Term(types, n_objects),
             "id_accuracy": Term(hits, n_objects),
         }
@@ -80,13 +96,9 @@ class AutoencoderObjective(Objective):
         A latent space's loss is left out: it is no property of the event.
         """
         made = self.model(batch.tokens_cont, batch.tokens_id).reconstruction
-        errors = {
-            "token_mse": token_mse_of_events(made.tokens_cont, batch.tokens_cont, batch.mask),
-            "id_cross_entropy": id_cross_entropy_of_events(made.id_logits, batch.tokens_id),
-        }
-        if made.globals is not None:
-            errors["globals_mse"] = (made.globals - batch.globals).square().mean(dim=1)
-        return Outcome({"reconstruction_error": self.weighted_sum(errors)}, made)
+        return Outcome(
+            {"reconstruction_error": self.weighted_sum(errors_of_events(made, batch))}, made
+        )
 
     def metrics(self, counts: dict[str, Tensor]) -> dict[str, float]:
         """How well the codebook is used."""
@@ -132,34 +144,72 @@ def train(cfg: Any) -> dict[str, Any]:
         If the loss is not finite or memory runs out.
     """
     with Session(cfg, SUPPORTED_PLOT_FAMILIES) as session:
-        train_dl, val_dl, test_dl, meta = load(cfg, session.device)
-        objective = build(cfg, session.device, len(train_dl))
-        objective.model.set_feature_spread(meta["token_normaliser"].std)
-        baseline = baseline_loss(train_dl, val_dl, objective)
-        session.start(_describe(objective.model, meta), {"baseline_val_loss": baseline})
-
-        def figure_data(due: set[str], val: Means) -> dict[str, Any]:
-            data: dict[str, Any] = {}
-            if "recon" in due:
-                data["recon"] = reconstruction_sample(objective.model, val_dl, meta)
-            if "codebook" in due and "code_counts" in val.counts:
-                data["codebook"] = {"counts": val.counts["code_counts"].cpu().numpy()}
-            return data
-
-        trainer = cfg.phase1.trainer
-        loaders = (train_dl, val_dl, test_dl)
-        evaluating = Evaluating(session, objective, test_dl, meta)
-        fit = Fit(session, objective, loaders, trainer, baseline, figure_data, evaluating)
-        return fit.run()
+        splits = load(cfg, session.device)
+        objective = build(cfg, session.device, len(splits.train))
+        baseline = objective.loss_of(baseline_terms(splits, objective))
+        return train_on_events(session, objective, splits, baseline, figure_data)
 
 
-def baseline_loss(
-    train_dl: TensorBatches, val_dl: TensorBatches, objective: AutoencoderObjective
-) -> float:
-    """The validation loss of predicting for every object the mean of the training split.
+def train_on_events(
+    session: Session,
+    objective: AutoencoderObjective,
+    splits: Splits,
+    baseline: float,
+    figure_data: EventFigureData,
+) -> dict[str, Any]:
+    """Train an objective whose model is an autoencoder, as `train`, from `on_start` on.
+
+    Parameters
+    ----------
+    baseline
+        As for `Fit`.
+    figure_data
+        As for `Fit`, given objective and data first.
+    """
+    objective.model.set_feature_spread(splits.meta["token_normaliser"].std)
+    described = _describe(objective.model, splits.meta)
+    session.start(described, {"baseline_val_loss": baseline})
+    fit = Fit(
+        session,
+        objective,
+        splits[:3],
+        session.cfg.phase1.trainer,
+        baseline,
+        functools.partial(figure_data, objective, splits),
+        Evaluating(session, objective, splits.test, splits.meta),
+    )
+    return fit.run()
+
+
+def figure_data(
+    objective: AutoencoderObjective, splits: Splits, due: set[str], val: Means
+) -> dict[str, Any]:
+    """What the plot families that are due draw of events and codes."""
+    data: dict[str, Any] = {}
+    if "recon" in due:
+        data["recon"] = reconstruction_sample(objective.model, splits.val, splits.meta)
+    if "codebook" in due and "code_counts" in val.counts:
+        data["codebook"] = {"counts": val.counts["code_counts"].cpu().numpy()}
+    return data
+
+
+def errors_of_events(made: Reconstruction, batch: EventBatch) -> dict[str, Tensor]:
+    """How far each event [B] is from its reconstruction, by the names of the terms."""
+    found = {
+        "token_mse": token_mse_of_events(made.tokens_cont, batch.tokens_cont, batch.mask),
+        "id_cross_entropy": id_cross_entropy_of_events(made.id_logits, batch.tokens_id),
+    }
+    if made.globals is not None:
+        found["globals_mse"] = (made.globals - batch.globals).square().mean(dim=1)
+    return found
+
+
+def baseline_terms(splits: Splits, objective: AutoencoderObjective) -> dict[str, float]:
+    """The terms of predicting for every validation object the mean of the training split.
 
     The mean of a normalised feature is 0; the mean of a type is how often it occurs.
     """
+    train_dl, val_dl, *_ = splits
     _, train_ids, _ = train_dl.tensors
     tokens_cont, ids, globals_ = val_dl.tensors
     mask = ids > 0
@@ -173,7 +223,7 @@ def baseline_loss(
     }
     if getattr(objective.model.decoder, "globals_head", None) is not None:
         means["globals_mse"] = float(globals_.square().mean())
-    return objective.loss_of(means)
+    return means
 
 
 @torch.inference_mode()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from contextlib import AbstractContextManager
 from typing import Any, NamedTuple
 
 import torch
@@ -92,6 +93,13 @@ class Objective:
     def parts(self) -> dict[str, nn.Module]:
         """The parts that parameters are counted of, by name: those that the model is made of."""
         return dict(self.model.named_children())
+
+    def evaluated(self) -> AbstractContextManager[None]:
+        """The model has the weights that are evaluated and kept, for as long as the block runs.
+
+        They are those that are trained, or their average: see `Optimisation`.
+        """
+        return self.optimisation.averaged()
 
     def state_dict(self) -> dict[str, Any]:
         """Model, optimiser and schedule, for a checkpoint."""

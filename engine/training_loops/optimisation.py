@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 from collections.abc import Callable, Iterable
+from contextlib import AbstractContextManager
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.optim.optimizer import Optimizer
+
+from engine.training_loops.averaging import WeightAverage
 
 
 class EagerAdamW(torch.optim.AdamW):
@@ -36,10 +40,19 @@ class Optimisation:
         `cfg.phase1.trainer`.
     batches_per_epoch
         For schedules, which are given in epochs and applied at each step.
+    average_decay
+        As for `WeightAverage`, of the weights that are evaluated; None evaluates those trained.
+    keep_norm
+        Whether `grad_norm` tells the norm of the gradient, before it is clipped.
     """
 
     def __init__(
-        self, parameters: Iterable[nn.Parameter], trainer: Any, batches_per_epoch: int
+        self,
+        parameters: Iterable[nn.Parameter],
+        trainer: Any,
+        batches_per_epoch: int,
+        average_decay: float | None = None,
+        keep_norm: bool = False,
     ) -> None:
         self.parameters = list(parameters)
         self.accumulate = trainer.get("accumulate_batches", 1)
@@ -53,6 +66,12 @@ class Optimisation:
         steps_per_epoch = -(-batches_per_epoch // self.accumulate)
         factor = _lr_factor(trainer, steps_per_epoch)
         self.schedule = torch.optim.lr_scheduler.LambdaLR(self.optimiser, factor)
+        self.average = (
+            None if average_decay is None else WeightAverage(self.parameters, average_decay)
+        )
+        self.keep_norm = keep_norm
+        self.grad_norm: Tensor | None = None
+        """Of the step that the last `backward` took; None if it took none."""
         self._pending = 0
 
     @property
@@ -63,6 +82,7 @@ class Optimisation:
     def backward(self, loss: Tensor) -> None:
         """Add the gradients of `loss`; step when enough batches have been added."""
         loss.backward()
+        self.grad_norm = None
         self._pending += 1
         if self._pending == self.accumulate:
             self.step()
@@ -76,27 +96,40 @@ class Optimisation:
                 [p.grad for p in self.parameters if p.grad is not None], self._pending
             )
         if self.clip is not None:
-            nn.utils.clip_grad_norm_(self.parameters, self.clip)
+            self.grad_norm = nn.utils.clip_grad_norm_(self.parameters, self.clip)
+        elif self.keep_norm:
+            self.grad_norm = nn.utils.get_total_norm(
+                [p.grad for p in self.parameters if p.grad is not None]
+            )
         self.optimiser.step()
         self.optimiser.zero_grad(set_to_none=True)
         self.schedule.step()
+        if self.average is not None:
+            self.average.update()
         self._pending = 0
 
+    def averaged(self) -> AbstractContextManager[None]:
+        """The parameters hold their average, if there is one, for as long as the block runs."""
+        return contextlib.nullcontext() if self.average is None else self.average.in_place()
+
     def state_dict(self) -> dict[str, Any]:
-        """The optimiser's state, the step of the schedule, and gradients that wait for more.
+        """The optimiser's state, the step of the schedule, average, gradients that wait for more.
 
         For a checkpoint; `load_state_dict` takes it.
         """
         waiting = [p.grad for p in self.parameters] if self._pending else []
-        return {
+        state = {
             "optimiser": self.optimiser.state_dict(),
             "schedule": {"last_epoch": self.schedule.last_epoch},
             "pending": {"batches": self._pending, "gradients": waiting},
         }
+        return state if self.average is None else state | {"average": self.average.state_dict()}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Go on from what `state_dict` gave; the learning rate is that of the present schedule."""
         self.optimiser.load_state_dict(state["optimiser"])
+        if self.average is not None:
+            self.average.load_state_dict(state["average"])
         self.schedule.last_epoch = state["schedule"]["last_epoch"]
         rates = zip(self.schedule.base_lrs, self.schedule.lr_lambdas, strict=True)
         for group, (base, factor) in zip(self.optimiser.param_groups, rates, strict=True):

@@ -26,6 +26,8 @@ from engine.training_loops.tensor_memory import peak_bytes, size_of, tensors_in
 
 LOOPS = {
     "ae": "engine.training_loops.autoencoder",
+    "gan_ae": "engine.training_loops.gan_autoencoder",
+    "diffusion_ae": "engine.training_loops.diffusion_autoencoder",
     "test_mlp": "engine.training_loops.simple_mlp",
 }
 """Loop to its module, which has `load(cfg, device)`, which gives the data, and

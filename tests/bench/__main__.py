@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from tests.bench import facts, gnn, library, reading, startup, throughput
+from tests.bench import diffusion, facts, gan, gnn, library, reading, startup, throughput
 
 
 def main() -> None:
     """Print all measurements; the machine should have nothing else to do."""
     throughput.main()
+    gan.main()
+    diffusion.main()
     gnn.main()
     facts.main()
     reading.main()

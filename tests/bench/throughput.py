@@ -33,10 +33,10 @@ def main() -> None:
     for latent_space in ("none", "vq"):
         overrides = [f"phase1/latent_space={latent_space}", f"phase1.trainer.epochs={EPOCHS}"]
         cfg = compose([*overrides, "device=cpu", "logging.make_plots=false"])
-        *splits, meta = make_dataloaders(cfg)
+        *splits, _ = make_dataloaders(cfg)
         engine, bare = [], []
         for _ in range(ROUNDS):
-            engine.append(_engine_rate(cfg, splits, meta))
+            engine.append(engine_rate(autoencoder, cfg, splits))
             bare.append(_bare_rate(cfg, splits))
         ratio = statistics.median(e / b for e, b in zip(engine, bare, strict=True))
         print(
@@ -46,13 +46,14 @@ def main() -> None:
         )
 
 
-def _engine_rate(cfg: Any, splits: list[Any], meta: dict[str, Any]) -> float:
+def engine_rate(loop: Any, cfg: Any, splits: list[Any]) -> float:
+    """Events a second of a training with the loop of a module."""
     with (
         tempfile.TemporaryDirectory() as folder,
         contextlib.chdir(folder),
-        Session(cfg, autoencoder.SUPPORTED_PLOT_FAMILIES) as session,
+        Session(cfg, loop.SUPPORTED_PLOT_FAMILIES) as session,
     ):
-        objective = autoencoder.build(cfg, session.device, len(splits[0]))
+        objective = loop.build(cfg, session.device, len(splits[0]))
         trainer = cfg.phase1.trainer
         fit = Fit(session, objective, (*splits,), trainer, 1.0, lambda due, val: {})
         started = time.perf_counter()

@@ -56,6 +56,8 @@ KEY_ROW = re.compile(r"^\| `([a-z0-9_.]+)` \| `(.+?)` \| (.+?) \| .+ \|$", re.MU
 CONTEXTS = (
     (),
     ("phase1/encoder=gnn", "phase1/decoder=gnn"),
+    ("loop=gan_ae", "phase1/encoder=gan"),
+    ("loop=diffusion_ae", "phase1/encoder=diffusion"),
     ("phase1/latent_space=linear",),
     ("phase1/latent_space=vq",),
     ("loop=test_mlp",),

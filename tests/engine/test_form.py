@@ -21,6 +21,7 @@ from engine.config.compose import PRIMARY, compose, search_path
 from engine.config.composer import Composer
 from engine.config.fitting import missing
 from engine.config.form import Entry, Form, FormMaker
+from engine.config.loop_parts import loops_that_train
 from engine.config.paths import config_dir
 from engine.config.points import check, first_point, points, seeds
 from engine.config.problems import find_problems
@@ -52,7 +53,9 @@ def test_every_config_file_is_an_option_and_every_option_a_form(maker: FormMaker
         assert path.stem in [option.name for option in groups[name].options]
     for group in groups.values():
         for option in group.options:
-            form = maker.form((f"{group.name}={option.name}",))
+            loops = loops_that_train(group.name.removeprefix("phase1/"), option.name)[:1]
+            chosen = [f"loop={loop}" for loop in loops]
+            form = maker.form((*chosen, f"{group.name}={option.name}"))
             assert not form.problems, option
             assert form.entries
             assert next(g for g in form.groups if g.name == group.name).chosen == option.name
@@ -179,7 +182,7 @@ def test_what_an_editor_leaves_beside_the_files_is_no_option(tmp_path: Path) -> 
     form = FormMaker([tmp_path]).form(())
     assert not form.problems
     encoder = next(group for group in form.groups if group.name == "phase1/encoder")
-    assert [option.name for option in encoder.options] == ["gnn", "mlp"]
+    assert [option.name for option in encoder.options] == ["diffusion", "gnn", "mlp"]
 
 
 def test_an_option_that_is_broken_drops_no_values(tmp_path: Path) -> None:

@@ -22,6 +22,7 @@ from engine.cli.train import main
 from engine.facts import RunDir, read_events
 from engine.training_loops.checkpoints import load_checkpoint
 from engine.training_loops.fit import Fit
+from engine.training_loops.fit_state import FitState
 from tests.conftest import Outcome, long_form
 from tests.engine.interruptions import check_readable, train_and_die
 
@@ -156,13 +157,13 @@ def test_a_run_whose_directory_is_removed_says_so_and_does_not_make_it_anew(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    save = Fit._keep
+    save = FitState.keep
 
-    def removed(self: Fit, *numbers: dict[str, float]) -> None:
+    def removed(self: FitState, *numbers: dict[str, float]) -> None:
         shutil.rmtree(own_folder / "run")
         save(self, *numbers)
 
-    monkeypatch.setattr(Fit, "_keep", removed)
+    monkeypatch.setattr(FitState, "keep", removed)
     assert thesis_train("hydra.run.dir=run").code == 1
     told = capsys.readouterr().err
     assert "here/run is gone: it was removed, or moved, while this run trained" in told

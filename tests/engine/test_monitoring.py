@@ -16,7 +16,16 @@ from matplotlib.figure import Figure
 from omegaconf import OmegaConf
 
 from engine.monitoring import confusion, labels, orchestrator, series, spectrum, style
-from engine.monitoring.families import codebook, evaluation, latency, losses, metrics, recon
+from engine.monitoring.families import (
+    adversarial,
+    codebook,
+    diffusion,
+    evaluation,
+    latency,
+    losses,
+    metrics,
+    recon,
+)
 
 FAMILIES = set(orchestrator.FAMILIES)
 PNG = b"\x89PNG\r\n\x1a\n"
@@ -32,6 +41,8 @@ def histories(n_epochs: int) -> dict[str, list[float | None]]:
     """Make plausible histories of every kind, one value per epoch."""
     falling = [1.0 / (epoch + 1) for epoch in range(n_epochs)]
     names = ("train_loss", "val_loss", "token_mse", "train_token_mse", "lr", "perplexity")
+    names += ("noise_mse_at_10", "noise_mse_at_90")
+    names += ("adversarial_loss", "discriminator_loss", "discriminator_accuracy")
     costs = ("epoch_time_s", "throughput", "max_memory_mib")
     return {name: list(falling) for name in (*names, *costs)}
 
@@ -60,6 +71,19 @@ def recon_data(n_objects: int = 200) -> dict[str, Any]:
     }
 
 
+def sampler_data() -> dict[str, Any]:
+    """Make errors of two samplers."""
+    errors = {"deterministic": [0.3, 0.02, 0.01], "ancestral": [0.5, 0.04, 0.02]}
+    return {"steps": [1, 5, 10], "sampling_steps": 5, **errors}
+
+
+def judged_data() -> dict[str, Any]:
+    """Make logits of real and made events, and of vectors."""
+    rng = np.random.default_rng(3)
+    names = ("discriminator", "critic")
+    return {name: {"real": rng.normal(1, 1, 50), "made": rng.normal(0, 1, 50)} for name in names}
+
+
 def score_data() -> dict[str, Any]:
     """Make scores of one signal and two backgrounds, and the curve of the signal."""
     rng = np.random.default_rng(2)
@@ -85,6 +109,8 @@ def payload(tmp_path: Path) -> Payload:
             "recon": recon_data(),
             "evaluation": recon_data() | score_data(),
             "codebook": {"counts": np.arange(64) // 8},
+            "diffusion": sampler_data(),
+            "adversarial": judged_data(),
         },
     }
 
@@ -171,8 +197,8 @@ def test_an_evaluation_shows_what_there_is(missing: str, payload: Payload) -> No
 
 
 def test_a_family_without_a_module_is_left_out() -> None:
-    settings = config("losses", "adversarial")
-    supported = {"adversarial", "losses"}
+    settings = config("losses", "to_come")
+    supported = {"to_come", "losses"}
     assert orchestrator.due_families(settings, supported, "on_train_end", 3) == ["losses"]
 
 
@@ -354,6 +380,33 @@ def test_any_used_codebook_can_be_drawn(counts: list[int]) -> None:
 @pytest.mark.parametrize("counts", [[], [0, 0, 0]])
 def test_an_unused_codebook_has_no_figure(counts: list[int]) -> None:
     assert codebook.draw({"figure_data": {"codebook": {"counts": counts}}}) is None
+
+
+def test_levels_of_noise_are_drawn_in_their_order_and_are_no_metrics_of_their_own() -> None:
+    names = ("noise_mse_at_90", "noise_mse_at_10", "noise_mse_at_100", "noise_mse_at_5")
+    payload = {"histories": {name: [1.0, 0.01] for name in (*names, "noise_mse")}}
+    assert diffusion.level_names(payload) == [f"noise_mse_at_{level}" for level in (5, 10, 90, 100)]
+    assert metrics.panel_names(payload) == ["noise_mse"]
+    assert "5 %\n10 %\n90 %\n100 %" in texts(drawn(diffusion.draw, payload))
+
+
+def test_the_error_with_the_steps_in_use_is_the_message_and_nothing_known_is_no_figure() -> None:
+    payload = {"epoch": 3, "figure_data": {"diffusion": sampler_data()}}
+    figure = drawn(diffusion.draw, payload)
+    assert "reconstruction error 0.0200 in 5 steps after epoch 3" in texts(figure)
+    assert diffusion.draw({}) is None
+
+
+def test_how_often_the_discriminator_is_right_is_the_message() -> None:
+    payload = {"epoch": 3, "histories": {"discriminator_accuracy": [0.9, 0.625]}}
+    assert "right in 62 % of the events after epoch 3" in texts(drawn(adversarial.draw, payload))
+    assert adversarial.draw({"histories": {"token_mse": [1.0]}}) is None
+
+
+def test_logits_that_are_all_alike_are_drawn() -> None:
+    data = {"discriminator": {"real": np.zeros(5), "made": np.zeros(5)}}
+    figure = drawn(adversarial.draw, {"figure_data": {"adversarial": data}})
+    assert "logit of the discriminator" in texts(figure)
 
 
 @pytest.mark.parametrize("n_codes", [1, 4, 512])

@@ -22,10 +22,10 @@ of_every_field = pytest.mark.parametrize("field", FIELDS, ids=ids)
 of_every_number = pytest.mark.parametrize(
     "field", [f for f in FIELDS if f.kind in (int, float)], ids=lambda field: field.key
 )
-LATENTS, LOOPS = ("none", "linear", "vq"), ("ae", "test_mlp")
+LATENTS, LOOPS = ("none", "linear", "vq"), ("ae", "gan_ae", "diffusion_ae", "test_mlp")
 LOGGING = ("plots_minimal", "plots_standard", "plots_full")
 PRODUCT = [*itertools.product(LOOPS, LATENTS, LOGGING)]
-# Both loops with every latent space and every logging; the other combinations only confirm it.
+# Every loop with every latent space and every logging; the other combinations only confirm it.
 COMBINATIONS = [
     combination
     if LATENTS.index(combination[1]) == LOGGING.index(combination[2])
@@ -43,9 +43,11 @@ def config_with(key: str) -> DictConfig:
     """A fresh config that has `key`."""
     spaces = ["phase1/latent_space=vq", "phase1/latent_space=linear"]
     graphs = ["phase1/encoder=gnn", "phase1/decoder=gnn"]
-    choices = ["loop=ae", *spaces, *graphs, "loop=test_mlp", "launcher=htcondor"]
+    diffusion = ["loop=diffusion_ae", "loop=diffusion_ae phase1/encoder=diffusion"]
+    gan = ["loop=gan_ae", "loop=gan_ae phase1/encoder=gan"]
+    choices = ["loop=ae", *spaces, *graphs, *diffusion, *gan, "loop=test_mlp", "launcher=htcondor"]
     for choice in choices:
-        cfg = composed(choice)
+        cfg = composed(*choice.split())
         if OmegaConf.select(cfg, key, default=...) is not ...:
             return copy.deepcopy(cfg)
     raise AssertionError(f"no config has {key}")

@@ -11,7 +11,7 @@ from hydra.utils import instantiate
 from torch import Tensor, nn
 
 from engine.architectures.autoencoder.losses.reconstruction import PADDING
-from engine.architectures.autoencoder.outputs import AutoencoderOutput
+from engine.architectures.autoencoder.outputs import AutoencoderOutput, LatentOutput
 from engine.errors import ConfigError
 
 
@@ -50,9 +50,12 @@ class Autoencoder(nn.Module):
 
     def forward(self, tokens_cont: Tensor, tokens_id: Tensor) -> AutoencoderOutput:
         """Features [B, T, F] (normalised) and types [B, T] of a batch of events."""
-        mask = tokens_id != PADDING
-        latent = self.latent_space(self.encode(tokens_cont, tokens_id), mask)
-        return AutoencoderOutput(self.decoder(latent.z, mask), latent)
+        latent = self.latent(tokens_cont, tokens_id)
+        return AutoencoderOutput(self.decoder(latent.z, tokens_id != PADDING), latent)
+
+    def latent(self, tokens_cont: Tensor, tokens_id: Tensor) -> LatentOutput:
+        """What the latent space makes of the encoder's vectors."""
+        return self.latent_space(self.encode(tokens_cont, tokens_id), tokens_id != PADDING)
 
     def encode(self, tokens_cont: Tensor, tokens_id: Tensor) -> Tensor:
         """The encoder's latent vectors [B, T, D], before the latent space."""
@@ -78,7 +81,7 @@ def build_from_config(cfg: Any) -> Autoencoder:
     its arguments. Sizes that follow from the data are added here: `input_dim` and `latent_dim` for
     an encoder, `latent_dim` for a latent space (which tells its `output_dim`), and `latent_dim`,
     `n_features`, `n_types` and `n_globals` for a decoder. An encoder that has a method
-    `set_features` gets their names, `data.features`.
+    `set_features` gets their names, `data.features`, and one with `set_decoder` the decoder.
 
     Raises
     ------
@@ -105,6 +108,8 @@ def build_from_config(cfg: Any) -> Autoencoder:
         n_types=n_types,
         n_globals=len(data.global_features),
     )
+    if hasattr(encoder, "set_decoder"):
+        encoder.set_decoder(decoder)
     model = Autoencoder(embedding, encoder, latent_space, decoder)
     _check_encoder(model, data.n_tokens, n_features, phase1.latent_dim)
     return model

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -13,6 +14,12 @@ from engine.monitoring import labels, series, style
 
 # Shown by the families `losses` and `latency`.
 ELSEWHERE = frozenset({"train_loss", "val_loss", "epoch_time_s", "throughput", "max_memory_mib"})
+# The error of the noise at one level, which the family `diffusion` shows.
+AT_LEVEL = re.compile(r"noise_mse_at_(\d+)")
+# How adversaries stand, which the family `adversarial` shows.
+OF_ADVERSARIES = re.compile(
+    r"(train_)?(adversarial_loss|prior_loss|\w+_grad_norm|(discriminator|critic)_(loss|accuracy))"
+)
 # A setting of the training rather than a measurement: neither validation nor training.
 SETTINGS = frozenset({"lr"})
 
@@ -41,11 +48,15 @@ def draw(payload: Mapping[str, Any]) -> Figure | None:
 def panel_names(payload: Mapping[str, Any]) -> list[str]:
     """Metrics with a finite value, without the prefix `train_`; settings such as lr come last."""
     histories = payload.get("histories") or {}
-    names = dict.fromkeys(n.removeprefix("train_") for n in histories if n not in ELSEWHERE)
+    names = dict.fromkeys(n.removeprefix("train_") for n in histories if not _is_elsewhere(n))
     found = [
         n for n in names if any(series.has_points(series.history(payload, k)) for k in _keys([n]))
     ]
     return sorted(found, key=lambda name: name in SETTINGS)
+
+
+def _is_elsewhere(name: str) -> bool:
+    return name in ELSEWHERE or any(p.fullmatch(name) for p in (AT_LEVEL, OF_ADVERSARIES))
 
 
 def _keys(names: list[str]) -> list[str]:

@@ -1,0 +1,231 @@
+"""`loop=diffusion_ae`: tell the noise in the objects of an event, given their latent vectors."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from engine.architectures.autoencoder.base import Autoencoder, build_from_config
+from engine.architectures.autoencoder.decoders.diffusion import DiffusionDecoder
+from engine.architectures.autoencoder.losses.reconstruction import (
+    token_mse,
+    token_mse_of_events,
+)
+from engine.architectures.simple.denoiser import Denoiser
+from engine.architectures.simple.diffusion import add_noise
+from engine.data.batches import TensorBatches
+from engine.data.fields import EventBatch
+from engine.errors import ConfigError
+from engine.evaluation.outcome import Outcome
+from engine.training_loops import autoencoder
+from engine.training_loops.autoencoder import AutoencoderObjective, errors_of_events, load
+from engine.training_loops.loading import Splits
+from engine.training_loops.objective import Means, Term, Terms
+from engine.training_loops.optimisation import Optimisation
+from engine.training_loops.session import Session
+
+SUPPORTED_PLOT_FAMILIES = autoencoder.SUPPORTED_PLOT_FAMILIES | {"diffusion"}
+
+NOISE_LEVELS = (0.1, 0.3, 0.5, 0.7, 0.9)
+"""Where the noise is told in an evaluation, as fractions of all steps: the middles of fifths."""
+
+FIGURE_STEPS = (1, 2, 5, 10, 20, 50)
+"""Numbers of steps of a sampler that the figures compare."""
+
+_FIGURE_EVENTS = 512
+
+__all__ = ["DiffusionObjective", "build", "load", "train"]
+
+
+class DiffusionObjective(AutoencoderObjective):
+    """The weighted sum of the error of the noise and of the losses of types and latent space.
+
+    While it trains, the step of the noise is drawn for each event. In an evaluation steps and noise
+    are the same for all objects and epochs, so that curves and scores can be compared.
+
+    Parameters
+    ----------
+    model
+        An autoencoder with a `DiffusionDecoder`, or one that has its methods.
+    loss_weights
+        What each term counts; see `configs/loop/diffusion_ae.yaml`.
+    """
+
+    def __init__(self, model: Autoencoder, loss_weights: dict[str, float]) -> None:
+        super().__init__(model, loss_weights)
+        decoder: Any = model.decoder
+        self.decoder: DiffusionDecoder = decoder
+        generator = torch.Generator().manual_seed(0)
+        noise = torch.randn(len(NOISE_LEVELS), decoder.n_features, generator=generator)
+        # As long as noise is on average; one direction for each level.
+        self._noise = noise * (decoder.n_features**0.5 / noise.norm(dim=1, keepdim=True))
+
+    def terms(self, batch: EventBatch) -> Terms:
+        """Losses of one batch; in evaluation also at each level, and of the reconstruction."""
+        latent = self.model.latent(batch.tokens_cont, batch.tokens_id)
+        mask, z = batch.mask, latent.z
+        n_objects = mask.sum()
+        terms, made = {}, batch.tokens_cont
+        if self.model.training:
+            terms["noise_mse"] = Term(self._drawn_noise_mse(batch, z), n_objects)
+        else:
+            made = self.decoder.reconstruct(z, self.decoder.sampling_steps)
+            per_event = self.noise_errors(batch, z)
+            per_level = (per_event * mask.sum(dim=1)).sum(dim=1) / n_objects.clamp(min=1)
+            terms["noise_mse"] = Term(per_level.mean(), n_objects)
+            terms["token_mse"] = Term(token_mse(made, batch.tokens_cont, mask), n_objects)
+            named = zip(NOISE_LEVELS, per_level, strict=True)
+            terms |= {level_name(level): Term(value, n_objects) for level, value in named}
+        return terms | self.other_terms(self.decoder.heads(z, mask, made), latent, batch)
+
+    def _drawn_noise_mse(self, batch: EventBatch, z: Tensor) -> Tensor:
+        """The mean squared error of the noise at steps that are spread over all there are.
+
+        One number is drawn and shifted for each event (Kingma et al., arXiv:2107.00630): the loss
+        differs less from batch to batch than with a step drawn for each.
+        """
+        denoiser, n_events = self.decoder.denoiser, len(z)
+        shift = torch.arange(n_events, device=z.device) / max(n_events, 1)
+        place = (torch.rand((), device=z.device) + shift) % 1
+        step = 1 + (place * denoiser.n_steps).long().clamp(max=denoiser.n_steps - 1)
+        noise = torch.randn_like(batch.tokens_cont)
+        noised = add_noise(batch.tokens_cont, noise, denoiser.kept[step].view(-1, 1, 1))
+        _, told = denoiser(noised, step, denoiser.of_latent(z))
+        return token_mse(told, noise, batch.mask)
+
+    def noise_errors(self, batch: EventBatch, z: Tensor) -> Tensor:
+        """The error of the noise at each level, of each event: [L, B]."""
+        denoiser = self.decoder.denoiser
+        condition = denoiser.of_latent(z)
+        errors = []
+        for level, one in zip(NOISE_LEVELS, self._noise, strict=True):
+            step, noise = step_of(denoiser, level), one.to(z).expand_as(batch.tokens_cont)
+            noised = add_noise(batch.tokens_cont, noise, denoiser.kept[step])
+            _, told = denoiser(noised, step, condition)
+            errors.append(token_mse_of_events(told, noise, batch.mask))
+        return torch.stack(errors)
+
+    def outcome(self, batch: EventBatch) -> Outcome:
+        """The reconstruction of each event and its error, and the error of the noise.
+
+        The error of the reconstruction is as that of `loop=ae`: the features count 1, types and
+        event-wide numbers as in the loss.
+        """
+        z = self.model.latent(batch.tokens_cont, batch.tokens_id).z
+        features = self.decoder.reconstruct(z, self.decoder.sampling_steps)
+        made = self.decoder.heads(z, batch.mask, features)
+        errors = errors_of_events(made, batch)
+        scores = {
+            "reconstruction_error": errors["token_mse"] + self.weighted_sum(errors),
+            "denoising_error": self.noise_errors(batch, z).mean(dim=0),
+        }
+        return Outcome(scores, made)
+
+
+def step_of(denoiser: Denoiser, level: float) -> int:
+    """The step of the noise at a level; at least the first one."""
+    return max(1, round(level * denoiser.n_steps))
+
+
+def level_name(level: float) -> str:
+    """What the error of the noise at a level is called."""
+    return f"noise_mse_at_{round(100 * level)}"
+
+
+def build(cfg: Any, device: torch.device, batches_per_epoch: int) -> DiffusionObjective:
+    """The objective that the config describes, with its optimiser and the average of its weights.
+
+    Raises
+    ------
+    ConfigError
+        As `build_from_config`, or if the decoder cannot denoise.
+    """
+    model = build_from_config(cfg).to(device)
+    if not isinstance(getattr(model.decoder, "denoiser", None), Denoiser):
+        raise ConfigError(
+            f"phase1.decoder: {cfg.phase1.decoder.get('_target_')} has no denoiser to train",
+            "Use phase1/decoder=diffusion, or a subclass of its DiffusionDecoder.",
+        )
+    settings, trainer = cfg.diffusion_ae, cfg.phase1.trainer
+    objective = DiffusionObjective(model, dict(settings.loss_weights))
+    objective.optimisation = Optimisation(
+        model.parameters(), trainer, batches_per_epoch, settings.average_decay
+    )
+    return objective
+
+
+def train(cfg: Any) -> dict[str, Any]:
+    """Train a diffusion autoencoder.
+
+    Parameters
+    ----------
+    cfg
+        A config with `phase1`, `data`, `logging`, `device` and `diffusion_ae`.
+
+    Returns
+    -------
+    dict
+        As `Fit.run`.
+
+    Raises
+    ------
+    ConfigError, DataError
+        If the device or the data are not there, or the decoder cannot denoise.
+    TrainingError
+        If the loss is not finite or memory runs out.
+    """
+    with Session(cfg, SUPPORTED_PLOT_FAMILIES) as session:
+        splits = load(cfg, session.device)
+        objective = build(cfg, session.device, len(splits.train))
+        baseline = baseline_loss(splits, objective)
+        return autoencoder.train_on_events(session, objective, splits, baseline, figure_data)
+
+
+def baseline_loss(splits: Splits, objective: DiffusionObjective) -> float:
+    """The validation loss of who knows the mean and the spread of the features, and no more.
+
+    Of normalised features, 0 and 1: the noise is then most likely a fixed part of what is seen, and
+    its error the variance that is left of the data.
+    """
+    denoiser = objective.decoder.denoiser
+    kept = [float(denoiser.kept[step_of(denoiser, level)]) for level in NOISE_LEVELS]
+    terms = autoencoder.baseline_terms(splits, objective)
+    return objective.loss_of(terms | {"noise_mse": math.fsum(kept) / len(kept)})
+
+
+def figure_data(
+    objective: AutoencoderObjective, splits: Splits, due: set[str], val: Means
+) -> dict[str, Any]:
+    """As that of `loop=ae`, and for the family `diffusion` the errors of the samplers."""
+    data = autoencoder.figure_data(objective, splits, due, val)
+    if "diffusion" in due and isinstance(objective, DiffusionObjective):
+        data["diffusion"] = sampler_errors(objective, splits.val)
+    return data
+
+
+@torch.inference_mode()
+def sampler_errors(objective: DiffusionObjective, val_dl: TensorBatches) -> dict[str, Any]:
+    """The error of some reconstructed validation events by the number of steps: lists [S].
+
+    `steps`; `deterministic` and `ancestral`, mean squared errors; and `sampling_steps`, which is
+    among the steps.
+    """
+    objective.model.eval()
+    decoder = objective.decoder
+    batch = EventBatch(*(tensor[:_FIGURE_EVENTS] for tensor in val_dl.tensors))
+    z = objective.model.latent(batch.tokens_cont, batch.tokens_id).z
+    generator = torch.Generator(z.device).manual_seed(0)
+    steps = sorted({*FIGURE_STEPS, decoder.sampling_steps})
+
+    def error(made: Tensor) -> float:
+        return float(token_mse(made, batch.tokens_cont, batch.mask))
+
+    return {
+        "steps": steps,
+        "deterministic": [error(decoder.reconstruct(z, number)) for number in steps],
+        "ancestral": [error(decoder.generate(z, number, generator)) for number in steps],
+        "sampling_steps": decoder.sampling_steps,
+    }

@@ -1,0 +1,115 @@
+"""What a loop can train: a contradiction is refused in one sentence, with the way out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from engine.cli import main
+from engine.config.compose import compose
+from engine.config.form import FormMaker
+from engine.config.loop_parts import TRAINS, part_problems
+from engine.config.problems import find_problems
+from engine.config.schema import value_problems
+from engine.preflight.points import make_points
+from tests.conftest import Outcome
+
+CLASSES = "engine.architectures.autoencoder"
+LOOP = """# @package _global_
+# A loop that trains other decoders than `ae`.
+defaults:
+  - override /phase1/decoder: gnn
+
+loop: other
+"""
+WRONG = "phase1/decoder=gnn: loop=ae cannot train it; use loop=other or phase1/decoder=mlp"
+TABLE = {"ae": {"decoder": ("mlp",)}, "other": {"decoder": ("gnn",)}}
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder of configs with a loop that chooses a decoder, which `ae` cannot train then."""
+    (tmp_path / "loop").mkdir()
+    (tmp_path / "loop" / "other.yaml").write_text(LOOP)
+    for loop in TRAINS.keys() - TABLE.keys():
+        monkeypatch.delitem(TRAINS, loop)
+    for loop, parts in TABLE.items():
+        monkeypatch.setitem(TRAINS, loop, parts)
+    return tmp_path
+
+
+def test_a_loop_brings_its_decoder_and_the_command_line_wins(folder: Path) -> None:
+    assert "gnn" in compose(["loop=other"], config_dirs=[folder]).phase1.decoder._target_
+    words = ["loop=other", "phase1/decoder=mlp"]
+    assert "mlp" in compose(words, config_dirs=[folder]).phase1.decoder._target_
+
+
+def test_the_form_shows_the_decoder_of_the_loop_and_where_its_values_are_from(folder: Path) -> None:
+    form = FormMaker([folder]).form(["loop=other"])
+    (decoder,) = (group for group in form.groups if group.name == "phase1/decoder")
+    assert (decoder.chosen, decoder.default) == ("gnn", "mlp")
+    (backend,) = (entry for entry in form.entries if entry.key == "phase1.decoder.backend")
+    assert backend.origin == "phase1/decoder/gnn"
+    assert form.problems == ()
+    assert FormMaker([folder]).form(["phase1/decoder=gnn"]).problems == (WRONG,)
+
+
+def test_a_contradiction_is_one_sentence_with_the_way_out(folder: Path) -> None:
+    assert find_problems(["phase1/decoder=gnn"], [folder]) == [WRONG]
+    (other,) = find_problems(["loop=other", "phase1/decoder=mlp"], [folder])
+    assert other.endswith("loop=other cannot train it; use loop=ae or phase1/decoder=gnn")
+
+
+def test_of_a_sweep_only_the_points_that_contradict_themselves_are_wrong(folder: Path) -> None:
+    assert find_problems(["loop=ae,other"], [folder]) == []
+    assert find_problems(["loop=other", "phase1/decoder=gnn"], [folder]) == []
+    words = ["loop=ae,other", "phase1/decoder=gnn"]
+    assert find_problems(words, [folder]) == [WRONG]
+    points, problems = make_points(words, [folder], multirun=True)
+    assert [bool(point.problems) for point in points] == [True, False]
+    assert [problem.text for problem in problems] == [WRONG]
+
+
+def test_a_product_of_loops_and_decoders_tells_which_points_fit(folder: Path) -> None:
+    words = ["loop=ae,other", "phase1/decoder=mlp,gnn"]
+    points, _ = make_points(words, [folder], multirun=True)
+    assert [bool(point.problems) for point in points] == [False, True, True, False]
+
+
+def test_a_contradiction_ends_a_command_before_anything_begins(
+    folder: Path,
+    thesis_train: Callable[..., Outcome],
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    words = ["--config-dir", str(folder), "phase1/decoder=gnn"]
+    assert thesis_train(*words).code == 2
+    assert WRONG in capsys.readouterr().err
+    assert main(["check", *words]) == 2
+    assert WRONG in " ".join(capsys.readouterr().out.split())
+    assert main(["submit", *words]) == 2
+    assert WRONG in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("loop", "target"),
+    [
+        ("ae", "my_package.decoders.Diffusion"),
+        ("ae", f"{CLASSES}.losses.reconstruction.Odd"),
+        ("ae", None),
+        ("my_loop:train", f"{CLASSES}.decoders.gnn.GNNDecoder"),
+        ("test_mlp", f"{CLASSES}.decoders.gnn.GNNDecoder"),
+        (None, 5),
+    ],
+)
+def test_what_is_the_users_own_is_not_refused(loop: object, target: object) -> None:
+    assert list(part_problems(loop, {"decoder": target})) == []
+
+
+def test_every_option_can_be_trained_by_some_loop_and_every_option_of_the_table_exists() -> None:
+    for part in ("encoder", "decoder"):
+        for loop, parts in TRAINS.items():
+            for option in parts[part]:
+                cfg = compose([f"loop={loop}", f"phase1/{part}={option}"])
+                assert value_problems(cfg) == []
