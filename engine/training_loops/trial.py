@@ -107,8 +107,8 @@ def loop_module(loop: str) -> ModuleType:
     missing = [part for part in ("load", "build") if not callable(getattr(module, part, None))]
     if missing:
         raise ConfigError(
-            f"loop={loop}: {name} has no function {' and no function '.join(missing)}, by which its "
-            "data and its model are made again",
+            f"loop={loop}: {name} has no function {' and no function '.join(missing)}, by which "
+            "its data and its model are made again",
             "docs/TRAINING_GUIDE.md, Its evaluation, says what they give.",
         )
     return module
