@@ -139,15 +139,19 @@ def as_words(resources: Mapping[str, Any]) -> list[str]:
             for key, one in shown.items()]  # fmt: skip
 
 
-def proposed(resources: Mapping[str, Any], standing: Standing | None) -> str:
-    """What a job asks for now, to be changed; twice the memory where it had too little."""
-    told, job = dict(resources), standing.job if standing else None
+def asked_now(resources: Mapping[str, Any], standing: Standing | None) -> dict[str, Any]:
+    """What a job asks for: as its record says, but the memory as the queue does."""
+    told = dict(resources)
     known = Resources(memory=told["memory"]).memory_mib if "memory" in told else None
-    asked = job.memory_asked_mib or known if job else known
-    if job and asked and job.state == "held" and job.hold_subcode == OUT_OF_MEMORY:
-        told["memory"] = _size(2 * asked)
-    elif asked and asked != known:
-        told["memory"] = _size(asked)
+    asked = standing.job.memory_asked_mib if standing and standing.job else None
+    return told | ({"memory": _size(asked)} if asked and asked != known else {})
+
+
+def proposed(asked: Mapping[str, Any], standing: Standing | None) -> str:
+    """What a job asks for, to be changed; twice the memory where it had too little."""
+    told, job = dict(asked), standing.job if standing else None
+    if job and "memory" in told and job.state == "held" and job.hold_subcode == OUT_OF_MEMORY:
+        told["memory"] = _size(2 * Resources(memory=told["memory"]).memory_mib)
     return shlex.join(as_words(told)) or "memory=8GB"
 
 
@@ -155,6 +159,6 @@ def _size(mib: int) -> str:
     return f"{mib / 1024:g} GB" if mib % 512 == 0 else f"{mib} MB"
 
 
-def changed(text: str, resources: Mapping[str, Any]) -> list[str]:
+def changed(text: str, asked: Mapping[str, Any]) -> list[str]:
     """The words of a change without those that say what is so already."""
-    return [word for word in shlex.split(text) if word not in as_words(resources)]
+    return [word for word in shlex.split(text) if word not in as_words(asked)]

@@ -65,7 +65,7 @@ def _work(args: argparse.Namespace) -> None:
     if args.save:
         _require_ended(run_dir)
     with contextlib.redirect_stdout(sys.stderr):  # what code of the user's own may print
-        from engine.cli.resume import changed_config
+        from engine.cli.resumable import changed_config
         from engine.training_loops.evaluating import evaluate_run
 
         cfg, _ = changed_config(run_dir, args.overrides, [*args.trust, *trusted_packages()])

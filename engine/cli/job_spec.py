@@ -69,7 +69,8 @@ def _resumption(
     args: argparse.Namespace, typed: Sequence[str], at_once: int, cluster: str | None
 ) -> JobSpec:
     """A run that goes on; raises where `engine resume` would."""
-    from engine.cli.resume import config_to_go_on, with_epochs
+    from engine.cli.resumable import config_to_go_on
+    from engine.cli.resume import with_epochs
     from engine.cli.trust import trusted_packages
     from engine.launch.job import JobSpec
 
@@ -93,7 +94,7 @@ def _resumption_there(
     cluster: str,
 ) -> JobSpec:
     """A run that goes on at a cluster; what it asks for there is no value of the training."""
-    from engine.cli.resume import config_to_go_on
+    from engine.cli.resumable import config_to_go_on
     from engine.config.composer import Composer
     from engine.config.launcher import is_of_launcher, launcher_to_go_on
     from engine.launch.job import JobSpec

@@ -12,7 +12,7 @@ from engine.errors import ConfigError, LaunchError
 from engine.launch.job import HTCONDOR
 
 if TYPE_CHECKING:
-    from engine.launch.condor.actions import Done
+    from engine.launch.condor.acting import Done
     from engine.launch.condor.client import Condor
     from engine.launch.job import JobHandle
     from engine.launch.jobs import Job
@@ -38,7 +38,8 @@ def choose(args: argparse.Namespace) -> list[Job]:
     ConfigError
         If none is, or a word means none or several.
     """
-    from engine.launch.jobs import find_jobs, select_job
+    from engine.launch.jobs import find_jobs
+    from engine.launch.named import select_job
 
     if not args.jobs:
         raise ConfigError(f"engine jobs {args.action}: name a job", "engine jobs lists them.")
@@ -68,7 +69,8 @@ def act_on_cluster(args: argparse.Namespace, changes: Sequence[str]) -> int:
 
 def _remove_sweeps(jobs: Sequence[Job], args: argparse.Namespace) -> int:
     """Whole sweeps, with the jobs that HTCondor has not made yet; and single ones among them."""
-    from engine.launch.condor.actions import Done, remove
+    from engine.launch.condor.acting import Done
+    from engine.launch.condor.actions import remove
     from engine.launch.control import kill_job
 
     done = Done()
@@ -111,7 +113,7 @@ def _remove(handles: list[JobHandle], args: argparse.Namespace, changes: dict[st
 
 
 def _edit(handles: list[JobHandle], args: argparse.Namespace, changes: dict[str, Any]) -> Done:
-    from engine.launch.condor.actions import edit
+    from engine.launch.condor.editing import edit
 
     return edit(handles, changes, _connect)
 

@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import contextlib
 import os
-import signal
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from engine.cli.attempt import guarded, import_from_here
-from engine.errors import ConfigError, EngineError, FactsError, LaunchError, Stopped
+from engine.cli.recorded import complete, reason_of, recorded
+from engine.errors import ConfigError, LaunchError
 from engine.facts.run_dir import RunDir
 
 if TYPE_CHECKING:
@@ -75,7 +75,8 @@ class Placement:
         elif self.job.kind == "run":
             yield _first_claim(RunDir(self.job.directory))
         else:
-            with _recorded(RunDir.claim(wanted), self.job, overrides) as run_dir:
+            run_dir = RunDir.claim(wanted)
+            with recorded(_entries(self.job, run_dir, overrides), run_dir):
                 yield run_dir
 
 
@@ -91,30 +92,13 @@ def _first_claim(run_dir: RunDir) -> RunDir:
     return run_dir
 
 
-@contextlib.contextmanager
-def _recorded(run_dir: RunDir, sweep: JobHandle, overrides: Sequence[str]) -> Iterator[RunDir]:
-    """A run of a sweep with a launch record of its own."""
+def _entries(sweep: JobHandle, run_dir: RunDir, overrides: Sequence[str]) -> dict[str, Any]:
+    """The launch record of a run of a sweep."""
     from engine.launch.job import JobSpec
-    from engine.launch.record import new_entries, write_record
+    from engine.launch.record import new_entries
 
     spec = JobSpec(tuple(overrides), run_dir.path, parent=sweep.parent, trust=sweep.trust)
-    entries = new_entries(spec, sweep_id=sweep.id, sweep_dir=str(sweep.directory))
-    job = write_record(run_dir.launch, entries)
-    code, reason = 1, None
-    try:
-        yield run_dir
-        code = 0
-    except KeyboardInterrupt:
-        code = 128 + signal.SIGINT
-        raise
-    except Stopped as stop:
-        code = stop.exit_code
-        raise
-    except Exception as error:
-        code, reason = getattr(error, "exit_code", 1), reason_of(error)
-        raise
-    finally:
-        _complete(job, code, reason)
+    return new_entries(spec, sweep_id=sweep.id, sweep_dir=str(sweep.directory))
 
 
 def run_launched(words: Sequence[str], debug: bool) -> int:
@@ -132,7 +116,7 @@ def run_launched(words: Sequence[str], debug: bool) -> int:
 
     for job in jobs:
         if not starts_again(job, code):
-            _complete(job, code, _why(failures))
+            complete(job, code, _why(failures))
     return code
 
 
@@ -163,13 +147,6 @@ def own_job(words: Sequence[str]) -> JobHandle:
             f"engine resume {job.name} goes on with it.",
         )
     return job
-
-
-def reason_of(error: Exception) -> str:
-    """Why a job failed, for its record."""
-    if isinstance(error, EngineError):
-        return error.message
-    return f"{type(error).__name__}: {error}"
 
 
 def _why(failures: Sequence[Exception]) -> str | None:
@@ -219,17 +196,3 @@ def _directories(job: JobHandle) -> list[str]:
 def _number(job: JobHandle) -> list[str]:
     """What tells a run of a sweep which one it is, as Hydra tells the runs of its own sweeps."""
     return [] if job.number is None else [f"hydra.job.num={job.number}"]
-
-
-def _complete(job: JobHandle, code: int, reason: str | None) -> None:
-    """Write into the record of a job how it ended; what stood there goes on to hold.
-
-    One that a newer start has taken over says nothing any more.
-    """
-    from engine.launch.record import amend_if, now, this_process
-
-    own = this_process()
-    own = {name: own[name] for name in ("host", "pid", "pid_started")}
-    with contextlib.suppress(FactsError, LaunchError):  # the end itself matters more
-        end = {"state": "ended", "exit_code": code, "reason": reason, "ended": now()}
-        amend_if(job.path, job.id, own, end)

@@ -7,16 +7,17 @@ import logging
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from engine.cli.attempt import Loop, draw_seed, guarded, import_from_here, train_in, write_config
+from engine.cli.attempt import Loop, draw_seed, guarded, train_in, write_config
 from engine.cli.output import Command
+from engine.cli.recorded import taken_from_cluster
+from engine.cli.resumable import changed_config, nothing_left_in, refusal, refuse_a_process_here
 from engine.cli.select import add_root_option, select_one
 from engine.cli.trust import trusted_packages
 from engine.errors import ConfigError
 from engine.facts.run_dir import RunDir
-from engine.facts.state import UNDER_WAY
 
 if TYPE_CHECKING:
-    from engine.library.summary import RunSummary
+    pass
 
 log = logging.getLogger("engine")
 
@@ -26,12 +27,16 @@ it gives the numbers that it would have given without the interruption. Only the
 change: phase1.trainer.epochs (--epochs), phase1.trainer.early_stopping, device, logging, run, and
 data.path, where the same data have another place.
 
+A run whose job HTCondor may start again goes on here once that is over. --take-over goes on at
+once, if the scheduler does not answer for example: a start elsewhere ends, or does not begin.
+
 A saved config may name classes of engine only. --trust, or the environment variable
 THESIS_TRUST=package,package, allows packages of your own.
 
   engine resume last
   engine resume run_20261123-040545_ae --epochs 40
   engine resume outputs/runs/run_20261123-040545_ae device=cpu
+  engine resume last --take-over
   thesis-train resume=outputs/runs/run_20261123-040545_ae
 """
 
@@ -45,6 +50,11 @@ def _add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--trust", action="append", default=[], metavar="PACKAGE", help="a package of your own"
     )
+    parser.add_argument(
+        "--take-over",
+        action="store_true",
+        help="also if another machine, or HTCondor, may still train it: that start then ends",
+    )
     add_root_option(parser)
 
 
@@ -53,7 +63,8 @@ def _work(args: argparse.Namespace) -> int:
 
     def work() -> None:
         run_dir = RunDir(select_one(args.run, args.root))
-        resume(run_dir, overrides, [*args.trust, *trusted_packages()])
+        trusted = [*args.trust, *trusted_packages()]
+        resume(run_dir, overrides, trusted, take_over=args.take_over)
 
     return guarded(work, [], args.debug)
 
@@ -97,6 +108,7 @@ def resume(
     trusted: Sequence[str],
     launched: bool = False,
     again: bool = False,
+    take_over: bool = False,
 ) -> None:
     """Go on with a run in its own directory.
 
@@ -105,8 +117,10 @@ def resume(
     launched
         Whether a launcher started this process, and a file `stop` is meant for it.
     again
-        Whether it starts this process anew wherever it likes, so that what it says of the job is
+        Whether that starts this process anew wherever it likes, so that what it says of the job is
         said of this process, and one that has finished meanwhile is all right.
+    take_over
+        Whether it goes on although a start of it elsewhere may live, or may still come.
 
     Raises
     ------
@@ -122,7 +136,7 @@ def resume(
     from engine.library.overrides import read_overrides
 
     cfg, changed = changed_config(run_dir, overrides, trusted)
-    nothing_left = _refusal(run_dir, cfg, again)
+    nothing_left = refusal(run_dir, cfg, again, take_over)
     if nothing_left and again:
         log.info(nothing_left)
         return
@@ -133,95 +147,12 @@ def resume(
         started_with = read_overrides(run_dir.hydra / "overrides.yaml")
         words = OmegaConf.to_yaml(OmegaConf.create(merged(started_with, overrides)))
         write_config(run_dir, cfg, {"overrides.yaml": words})
-    if not launched:
+    if launched:
+        _go_on(run_dir, loop, cfg)
+        return
+    with taken_from_cluster(run_dir, overrides):
         run_dir.stop.unlink(missing_ok=True)
-    _go_on(run_dir, loop, cfg)
-
-
-def config_to_go_on(
-    run_dir: RunDir, overrides: Sequence[str], trusted: Sequence[str]
-) -> tuple[Any, bool]:
-    """The config with which a run would go on, and whether it is another one than before.
-
-    Raises
-    ------
-    ConfigError
-        If it is under way, has finished, or its config may not be used.
-    FactsError
-        If its checkpoint cannot be read.
-    """
-    cfg, changed = changed_config(run_dir, overrides, trusted)
-    nothing_left = _refusal(run_dir, cfg)
-    if nothing_left:
-        raise ConfigError(nothing_left)
-    return cfg, changed
-
-
-def changed_config(
-    run_dir: RunDir, overrides: Sequence[str], trusted: Sequence[str]
-) -> tuple[Any, bool]:
-    """The saved config with what changes, and whether that is anything."""
-    from omegaconf import OmegaConf
-
-    from engine.config.saved import change, load_saved, untrusted
-
-    _refuse_what_never_began(run_dir)
-    cfg = load_saved(run_dir.hydra / "config.yaml")
-    before = OmegaConf.to_yaml(cfg)
-    change(cfg, overrides)
-    if trusted:
-        import_from_here()
-    problems = untrusted(cfg, trusted)
-    if problems:
-        raise ConfigError.from_problems(problems)
-    return cfg, OmegaConf.to_yaml(cfg) != before
-
-
-def _refuse_what_never_began(run_dir: RunDir) -> None:
-    """Raise if the run was launched, and there is no config yet to go on with."""
-    from engine.launch.record import read_job
-    from engine.library.index import summarise
-
-    job = read_job(run_dir.launch)
-    if job is None or (run_dir.hydra / "config.yaml").exists():
-        return
-    state = summarise(run_dir.path).state
-    if state in UNDER_WAY:
-        raise ConfigError(f"{run_dir.run_id} is {state} and has not begun yet")
-    hint = f"{job.command}   trains it anew." if job.command else ""
-    raise ConfigError(f"{run_dir.run_id} has never begun: there is nothing to go on with", hint)
-
-
-def _refusal(run_dir: RunDir, cfg: Any, again: bool = False) -> str | None:
-    """Why nothing is left to train; raises if somebody trains there."""
-    from engine.library.index import summarise
-
-    summary = summarise(run_dir.path)
-    if again:
-        _refuse_a_process_here(run_dir, summary)
-    elif summary.state in UNDER_WAY:
-        hint = f"engine stop {run_dir.run_id} ends it."
-        raise ConfigError(f"{run_dir.run_id} is {summary.state}: {summary.sentence}", hint)
-    elif summary.state != "finished" and (summary.epochs_done or 0) > cfg.phase1.trainer.epochs:
-        done = f"{run_dir.run_id} has done {summary.epochs_done} epochs"
-        return f"{done}; --epochs {summary.epochs_done + 1} or more trains it further"
-    return _nothing_left(run_dir, summary, cfg)
-
-
-def _refuse_a_process_here(run_dir: RunDir, summary: RunSummary) -> None:
-    """Raise if a start of the run lives on this machine.
-
-    A job that was moved may have left a heartbeat elsewhere: it is ended by this new start.
-    """
-    from engine.facts.attempts import newest_attempt, process_of
-
-    newest = newest_attempt(run_dir)
-    if newest is None or process_of(newest) != "alive" or summary.state != "running":
-        return
-    raise ConfigError(
-        f"{run_dir.run_id} is running: process {newest.pid} on this host",
-        f"engine stop {run_dir.run_id} ends it.",
-    )
+        _go_on(run_dir, loop, cfg)
 
 
 def resume_by_itself(run_dir: RunDir, cfg: Any, loop: Loop, texts: dict[str, str]) -> None:
@@ -239,7 +170,7 @@ def resume_by_itself(run_dir: RunDir, cfg: Any, loop: Loop, texts: dict[str, str
     from engine.library.index import summarise
 
     summary = summarise(run_dir.path)
-    _refuse_a_process_here(run_dir, summary)
+    refuse_a_process_here(run_dir, summary)
     if not (run_dir.hydra / "config.yaml").exists():
         draw_seed(cfg)
         train_in(run_dir, loop, cfg, new=texts)
@@ -249,7 +180,7 @@ def resume_by_itself(run_dir: RunDir, cfg: Any, loop: Loop, texts: dict[str, str
     if problems:
         raise ConfigError.from_problems(problems)
     cfg.phase1.trainer.seed = saved.phase1.trainer.get("seed")
-    nothing_left = _nothing_left(run_dir, summary, cfg)
+    nothing_left = nothing_left_in(run_dir, summary, cfg)
     if nothing_left:
         log.info(nothing_left)
         return
@@ -263,23 +194,3 @@ def _go_on(run_dir: RunDir, loop: Loop, cfg: Any) -> None:
         log.warning("%s has no last.pt: it begins again from the first step", run_dir.run_id)
         run_dir.scalars.unlink(missing_ok=True)  # its rows will be written again
     train_in(run_dir, loop, cfg)
-
-
-def _nothing_left(run_dir: RunDir, summary: RunSummary, cfg: Any) -> str | None:
-    """Why a run that has finished cannot go on; None if it has not, or can."""
-    if summary.state != "finished":
-        return None
-    done = f"{run_dir.run_id} has finished {summary.epochs_done} epochs"
-    if not run_dir.last.exists():
-        return f"{done} and left no last.pt to go on from"
-    from engine.training_loops.checkpoints import load_last
-
-    fit = load_last(run_dir).get("fit", {})
-    trainer = cfg.phase1.trainer
-    if summary.epochs_done >= trainer.epochs:
-        return f"{done}; --epochs {2 * summary.epochs_done} trains it further"
-    patience = (trainer.get("early_stopping") or {}).get("patience")
-    if patience is not None and fit.get("early", {}).get("waited", 0) >= patience:
-        more = f"phase1.trainer.early_stopping.patience={2 * patience}"
-        return f"{done}, ended by early stopping; {more} trains it further"
-    return None

@@ -191,7 +191,12 @@ def _runs(sweep: JobHandle) -> list[dict[str, Any]]:
 
 
 def _tell(job: JobHandle) -> None:
+    from engine.facts.sweep_dir import SweepDir
+
     place = os.path.relpath(job.directory)
+    if job.kind == "sweep" and SweepDir(job.directory).stop.exists():
+        remark(f"{job.name} was asked to stop while it was submitted: none of its runs begins now")
+        return
     if job.kind == "sweep":
         say(f"sweep {job.name}: {job.points} jobs of {job.schedd}, in {place}")
         say("  engine jobs   shows how far it is")

@@ -21,7 +21,8 @@ from engine.cli.attempt import (
     train_in,
 )
 from engine.cli.console import report
-from engine.cli.launched import Placement, reason_of
+from engine.cli.launched import Placement
+from engine.cli.recorded import reason_of
 from engine.cli.sweep import ToldFailure, beside_others, left_out, relayed
 from engine.errors import ConfigError, Stopped
 from engine.facts.provenance import HYDRA_JOB_ID

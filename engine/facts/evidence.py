@@ -19,7 +19,13 @@ from engine.facts.copies import copied_from, is_rewritten, last_event_at
 from engine.facts.files import as_facts_error
 from engine.facts.job_report import JobReport
 from engine.facts.last_seen import LastSeen
-from engine.facts.launched import is_later, is_this_process, launch_record, starting_process
+from engine.facts.launched import (
+    is_later,
+    is_this_process,
+    launch_record,
+    report_in,
+    starting_process,
+)
 from engine.facts.records import integer_in, read_record, text_in
 from engine.facts.run_dir import RunDir
 from engine.facts.values import seconds_of
@@ -132,7 +138,8 @@ def gather(
         evidence = _with_attempt(evidence, run_dir, attempts, now, silent_attempt)
     if job is None and launched is not None:
         record_age = now - launched.st_mtime
-        evidence = replace(evidence, job=_recorded_job(launch, record_age, evidence.silent_s))
+        recorded = _recorded_job(run_dir, launch, record_age, evidence.silent_s)
+        evidence = replace(evidence, job=recorded)
     elif job is not None and job.state == "ended" and not job.reason:
         evidence = replace(evidence, job=_with_reason(job, launch))
     _refuse_nothing(run_dir, evidence)
@@ -177,21 +184,19 @@ def _is_rewritten(run_dir: RunDir, attempt: Attempt | None, seen: LastSeen) -> b
     return is_rewritten(run_dir, attempt, seen.written, seen.at)
 
 
-def _recorded_job(launch: dict[str, Any], age: float, silent_s: float | None) -> JobReport | None:
+def _recorded_job(
+    run_dir: RunDir, launch: dict[str, Any], age: float, silent_s: float | None
+) -> JobReport | None:
     """The launch record as a report, unless the run gave a sign of life after it was written."""
-    state = text_in(launch, "state")
+    state, reason = text_in(launch, "state"), text_in(launch, "reason")
     if state == "submitting":
-        state = "queued"  # as far as is known
+        again = f"engine submit --again {run_dir.run_id} finds out"
+        state, reason = "queued", f"it is not known whether HTCondor has it: {again}"
     if state not in ("queued", "held", "removed", "ended"):
         return None
     if silent_s is not None and silent_s < age:
         return None
-    return JobReport(
-        state=state,
-        reason=text_in(launch, "reason"),
-        exit_code=integer_in(launch, "exit_code"),
-        signal=integer_in(launch, "signal"),
-    )
+    return replace(report_in(launch), state=state, reason=reason)
 
 
 def _with_reason(job: JobReport, launch: dict[str, Any]) -> JobReport:

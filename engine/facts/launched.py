@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import os
+import time
 from pathlib import Path
 from typing import Any
 
 from engine.errors import FactsError
 from engine.facts.attempts import Attempt, attempt_of, process_of
-from engine.facts.records import integer_in, read_record
+from engine.facts.job_report import OVER as JOB_OVER
+from engine.facts.job_report import JobReport
+from engine.facts.records import integer_in, read_record, text_in
 from engine.facts.run_dir import RunDir
 
 _UNDER_WAY = ("submitting", "queued", "held", "running")
 """States in a launch record of a job that may still do something."""
+
+REMOVAL_S = 60.0
+"""How long a training may save after its job was removed."""
 
 
 def launch_record(run_dir: RunDir) -> dict[str, Any]:
@@ -21,6 +27,32 @@ def launch_record(run_dir: RunDir) -> dict[str, Any]:
         return read_record(run_dir.launch) or {}
     except FactsError:
         return {}  # damaged: it tells nothing
+
+
+def recorded_end(
+    run_dir: RunDir, launch: dict[str, Any], now: float | None = None
+) -> JobReport | None:
+    """The end of a job that its record tells of; None where it does not.
+
+    A log that was full, or whose scheduler was ended, may never tell it. A removal counts a minute
+    after it was asked for: until then the training saves.
+    """
+    changed = _changed(run_dir.launch)
+    if launch.get("state") not in JOB_OVER or changed is None:
+        return None
+    now = time.time() if now is None else now
+    is_young = launch["state"] == "removed" and now - changed < REMOVAL_S
+    return None if is_young else report_in(launch)
+
+
+def report_in(launch: dict[str, Any]) -> JobReport:
+    """What a launch record says of its job."""
+    return JobReport(
+        state=text_in(launch, "state") or "",
+        reason=text_in(launch, "reason"),
+        exit_code=integer_in(launch, "exit_code"),
+        signal=integer_in(launch, "signal"),
+    )
 
 
 def is_later(

@@ -108,8 +108,8 @@ def _open_state(evidence: Evidence) -> RunState:
         return job_over(evidence, job)
     gone = here in ("gone", "reused", "rebooted") or bool(evidence.moved_from)
     on_same_host = job and evidence.attempt and job.host == evidence.attempt.host
-    cut_off = job and job.reason  # the scheduler cannot reach it, and starts it again elsewhere
-    if job and job.state == "running" and not (is_copy or (gone and on_same_host and not cut_off)):
+    moved = evidence.moved_from and on_same_host and not (job and job.reason)
+    if job and job.state == "running" and not (is_copy or moved):
         return _job_running(evidence, job)
     if is_copy or gone or not _younger(evidence, _patience_s(evidence)):
         return _lost(evidence)
@@ -127,6 +127,10 @@ def _job_running(evidence: Evidence, job: JobReport) -> RunState:
     where = f" on {first_line(job.host)}" if job.host else ""
     if _beats_elsewhere(evidence, _patience_s(evidence)):
         return RunState("running", f"{_last_event(evidence)}{_whereabouts(evidence)}")
+    on_same_host = evidence.attempt and job.host == evidence.attempt.host
+    if on_same_host and evidence.process in ("gone", "reused", "rebooted") and not job.reason:
+        untold = "HTCondor has not told what becomes of its job"
+        return RunState("running", f"{_last_event(evidence)}{_whereabouts(evidence)}; {untold}")
     return RunState("running", f"{_last_event(evidence)}; its job is running{where}")
 
 

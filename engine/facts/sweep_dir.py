@@ -26,6 +26,14 @@ class SweepDir:
         return self.path / "runs.jsonl"
 
     @property
+    def clusters(self) -> Path:
+        """Of its runs that were sent as one cluster the ids, in the order of the jobs of that.
+
+        A line for each cluster that HTCondor may have, written before it is sent.
+        """
+        return self.path / "clusters.jsonl"
+
+    @property
     def lock(self) -> Path:
         """Locked by whoever submits the sweep."""
         return self.path / "submit.lock"

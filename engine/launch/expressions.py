@@ -11,13 +11,24 @@ def conjuncts(expression: str) -> list[str]:
     cuts = [place for place, depth in _depths(expression) if not depth]
     marks = [place for place in cuts if expression.startswith("&&", place)]
     # An operator that binds less: && is not what the whole is made of.
-    looser = any(expression.startswith(("||", "?"), place) for place in cuts)
+    looser = any(_binds_less(expression, place) for place in cuts)
     if not marks or looser:
         return [expression]
     ends = [*marks, len(expression)]
     starts = [0, *(mark + 2 for mark in marks)]
     pieces = [expression[start:end] for start, end in zip(starts, ends, strict=True)]
     return [part for piece in pieces for part in conjuncts(piece)]
+
+
+def _binds_less(expression: str, place: int) -> bool:
+    """Whether there is an operator that binds less than &&; that of `a =?= b` does not."""
+    is_question = expression[place] == "?" and expression[place - 1 : place + 2] != "=?="
+    return is_question or expression.startswith("||", place)
+
+
+def has_comment(expression: str) -> bool:
+    """Whether a part of it, outside of quotes, is none: what follows would be part of it too."""
+    return any(expression.startswith(("//", "/*"), place) for place, _ in _depths(expression))
 
 
 def is_balanced(expression: str) -> bool:

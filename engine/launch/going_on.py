@@ -14,6 +14,7 @@ from engine.launch.record import earlier_starts, read_job
 def check_is_over(run_dir: RunDir) -> None:
     """Raise a `ConfigError` if a run is under way, or its record may not be replaced."""
     from engine.facts.state import UNDER_WAY
+    from engine.launch.condor.over import check_job_is_over
     from engine.library.examine import summarise
 
     summary = summarise(run_dir.path)
@@ -22,6 +23,7 @@ def check_is_over(run_dir: RunDir) -> None:
     if summary.state in UNDER_WAY:
         hint = f"engine stop {run_dir.run_id} ends it."
         raise ConfigError(f"{run_dir.run_id} is {summary.state}: {summary.sentence}", hint)
+    check_job_is_over(run_dir, summary)
 
 
 def entries_before(run_dir: RunDir) -> dict[str, Any]:

@@ -24,8 +24,9 @@ from engine.facts.sweep_dir import SweepDir
 from engine.facts.words import first_line
 from engine.launch.awaited_sweep import known_job
 from engine.launch.condor.client import Condor, CouldNotAsk
+from engine.launch.condor.doubt import give_up, submit_again
 from engine.launch.condor.following import is_told
-from engine.launch.condor.jobs import give_up, submit, submit_again
+from engine.launch.condor.jobs import submit
 from engine.launch.control import ask_to_stop
 from engine.launch.job import HTCONDOR, JobHandle, JobSpec
 from engine.launch.record import read_job

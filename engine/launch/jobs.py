@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import os
-import re
 import time
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from engine.errors import ConfigError, FactsError
+from engine.errors import FactsError
 from engine.facts.job_report import JobReport
 from engine.facts.state import UNDER_WAY
 from engine.facts.sweep_dir import SweepDir
@@ -32,8 +31,6 @@ MULTIRUNS = "multiruns"
 
 LONGEST_S = 8 * 86400.0
 """How long after its last sign of life a run that has not finished may still be in a queue."""
-
-_ID = re.compile(r"[0-9a-f]{4,32}", re.ASCII)
 
 
 @dataclass(frozen=True)
@@ -181,53 +178,6 @@ class JobFinder:
 def find_jobs(root: str | os.PathLike[str]) -> list[Job]:
     """The jobs of an output root, the newest first; see `JobFinder` for many looks."""
     return JobFinder(root).refresh()
-
-
-def select_job(jobs: Sequence[Job], word: str) -> Job:
-    """The one job that a word means: `last`, a directory, a name or a part of one, an id.
-
-    An id is that of its record, or what HTCondor calls it. The whole name of a run of a sweep
-    means that run alone, the number of a cluster that has several of its runs the sweep.
-
-    Raises
-    ------
-    ConfigError
-        If it means none or several.
-    """
-    if word == "last" and jobs:
-        return jobs[0]
-    place = os.path.abspath(os.path.expanduser(word))
-    for job in jobs:
-        own = zip(job.runs, job.handles, strict=True)
-        meant = [one for one in own if one[1] is not job.handle and _is_called(word, one[1])]
-        if meant:
-            return job if len(meant) > 1 else _alone(*meant[0])
-    rules = (
-        lambda job: word == job.name or os.fspath(job.handle.directory) == place,
-        lambda job: _is_called(word, job.handle),
-        lambda job: bool(_ID.fullmatch(word)) and (job.handle.id or "").startswith(word),
-        lambda job: word in job.name,
-    )
-    for rule in rules:
-        found = [job for job in jobs if rule(job)]
-        if len(found) == 1:
-            return found[0]
-        if found:
-            names = ", ".join(job.name for job in found[:8])
-            raise ConfigError(f"{word}: {len(found)} jobs have that in their name", names)
-    raise ConfigError(f"{word}: there is no such job", "engine jobs --all lists them.")
-
-
-def _is_called(word: str, handle: JobHandle) -> bool:
-    """Whether it is its name, its number at HTCondor or that of its cluster."""
-    number = handle.job_id or ""
-    return word in (handle.name, number or None, number.partition(".")[0] or None)
-
-
-def _alone(run: RunSummary, handle: JobHandle) -> Job:
-    """A run of a sweep as a job of its own."""
-    state = JobState(run.state, first_line(run.sentence or run.problem))
-    return Job(handle, state, (run,), handles=(handle,))
 
 
 def may_be_queued(run: RunSummary, handle: JobHandle) -> bool:

@@ -18,7 +18,7 @@ WAIT_S = 5.0
 
 @contextlib.contextmanager
 def locked(path: Path, name: str) -> Iterator[None]:
-    """One process at a time submits what has this lock file, which stays where it is.
+    """One process at a time starts what has this lock file, which stays where it is.
 
     Raises
     ------
@@ -33,7 +33,7 @@ def locked(path: Path, name: str) -> Iterator[None]:
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
-            raise LaunchError(f"{name}: another process is submitting it") from error
+            raise LaunchError(f"{name}: another process is starting it") from error
         except OSError as error:
             with as_facts_error(path, "lock"):
                 raise error

@@ -5,6 +5,7 @@ Reading one executes nothing: it may be somebody else's, or damaged.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import shlex
@@ -105,6 +106,9 @@ def sweep_settings(at_once: int, leave_out: tuple[int, ...]) -> list[str]:
 def write_record(path: Path, entries: dict[str, Any]) -> JobHandle:
     """Write a record, whole or not at all; gives what it says.
 
+    One that is there already is replaced in its turn, so that a late word of the job that it was
+    of is not written over it.
+
     Raises
     ------
     LaunchError
@@ -112,7 +116,8 @@ def write_record(path: Path, entries: dict[str, Any]) -> JobHandle:
     FactsError
         If it cannot be written.
     """
-    write_entries(path, entries)
+    with briefly_locked(lock_of(path)) if os.path.lexists(path) else contextlib.nullcontext():
+        write_entries(path, entries)
     return _handle(path, entries)
 
 

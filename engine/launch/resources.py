@@ -9,7 +9,7 @@ from difflib import get_close_matches
 from typing import Any
 
 from engine.errors import ConfigError
-from engine.launch.expressions import is_balanced
+from engine.launch.expressions import has_comment, is_balanced
 
 CATEGORIES = {"express": 600, "short": 4 * 3600, "medium": 24 * 3600, "long": 96 * 3600}
 """Job categories of Stoomboot, and the seconds that a job of each may take."""
@@ -185,6 +185,8 @@ def _expression(value: Any) -> str:
         return "an expression is needed"
     if not is_balanced(value):
         return "a parenthesis or a quote in it is not closed, or not opened"
+    if has_comment(value):
+        return "it may have no comment, as // and /* begin one"
     lines = [char for char in value if ord(char) < 32 and char != "\t"]
     return "it has to be one line" if lines or value.rstrip().endswith("\\") else ""
 

@@ -23,6 +23,7 @@ from engine.facts.run_dir import RunDir
 from engine.facts.sweep_dir import SweepDir
 from engine.launch.going_on import check_is_over, entries_before
 from engine.launch.job import ID_VARIABLE, JobHandle, JobSpec
+from engine.launch.lock import locked
 from engine.launch.record import (
     amend_record,
     new_entries,
@@ -86,12 +87,13 @@ def begin(spec: JobSpec) -> tuple[JobHandle, int]:
 def _begin_again(spec: JobSpec) -> tuple[JobHandle, int]:
     """The record of a run that goes on, which keeps what it came from."""
     run_dir = RunDir(spec.directory)
-    check_is_over(run_dir)
-    log = _open_log(run_dir.log)
-    entries = new_entries(spec) | _mark() | entries_before(run_dir)
-    with contextlib.suppress(OSError):
-        run_dir.stop.unlink()  # it was meant for the start before
-    return write_record(run_dir.launch, entries), log
+    with locked(run_dir.submit_lock, run_dir.run_id):
+        check_is_over(run_dir)
+        log = _open_log(run_dir.log)
+        entries = new_entries(spec) | _mark() | entries_before(run_dir)
+        with contextlib.suppress(OSError):
+            run_dir.stop.unlink()  # it was meant for the start before
+        return write_record(run_dir.launch, entries), log
 
 
 def _mark() -> dict[str, str]:

@@ -7,6 +7,7 @@ from pathlib import Path
 from engine.errors import ConfigError
 from engine.facts.run_dir import RunDir
 from engine.facts.sweep_dir import SweepDir
+from engine.launch.condor import doubt
 from engine.launch.condor import jobs as condor_jobs
 from engine.launch.condor.client import Condor
 from engine.launch.condor.resume import submit_resumed
@@ -15,6 +16,7 @@ from engine.launch.condor.sweep import finish_sweep, submit_sweep
 from engine.launch.job import JobHandle, JobSpec
 from engine.launch.record import read_job
 from engine.launch.resources import Resources
+from engine.launch.sweep_runs import sweep_of
 
 
 def submit(
@@ -67,6 +69,7 @@ def submit_again(directory: Path, condor: Condor, progress: Progress | None = No
     job = read_job(RunDir(directory).launch)
     if job is None:
         raise ConfigError(f"{directory.name} was not submitted")
-    if job.sweep_dir is not None and job.kind == "run" and job.state == "submitting":
-        return finish_sweep(SweepDir(Path(job.sweep_dir)), condor, progress)
-    return condor_jobs.submit_again(job, condor)
+    sweep = sweep_of(job)
+    if sweep is not None and job.state == "submitting":
+        return finish_sweep(sweep, condor, progress)
+    return doubt.submit_again(job, condor)

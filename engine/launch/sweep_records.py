@@ -126,6 +126,17 @@ def confirm_run(folder: Path, run: SweepRun, **changes: Any) -> None:
         amend_if(path, run.id, {"job_id": None}, {"job_id": changes["job_id"]}, sync=False)
 
 
+def remove_run(folder: Path, run: SweepRun, reason: str) -> None:
+    """Say in the record of a run that its job was removed, unless that has begun.
+
+    Of a job that HTCondor had still to make nothing else tells: it has no log, and no history.
+    """
+    path, end = RunDir(folder / run.name).launch, {"state": "removed", "reason": reason}
+    for state in ("submitting", "queued"):  # the first becomes the second, and never the reverse
+        if amend_if(path, run.id, {"state": state}, end, sync=False):
+            return
+
+
 def discard_runs(folder: Path, runs: Sequence[SweepRun]) -> None:
     """Remove directories that were just made for jobs that there will not be; no other run's."""
     for run in runs:

@@ -18,7 +18,7 @@ from engine.facts.evidence import ENDS, Evidence
 from engine.facts.job_report import HTCONDOR, OVER, JobReport, agreed
 from engine.facts.labels import read_labels
 from engine.facts.last_seen import LastSeen
-from engine.facts.launched import launch_record
+from engine.facts.launched import launch_record, recorded_end
 from engine.facts.records import read_record, text_in
 from engine.facts.run_dir import RunDir
 from engine.facts.state import judge as judge_evidence
@@ -103,8 +103,7 @@ def judge(
     """`record` with the state of the run, and what else may change while its events do not."""
     problems, state = list(record["problems"]), {}
     run_dir = RunDir(Path(found.path))
-    logged = _logged_job(run_dir, record, problems)
-    known = agreed(logged, job)
+    known = agreed(_noted_job(run_dir, record, problems, now), job)
     try:
         if record["readable"]:
             seen = _last_seen(record, found)
@@ -132,8 +131,13 @@ def _is_over(run_dir: RunDir, record: Record, known: JobReport | None) -> bool:
     return launch_record(run_dir).get("state") in OVER
 
 
-def _logged_job(run_dir: RunDir, record: Record, problems: list[str]) -> JobReport | None:
-    """What HTCondor's log says of the job of a run; None where another launcher has started it."""
+def _noted_job(
+    run_dir: RunDir, record: Record, problems: list[str], now: float | None
+) -> JobReport | None:
+    """What the log of the job of a run says, or its record where that alone tells the end.
+
+    None where another launcher than HTCondor has started it.
+    """
     if record["around"].get("launcher") != HTCONDOR:
         return None
     reader = LogReader(run_dir.job_log)
@@ -141,7 +145,9 @@ def _logged_job(run_dir: RunDir, record: Record, problems: list[str]) -> JobRepo
         reader.read()
     except FactsError as error:
         problems.append(error.message)
-    return reader.report(text_in(launch_record(run_dir), "id"))
+    launch = launch_record(run_dir)
+    logged = reader.report(text_in(launch, "id"), text_in(launch, "job_id"))
+    return agreed(logged, recorded_end(run_dir, launch, now)) if logged else None
 
 
 def _ended(record: Record, seen: LastSeen, found: Found) -> RunState | None:

@@ -20,7 +20,7 @@ from engine.facts.job_state import GRACE_S
 from engine.facts.sweep_dir import SweepDir
 from engine.launch.awaited_sweep import awaited, begin_sweep
 from engine.launch.condor.client import Answer, Condor, CouldNotAsk
-from engine.launch.condor.jobs import IN_DOUBT_S
+from engine.launch.condor.doubt import IN_DOUBT_S
 from engine.launch.hydra_launcher import RETRY_S, AwaitedRuns, Point
 from engine.launch.job import HTCONDOR, JobHandle, JobSpec
 from engine.launch.record import amend_record, read_job

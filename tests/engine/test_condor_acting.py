@@ -16,11 +16,13 @@ from engine.launch.condor import actions as condor_actions
 from engine.launch.condor.answers import Acted, CouldNotAsk, read_answer
 from engine.launch.condor.changes import read_changes
 from engine.launch.condor.client import Action
+from engine.launch.condor.editing import edit
 from engine.launch.condor.sweep import remove_sweep
 from engine.launch.control import kill, kill_job
 from engine.launch.job import HTCONDOR, JobHandle
 from engine.launch.record import read_job
 from tests.engine.test_condor_queue import HELD, Fake, ad
+from tests.engine.test_condor_why import match
 
 
 def recorded(folder: Path, name: str, **entries: Any) -> JobHandle:
@@ -60,6 +62,9 @@ class Acting(Fake):
         for one in mine:
             one[attribute] = expression
         return len(mine)
+
+    def match(self, constraint: str) -> dict[str, Any]:
+        return {}
 
     def _allowed(self, constraint: str) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
         told = [one for one in self.ads if f'"{one["ThesisRunId"]}"' in constraint]
@@ -108,7 +113,7 @@ def test_the_job_of_somebody_else_keeps_no_other_from_what_is_done(tmp_path: Pat
     done = condor_actions.hold(jobs, connect=lambda schedd: asked)
     assert done.jobs == [a, c]
     assert done.problems == {"b": "HTCondor did not do it: permission denied"}
-    done = condor_actions.edit(jobs, {"memory": "20MB"}, connect=lambda schedd: asked)
+    done = edit(jobs, {"memory": "20MB"}, connect=lambda schedd: asked)
     assert done.jobs == [a, c]
     told = "it is held: engine jobs release {} lets it go on"
     assert done.remarks == {name: told.format(name) for name in "ac"}
@@ -128,6 +133,45 @@ def test_a_connection_that_breaks_leaves_in_doubt_what_was_done(tmp_path: Path) 
         read_answer(lost)
 
 
+def test_an_edit_that_is_done_by_half_says_so_and_the_record_has_that_half(
+    tmp_path: Path,
+) -> None:
+    class Half(Acting):
+        error: LaunchError = LaunchError("HTCondor did not change the job: no")
+
+        def edit(self, constraint: str, attribute: str, expression: str) -> int:
+            if attribute == "RequestDisk":
+                raise self.error
+            return super().edit(constraint, attribute, expression)
+
+    asked = Half()
+    asked.ads = [ad("a"), ad("b")]
+    before = {"memory": "1GB", "disk": "1GB", "new": 3}
+    jobs = [recorded(tmp_path, name, id=name, resources=before) for name in "ab"]
+    done = edit(jobs, {"memory": "20MB", "disk": "2GB"}, connect=lambda schedd: asked)
+    why = "memory is changed, disk is not: HTCondor did not change the job: no"
+    assert (done.jobs, done.problems) == ([], {"a": why, "b": why})
+    for job in jobs:
+        told = json.loads(job.path.read_text())["resources"]
+        assert told == before | {"memory": "20MB"}, "and what this version does not know"
+    asked.error = CouldNotAsk("HTCondor's scheduler did not answer within 25 s")
+    done = edit(jobs[:1], {"memory": "30MB", "disk": "2GB"}, connect=lambda schedd: asked)
+    assert done.problems["a"].startswith("memory is changed, whether disk was is not known: ")
+
+
+def test_an_edit_that_no_node_can_fulfil_is_told_at_once(tmp_path: Path) -> None:
+    class Small(Acting):
+        def match(self, constraint: str) -> dict[str, Any]:
+            return match(asked={"RequestMemory": 800 * 1024})
+
+    asked = Small()
+    asked.ads = [ad("a")]
+    job = recorded(tmp_path, "a", id="a")
+    done = edit([job], {"memory": "800GB"}, connect=lambda schedd: asked)
+    assert done.jobs == [job]
+    assert done.remarks["a"] == "it asks for memory 800 GB, and no node has more than 15.62 GB"
+
+
 @pytest.mark.parametrize(
     "wrong", ["((GPUs", "true) || (false", "a)", ")(", 'Name == "a', "(a", "[a", "x 'y"]
 )
@@ -136,7 +180,15 @@ def test_requirements_that_would_not_stay_whole_are_refused(wrong: str) -> None:
         read_changes([f"requirements={wrong}"])
 
 
-@pytest.mark.parametrize("right", ["(a) || (b)", 'Name == "a)"', "'a(' =?= 1", "GPUs > 1"])
+@pytest.mark.parametrize("wrong", ["a // b", "a /* b */", "a //"])
+def test_requirements_with_a_comment_are_refused(wrong: str) -> None:
+    with pytest.raises(ConfigError, match="it may have no comment"):
+        read_changes([f"requirements={wrong}"])
+
+
+@pytest.mark.parametrize(
+    "right", ['Name == "http://a"', "(a) || (b)", 'Name == "a)"', "'a(' =?= 1", "GPUs > 1"]
+)
 def test_requirements_that_stay_whole_are_taken(right: str) -> None:
     assert read_changes([f"requirements={right}"]) == {"requirements": right}
 
@@ -144,7 +196,7 @@ def test_requirements_that_stay_whole_are_taken(right: str) -> None:
 def test_requirements_that_cannot_be_read_are_left_as_they_are(tmp_path: Path) -> None:
     asked, jobs = Acting(), [recorded(tmp_path, name, id=name) for name in "ab"]
     asked.ads = [ad("a", Requirements="(TARGET.Arch == 1) && old"), ad("b")]
-    done = condor_actions.edit(jobs, {"requirements": "new"}, connect=lambda schedd: asked)
+    done = edit(jobs, {"requirements": "new"}, connect=lambda schedd: asked)
     assert asked.ads[0]["Requirements"] == "(new) && (TARGET.Arch == 1)"
     assert done.problems == {
         "b": "HTCondor does not tell its Requirements, so that it stays as it is"

@@ -21,6 +21,7 @@ from engine.launch.condor.submit import Submission, description, unfit
 from engine.launch.job import HTCONDOR, JobHandle
 from engine.launch.jobs import sweep_state
 from engine.launch.lock import locked
+from engine.launch.record import this_process
 from engine.launch.sweep_records import make_run, run_entries
 from engine.launch.sweep_runs import SweepRun, planned, read_runs, runs_folder, write_runs
 from engine.library.summary import RunSummary
@@ -171,7 +172,7 @@ def test_one_process_at_a_time_submits(own_folder: Path) -> None:
     place = own_folder / "lock"
     with (
         locked(place, "exp_x"),
-        pytest.raises(LaunchError, match="exp_x: another process is submitting it"),
+        pytest.raises(LaunchError, match="exp_x: another process is starting it"),
         locked(place, "exp_x"),
     ):
         pass
@@ -210,6 +211,16 @@ def test_a_submission_that_was_interrupted_is_told_with_what_to_do() -> None:
         "queued",
         "its submission is not complete: it is not known whether it goes on on here;"
         " 0 of 4 runs finished, 1 queued, 3 not there",
+    )
+
+
+def test_a_submission_that_was_stopped_is_not_to_be_finished(own_folder: Path) -> None:
+    (own_folder / "stop").touch()
+    gone = this_process() | {"boot_id": "before", "path": own_folder / "sweep.json"}
+    _, sentence = told("submitting", "stopped", **gone, points=1)
+    assert sentence == (
+        "its submission is not complete: it was asked to stop, and engine jobs remove here ends it;"
+        " 0 of 1 run finished, 1 stopped"
     )
 
 

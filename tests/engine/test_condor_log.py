@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from engine.facts.condor_log import LoggedJob, LogReader, seconds_of
+from engine.facts.condor_events import LoggedJob, seconds_of
+from engine.facts.condor_log import LogReader
 
 REAL = Path(__file__).parents[1] / "golden" / "condor" / "requeued_evicted_held_removed.log"
 """What a pool wrote of a job that ended with 85, was evicted, held, released and removed."""
@@ -47,6 +48,11 @@ HELD = """\
 RELEASED = """\
 013 (012.000.000) 2026-11-27 21:04:02 Job was released.
 \tvia condor_release (by user daemon)
+...
+"""
+REMOVED = """\
+009 (012.000.000) 2026-11-27 21:04:00 Job was aborted.
+\tvia condor_rm (by user daemon)
 ...
 """
 DISCONNECTED = """\
@@ -101,9 +107,22 @@ def told(text: str | bytes, run_id: str | None = None) -> LoggedJob:
     Path("job.log").write_bytes(text.encode() if isinstance(text, str) else text)
     reader = LogReader("job.log")
     reader.read()
-    job = reader.newest(run_id)
+    jobs = list(reader.jobs.values())
+    job = jobs[-1] if run_id is None else reader.find(run_id, None)
     assert job is not None
     return job
+
+
+def test_a_job_whose_submission_the_log_lost_is_known_by_its_number_alone() -> None:
+    older = TERMINATED.replace("012.000", "011.000")
+    Path("job.log").write_text(older)
+    reader = LogReader("job.log")
+    reader.read()
+    assert reader.find("abc", None) is None, "a new start, whose number is not known yet"
+    assert reader.find("abc", "12.0") is None, "a new start, of which the log says nothing"
+    known = reader.find("abc", "11.0")
+    assert known is not None
+    assert known.state == "ended"
 
 
 def test_a_job_that_ran_and_ended() -> None:
@@ -134,7 +153,7 @@ def test_a_job_that_ran_and_ended() -> None:
         ),
         ((SUBMIT, HELD, RELEASED), "queued", None),
         ((SUBMIT, HELD, RELEASED, EXECUTE), "running", None),
-        ((SUBMIT, EXECUTE, DISCONNECTED), "running", "its node cannot be reached"),
+        ((SUBMIT, EXECUTE, DISCONNECTED), "running", "its node cannot be reached since 21:04"),
         ((SUBMIT, EXECUTE, DISCONNECTED, RECONNECTED), "running", None),
         (
             (SUBMIT, EXECUTE, DISCONNECTED, RECONNECT_FAILED),
@@ -152,6 +171,13 @@ def test_the_last_events_tell_the_state(
     report = told("".join(events)).report()
     assert report is not None
     assert (report.state, report.reason) == (state, reason)
+
+
+def test_a_reason_of_several_lines_is_one_line() -> None:
+    held = HELD.replace("memory usage exceeded", "memory usage\n\texceeded")
+    assert told(SUBMIT + held).reason == told(SUBMIT + HELD).reason
+    removed = REMOVED.replace("via condor_rm", "no use:\n\tsee the other one")
+    assert told(SUBMIT + removed).reason == "no use: see the other one (by user daemon)"
 
 
 def test_a_hold_has_its_codes_and_a_signal_its_number() -> None:
@@ -221,7 +247,7 @@ def test_zeros_before_an_event_are_skipped() -> None:
 def test_an_event_that_is_not_whole_is_not_there_yet() -> None:
     reader = LogReader("job.log")
     assert not reader.read()
-    assert reader.newest() is None
+    assert not reader.jobs
     Path("job.log").write_text(SUBMIT + TERMINATED.removesuffix("...\n"))
     assert reader.read()
     assert reader.jobs[12, 0].state == "queued"

@@ -266,6 +266,36 @@ def test_a_history_that_does_not_answer_hides_the_jobs_alone_that_left_the_queue
     assert following.queue.view.problems == []
 
 
+def test_a_history_that_does_not_answer_hides_no_job_that_the_queue_has() -> None:
+    following = Asked()
+    both = job("a"), job("b")
+    following.fake.ads = [ad("a", IDLE, Owner="somebody else"), ad("b", RUNNING)]
+    following.states(*both)
+    following.fake.closed, following.fake.ads = True, following.fake.ads[:1]
+    following.states(*both)
+    for _ in range(3):
+        assert following.states(*both) == {"a": "queued", "b": "running"}
+        assert not following.queue.view.is_stale(both[0])
+        assert following.queue.view.is_stale(both[1])
+    following.fake.ads = [ad("a", RUNNING, Owner="somebody else")]
+    assert following.states(*both) == {"a": "running", "b": "running"}
+
+
+def test_a_job_that_is_there_again_and_leaves_is_not_gone_at_once() -> None:
+    following = Asked()
+    following.fake.ads = [ad("a", RUNNING)]
+    following.states(job(), later=0)
+    following.fake.ads = []
+    for _ in range(4):
+        following.states(job())
+    following.fake.ads = [ad("a", RUNNING)]
+    assert following.states(job()) == {"a": "running"}
+    following.fake.ads, following.fake.past = [], [ad("a", 4, ExitCode=3, ServerTime=None)]
+    following.states(job())
+    assert following.states(job()) == {"a": "ended"}
+    assert following.queue.view.jobs["a"].exit_code == 3
+
+
 def test_the_job_of_another_user_is_found_by_its_id() -> None:
     following = Asked()
     following.fake.ads = [ad("a", RUNNING, Owner="somebody else")]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from threading import Thread
@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from engine.cli import launched
+from engine.cli.recorded import complete
 from engine.errors import ConfigError, LaunchError
 from engine.facts import RunDir
 from engine.facts.records import MAX_RECORD, read_record
@@ -21,14 +21,17 @@ from engine.facts.sweep_dir import SweepDir
 from engine.launch import record
 from engine.launch.condor import jobs as condor_jobs
 from engine.launch.condor.client import Answer, Condor, CouldNotAsk
-from engine.launch.condor.jobs import IN_DOUBT_S, confirm, submit_again
+from engine.launch.condor.doubt import IN_DOUBT_S, submit_again
+from engine.launch.condor.jobs import confirm
 from engine.launch.condor.node import taken_over
 from engine.launch.condor.submit import ID_ATTRIBUTE
 from engine.launch.job import HTCONDOR, ID_VARIABLE, JobHandle, JobSpec
+from engine.launch.lock import briefly_locked
 from engine.launch.record import (
     NO_PROCESS,
     amend_if,
     amend_record,
+    lock_of,
     new_entries,
     read_job,
     write_record,
@@ -65,6 +68,16 @@ def test_of_several_who_change_a_record_at_once_none_is_undone(job: JobHandle) -
 
     with ThreadPoolExecutor(4) as pool:
         assert sum(pool.map(count, range(4))) == entries(job)["number"]
+
+
+def test_a_late_word_of_an_old_job_does_not_come_over_a_newer_record(job: JobHandle) -> None:
+    newer = new_entries(JobSpec((), job.directory, target=HTCONDOR, resume=True))
+    with ThreadPoolExecutor(1) as pool, briefly_locked(lock_of(job.path)):  # somebody says a word
+        said = pool.submit(write_record, job.path, newer)
+        assert not wait([said], timeout=0.2).done, "a newer record waits for its turn"
+        assert entries(job)["id"] == job.id
+    assert entries(job)["id"] == newer["id"]
+    assert not amend_record(job.path, job.id, state="ended")
 
 
 def test_a_record_without_a_lock_is_changed_all_the_same(
@@ -110,9 +123,9 @@ def test_a_start_that_was_taken_over_says_nothing_of_its_end(
     own = taken_over(job)
     amend_record(job.path, job.id, host="newer", pid=7)
     before = entries(job)
-    launched._complete(own, 1, "a newer start of this run has taken it over")
+    complete(own, 1, "a newer start of this run has taken it over")
     assert entries(job) == before
-    launched._complete(taken_over(job), 1, "no good")
+    complete(taken_over(job), 1, "no good")
     assert entries(job)["state"] == "ended"
 
 
@@ -148,7 +161,47 @@ def test_whoever_is_stopped_while_he_submits_is_not_overtaken(own_folder: Path) 
 
     spec = JobSpec((), own_folder / "run", target=HTCONDOR)
     assert condor_jobs.submit(spec, Resources(), Stopped()).job_id is not None
-    assert told == ["run: another process is submitting it"]
+    assert told == ["run: another process is starting it"]
+
+
+def test_a_refusal_is_told_though_nobody_tells_whether_the_job_was_taken(own_folder: Path) -> None:
+    class Strict(Condor):
+        def ping(self) -> str:
+            return "schedd"
+
+        def submit(self, *_: object) -> Answer:
+            raise LaunchError("HTCondor did not take the job", "HTCondor says: no such group")
+
+        def query(self, *_: object, **__: object) -> list[dict[str, Any]]:
+            raise CouldNotAsk("HTCondor's scheduler did not answer within 60 s")
+
+    spec = JobSpec((), own_folder / "run", target=HTCONDOR)
+    with pytest.raises(CouldNotAsk, match="run: HTCondor did not take the job, ") as caught:
+        condor_jobs.submit(spec, Resources(), Strict())
+    assert "did not answer within 60 s" in caught.value.message
+    assert caught.value.hint.startswith("HTCondor says: no such group.")
+    assert "engine submit --again run" in caught.value.hint
+    assert entries(JobHandle(own_folder / "run" / "launch.json"))["state"] == "submitting"
+
+
+def test_a_sweep_that_is_refused_says_so_though_nobody_tells_what_was_taken(
+    own_folder: Path,
+) -> None:
+    class Strict(Condor):
+        def ping(self) -> str:
+            return "schedd"
+
+        def submit_each(self, *_: object) -> tuple[list[int], str]:
+            return [], "no such group"
+
+        def query(self, *_: object, **__: object) -> list[dict[str, Any]]:
+            raise CouldNotAsk("HTCondor's scheduler did not answer within 60 s")
+
+    place = own_folder / "exp_x"
+    spec = JobSpec((), place, sweep=True, points=1, target=HTCONDOR, runs=(("a=1",),))
+    with pytest.raises(CouldNotAsk, match=r"HTCondor did not take .*: no such group, ") as caught:
+        submit(spec, Resources(), Strict())
+    assert "engine submit --again exp_x" in caught.value.hint
 
 
 def test_the_run_that_is_refused_is_named(own_folder: Path) -> None:
@@ -253,7 +306,7 @@ def test_a_job_in_doubt_is_sent_once_though_several_ask_for_it_at_once(job: JobH
     condor, refused = Silent(), []
 
     def ask_too() -> None:
-        with pytest.raises(LaunchError, match="run: another process is submitting it") as caught:
+        with pytest.raises(LaunchError, match="run: another process is starting it") as caught:
             submit_again(job, Silent())
         refused.append(caught)
 

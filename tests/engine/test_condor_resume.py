@@ -13,7 +13,7 @@ from engine.errors import LaunchError
 from engine.facts import RunDir, read_events
 from engine.facts.attempts import read_attempts
 from engine.launch.condor.client import Condor, CouldNotAsk
-from engine.launch.condor.jobs import IN_DOUBT_S
+from engine.launch.condor.doubt import IN_DOUBT_S
 from engine.launch.job import HTCONDOR, JobSpec
 from engine.launch.record import read_job
 from engine.launch.resources import Resources

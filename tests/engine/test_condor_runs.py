@@ -23,8 +23,9 @@ from engine.facts.attempts import read_attempts
 from engine.facts.condor_log import LogReader
 from engine.launch.condor import jobs as condor_jobs
 from engine.launch.condor.client import Answer, Condor, CouldNotAsk
+from engine.launch.condor.doubt import IN_DOUBT_S, submit_again
 from engine.launch.condor.following import Following
-from engine.launch.condor.jobs import IN_DOUBT_S, submit, submit_again
+from engine.launch.condor.jobs import submit
 from engine.launch.job import HTCONDOR, JobHandle, JobSpec
 from engine.launch.record import read_job
 from engine.launch.resources import Resources

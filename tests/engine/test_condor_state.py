@@ -20,6 +20,7 @@ from tests.engine.test_condor_log import (
     HELD,
     KILLED,
     RELEASED,
+    REMOVED,
     SUBMIT,
     TERMINATED,
 )
@@ -27,11 +28,6 @@ from tests.engine.test_condor_log import (
 EVICTED = """\
 004 (012.000.000) 2026-11-27 21:03:57 Job was evicted.
 \t(0) CPU times
-...
-"""
-REMOVED = """\
-009 (012.000.000) 2026-11-27 21:04:00 Job was aborted.
-\tvia condor_rm (by user daemon)
 ...
 """
 
@@ -172,11 +168,23 @@ def test_a_log_that_is_a_link_is_a_problem_and_not_read(run_dir: RunDir) -> None
     assert "job.log: it is a link" in (summary.problem or "")
 
 
+def test_a_removal_that_the_log_never_tells_is_in_the_record(run_dir: RunDir) -> None:
+    tell(run_dir, "on_start")
+    run_dir.job_log.write_text(SUBMIT + EXECUTE)
+    amend_record(run_dir.launch, "abc", state="removed", reason="removed with engine")
+    asked = run_dir.launch.stat().st_mtime
+    assert summarise(run_dir.path, now=asked + 59).state == "running", "it saves"
+    for job in (None, JobReport("running", told=asked), JobReport("removed", "gone")):
+        later = summarise(run_dir.path, job, now=asked + 61)
+        assert (later.state, later.sentence) == ("stopped", "its job was removed with engine")
+        assert later.job_over
+
+
 def test_a_job_whose_node_is_cut_off_is_running_still(run_dir: RunDir) -> None:
     run_dir.job_log.write_text(SUBMIT + EXECUTE + DISCONNECTED)
     assert state_of(run_dir) == (
         "running",
-        "no event yet; its job is running on wn-1; its node cannot be reached",
+        "no event yet; its job is running on wn-1; its node cannot be reached since 21:04",
     )
 
 

@@ -19,7 +19,7 @@ from engine.facts.condor_log import LogReader
 from engine.facts.sweep_dir import SweepDir
 from engine.launch.condor import sending as condor_sending
 from engine.launch.condor.client import Condor, CouldNotAsk
-from engine.launch.condor.jobs import IN_DOUBT_S
+from engine.launch.condor.doubt import IN_DOUBT_S
 from engine.launch.job import HTCONDOR, JobHandle, JobSpec
 from engine.launch.jobs import find_jobs
 from engine.launch.record import read_job
@@ -176,9 +176,10 @@ def test_jobs_that_were_taken_unheard_are_found_also_where_they_are_still_to_com
     assert (found.state, found.kind) == ("queued", "sweep")
     numbers = [(read_job(path / "launch.json") or found).job_id for path in paths()]
     assert len(set(numbers)) == 5
-    assert len(condor.clusters("true")) == (5 if single > 1 else 1)
+    ads = condor.query("true", ["ClusterId"])
+    assert len({ad["ClusterId"] for ad in ads}) == (5 if single > 1 else 1)
     assert main(["jobs", "kill", "exp_x", "--yes"]) == 0
-    wait_until(lambda: condor.clusters("true") == [])
+    wait_until(lambda: condor.query("true", ["ClusterId"]) == condor.clusters("true") == [])
 
 
 class Deafer(Condor):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,8 +17,11 @@ from engine.launch.condor.changes import (
     quoted,
     read_changes,
 )
-from engine.launch.condor.why import sentence
+from engine.launch.condor.client import Condor
+from engine.launch.condor.why import sentence, why
 from engine.launch.expressions import conjuncts
+from engine.launch.job import JobHandle
+from tests.engine.test_condor_log import DISCONNECTED, EXECUTE, SUBMIT
 
 ADDED = (
     '(TARGET.Arch == "X86_64") && (TARGET.OpSys == "LINUX") && '
@@ -56,6 +61,17 @@ def match(**more: Any) -> dict[str, Any]:
             match(asked={"RequestCpus": 64}),
             "it has waited for 12 min: it asks for cpus 64, and no node has more than 8; "
             "engine jobs edit run cpus=… asks for less",
+        ),
+        (
+            queued(),
+            match(
+                asked={"RequestMemory": 900 * 1024, "RequestCpus": 64},
+                conditions=[["TARGET.Memory >= RequestMemory", 0], ['Machine == "wn-9"', 0]],
+                ever=0,
+            ),
+            "it has waited for 12 min: it asks for memory 900 GB, and no node has more than "
+            "15.62 GB; it asks for cpus 64, and no node has more than 8; no node fulfils its "
+            'requirement Machine == "wn-9"; engine jobs edit run memory=… cpus=… asks for less',
         ),
         (
             queued(),
@@ -101,6 +117,21 @@ def test_one_sentence_says_why(job: QueuedJob, found: dict[str, Any], told: str)
     assert sentence("run", job, found) == told
 
 
+def test_a_node_that_is_cut_off_is_told_of_with_what_happens_then(own_folder: Path) -> None:
+    class Running(Condor):
+        def query(self, *_: object, **__: object) -> list[dict[str, Any]]:
+            return [{"ThesisRunId": "abc", "JobStatus": 2, "RemoteHost": "slot1@wn-1"}]
+
+    (own_folder / "job.log").write_text(SUBMIT + EXECUTE + DISCONNECTED)
+    job = JobHandle(own_folder / "launch.json", "abc", job_id="12.0")
+    told = why(job, Running)
+    assert re.fullmatch(
+        r"it runs on wn-1; its node cannot be reached since \d\d:\d\d, and HTCondor starts it "
+        r"again elsewhere from \d\d:\d\d on",
+        told or "",
+    )
+
+
 @pytest.mark.parametrize(
     ("expression", "parts"),
     [
@@ -109,6 +140,8 @@ def test_one_sentence_says_why(job: QueuedJob, found: dict[str, Any], told: str)
         ("((a && b) && c)", ["a", "b", "c"]),
         ("a && b || c", ["a && b || c"]),
         ("a && b ? c : d", ["a && b ? c : d"]),
+        ("a =?= b && c =!= d", ["a =?= b", "c =!= d"]),
+        ("a =?= b && c ? d : e", ["a =?= b && c ? d : e"]),
         ('x == "&& (" && y == "\\" && "', ['x == "&& ("', 'y == "\\" && "']),
         ("f(a && b) && c[d && e]", ["f(a && b)", "c[d && e]"]),
     ],
@@ -117,7 +150,9 @@ def test_the_parts_that_all_have_to_be_true(expression: str, parts: list[str]) -
     assert conjuncts(expression) == parts
 
 
-@pytest.mark.parametrize("before", ["", "(Memory > 5 || Cpus > 3) && ", "(false) && "])
+@pytest.mark.parametrize(
+    "before", ["", "(Memory > 5 || Cpus > 3) && ", "(false) && ", "TARGET.HasX =?= true && "]
+)
 def test_new_requirements_leave_those_of_htcondor_alone(before: str) -> None:
     kept = conjuncts(ADDED)
     assert conjuncts(new_requirements(before + ADDED, "Memory > 9")) == ["Memory > 9", *kept]

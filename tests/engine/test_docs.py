@@ -26,7 +26,7 @@ from engine.config.compose import compose
 from engine.config.fields import FIELDS
 from engine.config.paths import config_dir, sample_dir
 from engine.facts import RunDir, machine
-from engine.launch.condor.actions import Done
+from engine.launch.condor.acting import Done
 from engine.launch.job import JobHandle, JobSpec
 from engine.launch.record import new_entries, record_path, write_record
 
@@ -194,8 +194,8 @@ def test_documented_command_runs(
         put_job(own_folder)
     monkeypatch.setattr("engine.launch.local.submit", launched)
     monkeypatch.setattr("engine.cli.cluster_sweep.train_on_cluster", trained)
-    for action in ("hold", "release", "remove", "edit"):
-        monkeypatch.setattr(f"engine.launch.condor.actions.{action}", acted)
+    for action in ("actions.hold", "actions.release", "actions.remove", "editing.edit"):
+        monkeypatch.setattr(f"engine.launch.condor.{action}", acted)
     monkeypatch.setattr("engine.launch.submission.submit", submitted)
     write_files(command.document, own_folder)
     monkeypatch.setattr(sys, "path", list(sys.path))

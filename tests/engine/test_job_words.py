@@ -21,7 +21,8 @@ from engine.facts.run_dir import RunDir
 from engine.facts.sweep_dir import SweepDir
 from engine.launch.condor.changes import read_changes
 from engine.launch.job import HTCONDOR, JobSpec
-from engine.launch.jobs import find_jobs, select_job
+from engine.launch.jobs import find_jobs
+from engine.launch.named import select_job
 from engine.launch.record import NO_PROCESS, new_entries, write_record
 
 
@@ -67,6 +68,37 @@ def test_a_job_is_named_by_its_number_with_and_without_the_point(
     word: str, name: str, jobs: Path
 ) -> None:
     assert select_job(find_jobs("outputs"), word).name == name
+
+
+def test_a_number_that_two_schedulers_gave_means_no_job(jobs: Path) -> None:
+    put("run_here", "9.0", schedd="a")
+    put("run_there", "9.0", schedd="b")
+    for word in ("9.0", "9"):
+        with pytest.raises(ConfigError, match=f"^{word}: 2 jobs have that number: ") as caught:
+            select_job(find_jobs("outputs"), word)
+        assert "run_here of a" in caught.value.message
+        assert "run_there of b" in caught.value.message
+
+
+def test_a_number_of_a_run_of_a_sweep_may_be_another_schedulers_too(jobs: Path) -> None:
+    put("run_there", "77.0", schedd="b")
+    with pytest.raises(ConfigError, match="2 jobs have that number"):
+        select_job(find_jobs("outputs"), "77.0")
+    with pytest.raises(ConfigError, match="2 jobs have that number"):
+        select_job(find_jobs("outputs"), "77")
+
+
+def test_a_run_of_a_sweep_that_went_on_by_itself_is_one_job(jobs: Path) -> None:
+    place = Path("outputs/multiruns/exp_s").absolute()
+    put("run_s_job2", "78.0", place, kind="resume")
+    assert select_job(find_jobs("outputs"), "78.0").name == "run_s_job2"
+    assert select_job(find_jobs("outputs"), "run_s_job2").name == "run_s_job2"
+
+
+def test_of_a_number_that_a_scheduler_gave_twice_the_newer_job_counts(jobs: Path) -> None:
+    put("run_before", "9.0", schedd="a", submitted="2026-11-26T00:00:00+00:00")
+    put("run_after", "9.0", schedd="a", submitted="2026-11-27T00:00:00+00:00")
+    assert select_job(find_jobs("outputs"), "9.0").name == "run_after"
 
 
 def test_a_run_is_named_by_the_number_of_its_job(jobs: Path) -> None:

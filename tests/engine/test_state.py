@@ -548,9 +548,9 @@ SITUATIONS: dict[str, Situation] = {
         EPOCH,
         JobReport("running", host=machine.host_name()),
     ).gives(
-        "lost",
-        "last event 30 s ago; process {gone} on this host is gone; probably killed",
-        "killed",
+        "running",
+        "last event 30 s ago; process {gone} on this host is gone; "
+        "HTCondor has not told what becomes of its job",
     ),
     "its node cannot be reached": when(
         [on_other(20 * MINUTE), events(20 * MINUTE)],

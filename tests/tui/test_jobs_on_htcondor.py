@@ -15,8 +15,9 @@ from textual.pilot import Pilot
 
 from engine.errors import LaunchError
 from engine.launch.condor import actions as condor_actions
+from engine.launch.condor import editing as condor_editing
 from engine.launch.condor import why as condor_why
-from engine.launch.condor.actions import Done
+from engine.launch.condor.acting import Done
 from engine.launch.job import JobHandle
 from tests.tui.clustered import HELD, QUEUED, RUNNING, FakeQueue, submitted_run
 from tests.tui.conftest import AppAt, lines_of, run, text_of, wait_for
@@ -24,7 +25,7 @@ from tests.tui.test_jobs_page import opened
 from tui import app as app_module
 from tui.app import ThesisApp
 from tui.dialogs import TellDialog, TextDialog
-from tui.job_menu import JobMenu, Meant, as_words, changed, offers, proposed
+from tui.job_menu import JobMenu, Meant, as_words, asked_now, changed, offers, proposed
 from tui.queue_feed import QueueFeed, Standing
 from tui.screens.acting_on_jobs import asks_and_takes, told_done, wrong_change
 from tui.screens.jobs import JobsPage
@@ -81,8 +82,9 @@ def done(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, list[str], Mapping[
 
         return do
 
-    for name in ("hold", "release", "remove", "edit"):
+    for name in ("hold", "release", "remove"):
         monkeypatch.setattr(condor_actions, name, doing(name))
+    monkeypatch.setattr(condor_editing, "edit", doing("edit"))
     return actions
 
 
@@ -288,11 +290,16 @@ def test_what_a_job_asks_for_is_shown_as_it_is_typed_and_only_what_differs_is_ch
     line = proposed(asks, None)
     assert changed(line, asks) == []
     assert changed(line.replace("cpus=2", "cpus=4"), asks) == ["cpus=4"]
-    assert proposed({}, Standing(replace(QUEUED, memory_asked_mib=512), 0.0)) == "memory=0.5GB"
-    assert proposed(asks, Standing(HELD, 0.0)).startswith("memory=8GB ")
-    assert proposed({"memory": "10MB"}, Standing(replace(QUEUED, memory_asked_mib=10), 0.0)) == (
-        "memory=10MB"
-    )
+
+    def shown(asks: dict[str, Any], standing: Standing) -> str:
+        return proposed(asked_now(asks, standing), standing)
+
+    assert shown({}, Standing(replace(QUEUED, memory_asked_mib=512), 0.0)) == "memory=0.5GB"
+    assert shown(asks, Standing(HELD, 0.0)).startswith("memory=8GB ")
+    ten = Standing(replace(QUEUED, memory_asked_mib=10), 0.0)
+    assert shown({"memory": "10MB"}, ten) == "memory=10MB"
+    less = asked_now({"memory": "8GB"}, ten)
+    assert changed("memory=8GB", less) == ["memory=8GB"], "the queue has another than the record"
 
 
 def test_why_a_job_waits_is_told_in_a_dialog(

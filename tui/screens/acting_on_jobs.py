@@ -15,14 +15,14 @@ from engine.errors import ConfigError, EngineError
 from engine.facts.words import count, first_line
 from engine.launch.control import kill_job
 from tui.dialogs import ConfirmDialog, TellDialog, TextDialog
-from tui.job_menu import Meant, changed, proposed, resources_of
+from tui.job_menu import Meant, asked_now, changed, proposed, resources_of
 from tui.page import Page
 from tui.queue_words import size
 from tui.widgets.key_line import KeyLine
 from tui.widgets.said_line import SaidLine
 
 if TYPE_CHECKING:
-    from engine.launch.condor.actions import Done
+    from engine.launch.condor.acting import Done
     from tui.queue_feed import Standing
 
 MOST_TOLD = 8
@@ -111,14 +111,16 @@ class ActingOnJobs(Page):
             )
 
     async def _edit(self, meant: Meant) -> None:
-        from engine.launch.condor.actions import edit, release
+        from engine.launch.condor.actions import release
         from engine.launch.condor.changes import read_changes
+        from engine.launch.condor.editing import edit
 
         jobs = meant.in_states("held") if meant.is_held else list(meant.jobs)
-        now = await asyncio.to_thread(resources_of, jobs[0]) if jobs else {}
+        told = await asyncio.to_thread(resources_of, jobs[0]) if jobs else {}
         title = f"change and release {meant.name}" if meant.is_held else f"change {meant.name}"
         standing = self.thesis.standings.get(str(jobs[0].directory)) if len(jobs) == 1 else None
         title = "; ".join(filter(None, [title, asks_and_takes(standing)]))
+        now = asked_now(told, standing)
         dialog = TextDialog(
             title, proposed(now, standing), EDIT_HINT, check=wrong_change, is_replaced=True
         )

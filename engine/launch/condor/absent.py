@@ -23,6 +23,9 @@ PATIENCE_S = 60.0
 LONGEST_S = 900.0
 """Between two such looks, and until a job that nobody knows is looked for again."""
 
+TO_COME = "HTCondor makes it only once others of its sweep are over"
+"""What is told of a job of a large sweep that is not made yet."""
+
 
 class Absent:
     """Looks for the jobs of one scheduler that its answers lack.
@@ -49,43 +52,49 @@ class Absent:
         self, wanted: Sequence[JobHandle], here: Mapping[str, QueuedJob]
     ) -> dict[str, QueuedJob]:
         """What is found of the jobs that an answer, `here`, lacks; see `untold` for the others."""
-        self._over |= {run_id: math.inf for run_id, job in here.items() if job.state in OVER}
-        names = {job.id: job for job in wanted if job.id and job.state != "submitting"}
-        absent = [run_id for run_id in names if run_id not in here]
+        jobs = {job.id: job for job in wanted if job.id and job.state != "submitting"}
+        absent = [run_id for run_id in jobs if run_id not in here]
         self._missing = {run_id: self._missing.get(run_id, 0) + 1 for run_id in absent}
-        self._gone = {run_id: at for run_id, at in self._gone.items() if run_id in names}
+        self._gone = {run_id: at for run_id, at in self._gone.items() if run_id in absent}
+        self._over = {run_id: at for run_id, at in self._over.items() if run_id not in here}
+        self._over |= {run_id: math.inf for run_id, job in here.items() if job.state in OVER}
         gone = [one for one in absent if self._missing[one] >= GONE_AFTER and not self._rests(one)]
-        if gone and self._clock() < self._next:
-            self.untold = frozenset(gone)
-            return {}
-        self.untold, self.problem = frozenset(), None
-        try:
-            found = self._found({run_id: names[run_id] for run_id in gone}) if gone else {}
-        except LaunchError as error:
-            self.untold, self.problem = frozenset(gone), error.message
-            self._next = self._clock() + min(PATIENCE_S * 2**self._failures, LONGEST_S)
-            self._failures += 1
-            return {}
-        self._failures = 0
-        return found
+        return self._look_for({run_id: jobs[run_id] for run_id in gone})
 
     def _rests(self, run_id: str) -> bool:
         """Whether a job is known to be over, or not to be found, and need not be looked for."""
         return self._clock() < self._over.get(run_id, -math.inf)
 
-    def _found(self, gone: Mapping[str, JobHandle]) -> dict[str, QueuedJob]:
-        found = by_id(self._condor.query(one_of(gone), WANTED))
-        to_come = still_to_come(self._condor, list(gone.values()))
-        left = [one for one in gone if one not in found and one not in to_come]
+    def _look_for(self, gone: Mapping[str, JobHandle]) -> dict[str, QueuedJob]:
+        """Look for these, as far as somebody answers; the others are `untold`."""
+        found: dict[str, QueuedJob] = {}
+        left = dict(gone)
+        try:
+            if gone:
+                found |= by_id(self._condor.query(one_of(gone), WANTED))
+                known = found.keys() | still_to_come(self._condor, list(gone.values()))
+                left = {run_id: job for run_id, job in gone.items() if run_id not in known}
+            if left and self._clock() >= self._next:
+                found |= self._past(left)
+                left, self._failures = {}, 0
+        except LaunchError as error:
+            self.problem = error.message
+            self._next = self._clock() + min(PATIENCE_S * 2**self._failures, LONGEST_S)
+            self._failures += 1
+        self.untold = frozenset(left)
+        self.problem = self.problem if left else None
+        return found
+
+    def _past(self, left: Mapping[str, JobHandle]) -> dict[str, QueuedJob]:
+        """What the history tells of jobs that the queue does not have."""
         unknown = [one for one in left if one not in self._gone or one in self._over]
-        if unknown:
-            ads = self._condor.history(one_of(unknown), WANTED, most=len(unknown))
-            found |= by_id(reversed(ads))  # of several with one id the newest counts
+        ads = self._condor.history(one_of(unknown), WANTED, most=len(unknown)) if unknown else []
+        found = by_id(reversed(ads))  # of several with one id the newest counts
         self._over |= {one: math.inf for one, job in found.items() if job.state in OVER}
-        for run_id in left:
+        for run_id, job in left.items():
             begun = self._gone.setdefault(run_id, self._clock())
             if run_id not in found and self._clock() - begun >= GRACE_S:
-                found[run_id] = _nowhere(run_id, gone[run_id])
+                found[run_id] = _nowhere(run_id, job)
                 self._over[run_id] = self._clock() + LONGEST_S
         return found
 

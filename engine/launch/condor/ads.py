@@ -215,4 +215,4 @@ def _number(ad: Mapping[str, Any], name: str) -> int | None:
 
 def _text(ad: Mapping[str, Any], name: str) -> str | None:
     value = ad.get(name)
-    return first_line(value) or None if isinstance(value, str) else None
+    return first_line(" ".join(value.split())) or None if isinstance(value, str) else None

@@ -54,6 +54,26 @@ def cluster_description(
     return {**text, "max_materialize": str(first.resources.max_materialize)}, items
 
 
+def jobs_of_clusters(
+    sent: Iterable[Sequence[str]], known: Sequence[tuple[int, int, str]]
+) -> dict[str, str]:
+    """Id to number of each job of clusters that HTCondor has some jobs of: it takes them whole.
+
+    Parameters
+    ----------
+    sent
+        The ids of what was sent as a cluster, in the order of its jobs; each stands in one alone.
+    known
+        Cluster, number and id of jobs that HTCondor has, or had.
+    """
+    found = {}
+    for ids in sent:
+        clusters = [cluster for cluster, number, one in known if ids[number : number + 1] == [one]]
+        for number, one in enumerate(ids if clusters else ()):
+            found[one] = f"{clusters[0]}.{number}"
+    return found
+
+
 def _check(first: Submission, jobs: Sequence[Submission]) -> None:
     problems = []
     for job in jobs:

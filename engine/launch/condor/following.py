@@ -51,7 +51,7 @@ class Following:
 
     def remedy(self, job: JobHandle) -> str:
         """What to do about a job that is held."""
-        held = self._log(job).newest(job.id)
+        held = self._log(job).find(job.id, job.job_id)
         codes = (held.hold_code, held.hold_subcode) if held else (None, None)
         return hold_remedy(*codes, job.name)
 
@@ -67,7 +67,7 @@ class Following:
 
     def _logged(self, job: JobHandle) -> JobReport | None:
         self._log(job).read()
-        return self._log(job).report(job.id)
+        return self._log(job).report(job.id, job.job_id)
 
 
 def is_told(state: str | None, job: JobReport) -> bool:

@@ -1,25 +1,23 @@
 """A run on HTCondor: submitted once, whoever is killed, and found again.
 
-The record is written first. What is in doubt after a submission is looked up by the id that the
-record and the job have in common before anything is sent again.
+The record is written first. What is in doubt after a submission, see `doubt`, is looked up by the
+id that the record and the job have in common before anything is sent again.
 """
 
 from __future__ import annotations
 
 import contextlib
-import math
 import os
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 import engine
-from engine.errors import ConfigError, LaunchError
+from engine.errors import LaunchError
 from engine.facts.condor_log import LogReader
 from engine.facts.files import as_facts_error
-from engine.facts.records import read_record
 from engine.facts.run_dir import RunDir
 from engine.launch.condor.ads import one_of
 from engine.launch.condor.client import Condor, CouldNotAsk
@@ -34,9 +32,7 @@ from engine.launch.lock import locked
 from engine.launch.record import (
     NO_PROCESS,
     amend_if,
-    amend_record,
     new_entries,
-    now,
     read_job,
     write_record,
 )
@@ -45,9 +41,6 @@ from engine.launch.sweep_records import remove_made
 
 SCRIPT_VARIABLE = "THESIS_TRAIN_SCRIPT"
 """Environment variable that names a script to be started on nodes in place of `train.sh`."""
-
-IN_DOUBT_S = 300.0
-"""How long a submission that nobody confirmed may still arrive at the scheduler."""
 
 
 def submit(spec: JobSpec, resources: Resources, condor: Condor, **entries: Any) -> JobHandle:
@@ -59,7 +52,7 @@ def submit(spec: JobSpec, resources: Resources, condor: Condor, **entries: Any) 
         If it cannot be described to HTCondor, or its directory cannot be made.
     CouldNotAsk
         If the scheduler did not answer: nothing was submitted then, or the record says
-        `submitting` and `submit_again` finds out.
+        `submitting` and `doubt.submit_again` finds out.
     LaunchError
         If the scheduler refuses it; nothing is left behind then.
     """
@@ -101,78 +94,27 @@ def send_or(
         return send(handle, script, resources, condor)
     except CouldNotAsk:
         raise
-    except LaunchError:
-        found = find(handle, condor)  # a connection may be lost after the job was taken
+    except LaunchError as refusal:
+        with telling_too(refusal, handle.name):
+            found = find(handle, condor)  # a connection may be lost after the job was taken
         if found is None:
             undo()
             raise
         return confirm(handle, found)
 
 
-def submit_again(handle: JobHandle, condor: Condor) -> JobHandle:
-    """Look for a job whose submission is in doubt; submit it if it is certain not to be there.
-
-    Raises
-    ------
-    ConfigError
-        If its submission is not in doubt.
-    CouldNotAsk
-        If the scheduler did not answer.
-    LaunchError
-        If the submission may still arrive, or another process is at it.
-    """
-    with _settling(handle, condor) as (job, found):
-        if found is not None:
-            return confirm(job, found)
-        entries = read_record(job.path) or {}
-        resources = Resources.from_entries(_mapping(entries.get("resources")))
-        amend_record(job.path, job.id, submitted=now())
-        return send(job, train_script(), resources, condor)
-
-
-def give_up(handle: JobHandle, condor: Condor, reason: str) -> JobHandle:
-    """Look for a job whose submission is in doubt; count it as removed if it is not there.
-
-    Raises as `submit_again` does.
-    """
-    with _settling(handle, condor) as (job, found):
-        if found is not None:
-            return confirm(job, found)
-        amend_record(job.path, job.id, state="removed", reason=reason)
-        return read_job(job.path) or job
-
-
 @contextlib.contextmanager
-def _settling(handle: JobHandle, condor: Condor) -> Iterator[tuple[JobHandle, str | None]]:
-    """A job in doubt as it is now, and its number; None once it is certain that it has none."""
-    run_dir = RunDir(handle.directory)
-    with locked(run_dir.submit_lock, handle.name):
-        job = read_job(handle.path)
-        if job is None or (job.id, job.target, job.state) != (handle.id, HTCONDOR, "submitting"):
-            raise ConfigError(f"{handle.name} is no job whose submission is in doubt")
-        found = find(job, condor)
-        if found is None:
-            text = f"{job.name}: HTCondor does not have it yet, and may still get it"
-            refuse_in_doubt(job.path, run_dir.submit_lock, text)
-        yield job, found
-
-
-def refuse_in_doubt(record: Path, lock: Path, text: str) -> None:
-    """Raise a `LaunchError` with this text for as long as a submission may still arrive.
-
-    It began when its record was written, by the clock of the machine on which that lies: those of
-    who submitted and of who asks may differ from it, and from each other.
-
-    Parameters
-    ----------
-    lock
-        A file beside the record, of the process that asks.
-    """
-    with as_facts_error(lock):
-        os.utime(lock)
-        left = IN_DOUBT_S - (os.stat(lock).st_mtime - os.stat(record).st_mtime)
-    if left > 0:
-        raise LaunchError(text, f"Try again in {math.ceil(left / 60)} min.")
+def telling_too(refusal: LaunchError, name: str) -> Iterator[None]:
+    """Tell of a refusal, too, where nobody says whether jobs were taken all the same."""
+    try:
+        yield
+    except CouldNotAsk as silence:
+        doubt = "whether it has any of it all the same is not known"
+        says = [refusal.hint.removesuffix("."), f"engine submit --again {name} finds out."]
+        raise CouldNotAsk(
+            f"{name}: {refusal.message}, and {doubt}: {silence.message}",
+            ". ".join(filter(None, says)),
+        ) from refusal
 
 
 def find(handle: JobHandle, condor: Condor) -> str | None:
@@ -263,7 +205,3 @@ def confirm(handle: JobHandle, job_id: str) -> JobHandle:
     if not amend_if(*known, {"state": "submitting"}, {"state": "queued", **own}):
         amend_if(*known, {"job_id": None}, own)
     return read_job(handle.path) or handle
-
-
-def _mapping(value: Any) -> Mapping[str, Any]:
-    return value if isinstance(value, dict) else {}

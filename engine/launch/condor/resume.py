@@ -10,8 +10,8 @@ from engine.launch.condor.client import Condor
 from engine.launch.condor.jobs import prepared, send_or
 from engine.launch.going_on import check_is_over, entries_before
 from engine.launch.job import HTCONDOR, JobHandle, JobSpec
-from engine.launch.lock import locked
-from engine.launch.record import NO_PROCESS, new_entries, write_record
+from engine.launch.lock import briefly_locked, locked
+from engine.launch.record import NO_PROCESS, lock_of, new_entries, write_record
 from engine.launch.resources import Resources
 
 
@@ -65,6 +65,7 @@ class _Before:
         if record is None:
             run_dir.launch.unlink(missing_ok=True)
         else:
-            replace_file(run_dir.launch, lambda handle: handle.write(record))
+            with briefly_locked(lock_of(run_dir.launch)):
+                replace_file(run_dir.launch, lambda handle: handle.write(record))
         if self.stop_asked:
             run_dir.stop.touch()

@@ -18,11 +18,12 @@ from engine.facts.job_report import REMOVED_HERE
 from engine.facts.records import read_record
 from engine.facts.run_dir import RunDir
 from engine.facts.sweep_dir import SweepDir
-from engine.launch.condor.ads import of_sweeps
+from engine.launch.condor.ads import Cluster, of_clusters, of_sweeps
 from engine.launch.condor.check import is_served
 from engine.launch.condor.client import Condor, CouldNotAsk
-from engine.launch.condor.cluster import cluster_description
-from engine.launch.condor.jobs import refuse_in_doubt
+from engine.launch.condor.cluster import cluster_description, jobs_of_clusters
+from engine.launch.condor.doubt import refuse_in_doubt
+from engine.launch.condor.jobs import telling_too
 from engine.launch.condor.submit import (
     ID_ATTRIBUTE,
     Submission,
@@ -33,8 +34,14 @@ from engine.launch.job import ID_VARIABLE, JobHandle
 from engine.launch.local import environment
 from engine.launch.record import NO_PROCESS, amend_record, lock_of, now, read_job
 from engine.launch.resources import Resources
-from engine.launch.sweep_records import confirm_run, discard_runs, make_run
-from engine.launch.sweep_runs import SweepRun, has_plain_names, runs_folder
+from engine.launch.sweep_records import confirm_run, discard_runs, make_run, remove_run
+from engine.launch.sweep_runs import (
+    SweepRun,
+    has_plain_names,
+    read_clusters,
+    runs_folder,
+    write_clusters,
+)
 
 MOST_SINGLE = 100
 """Runs of a larger sweep are one cluster."""
@@ -45,6 +52,8 @@ AT_ONCE = 8
 """Run directories on a server that are worked on at the same time; elsewhere it is one."""
 
 _Given = TypeVar("_Given")
+_Known = tuple[int, int, str]
+"""Cluster, number and run of a job that HTCondor has or had."""
 
 Progress = Callable[[int, int], object]
 """Told how many steps are done, and of how many."""
@@ -88,7 +97,8 @@ class Sending:
         except CouldNotAsk:
             raise
         except LaunchError as error:
-            found = self._found(self.runs)  # a connection may be lost after jobs were taken
+            with telling_too(error, self._name):
+                found = self._found(self.runs)  # a connection may be lost after jobs were taken
             if not found:
                 discard(self.place, self.runs)
                 raise
@@ -117,45 +127,69 @@ class Sending:
     def _send(self, runs: Sequence[SweepRun]) -> JobHandle:
         together = len(runs) > MOST_SINGLE and has_plain_names(runs)
         if runs:
-            first = {"sent": now(), "together": len(runs) if together else None}
-            self.entries |= first
-            amend_record(self.place.record, self.entries["id"], **first)
+            self._note_clusters(runs, together)
+            self.entries["sent"] = now()
+            amend_record(self.place.record, self.entries["id"], sent=self.entries["sent"])
         try:
-            (self._send_together if together else self._send_singly)(runs)
+            self._request_each(runs, together)
         except CouldNotAsk as error:
+            again = f"engine submit --again {self._name} finds out, and submits none twice."
+            stopped = (
+                "It was asked to stop, so that none that comes begins;"
+                f" engine jobs remove {self._name} has HTCondor remove them."
+            )
             raise CouldNotAsk(
                 f"{self._name}: which of its jobs HTCondor has is not known: {error.message}",
-                f"engine submit --again {self._name} finds out, and submits none twice.",
+                stopped if self.place.stop.exists() else again,
             ) from error
         end = {"state": "queued", **NO_PROCESS}
         amend_record(self.place.record, self.entries["id"], **end)
         return read_job(self.place.record) or JobHandle(self.place.record)
 
-    def _send_together(self, runs: Sequence[SweepRun]) -> None:
-        described, items = cluster_description([self._described(run) for run in runs])
-        cluster = self.condor.submit_cluster(described, items)
-        self._confirm({run: f"{cluster}.{number}" for number, run in enumerate(runs)})
+    def _note_clusters(self, runs: Sequence[SweepRun], together: bool) -> None:
+        """Write down what is sent as a cluster; what is sent anew is no part of an earlier one."""
+        ids = [run.id for run in runs]
+        before = read_clusters(self.place)
+        kept = [cluster for cluster in before if not set(cluster) & set(ids)]
+        clusters = [*kept, ids] if together else kept
+        if clusters != before:
+            write_clusters(self.place, clusters)
 
-    def _send_singly(self, runs: Sequence[SweepRun]) -> None:
-        for start in range(0, len(runs), CHUNK):
+    def _request_each(self, runs: Sequence[SweepRun], together: bool) -> None:
+        """Send the runs, one request after the other, until the sweep is stopped."""
+        most = len(runs) if together else CHUNK
+        for start in range(0, len(runs), most or 1):
             if self.place.stop.exists():
                 self._leave_out(runs[start:])
                 return
             if start:  # what is in doubt is in doubt from this request on
                 amend_record(self.place.record, self.entries["id"], sent=now())
-            chunk = runs[start : start + CHUNK]
-            described = [description(self._described(run)) for run in chunk]
-            taken, refused = self.condor.submit_each(described)
-            self._confirm(dict(zip(chunk, (f"{one}.0" for one in taken), strict=False)))
-            if refused:
-                number = start + len(taken)
-                raise LaunchError(f"HTCondor did not take {runs[number].name}: {refused}")
+            self._request(runs[start : start + most], together)
+
+    def _request(self, runs: Sequence[SweepRun], together: bool) -> None:
+        """Send these with one request."""
+        described = [self._described(run) for run in runs]
+        if together:
+            cluster = self.condor.submit_cluster(*cluster_description(described))
+            numbers, refused = [f"{cluster}.{number}" for number in range(len(runs))], ""
+        else:
+            taken, refused = self.condor.submit_each([description(job) for job in described])
+            numbers = [f"{cluster}.0" for cluster in taken]
+        # Whoever stopped the sweep in the meantime could not remove what was on its way.
+        stopped = bool(numbers) and self.place.stop.exists()
+        if stopped:
+            clusters = {int(number.partition(".")[0]) for number in numbers}
+            self.condor.act("remove", of_clusters(sorted(clusters)), REMOVED_HERE)
+        self._confirm(dict(zip(runs, numbers, strict=False)))
+        if stopped:
+            self._leave_out(runs[: len(numbers)])
+        if refused:
+            raise LaunchError(f"HTCondor did not take {runs[len(numbers)].name}: {refused}")
 
     def _leave_out(self, runs: Sequence[SweepRun]) -> None:
-        """Of a sweep that was stopped the other runs are not sent."""
+        """Of a sweep that was stopped these runs are not sent, or removed before they began."""
         reason = f"{REMOVED_HERE}: its sweep was stopped"
-        for run in runs:
-            confirm_run(self.folder, run, state="removed", reason=reason)
+        remove_runs(self.folder, runs, reason)
 
     def _confirm(self, found: Mapping[SweepRun, str]) -> None:
         """Say in the records that HTCondor has these."""
@@ -164,25 +198,28 @@ class Sending:
 
     def _found(self, runs: Sequence[SweepRun]) -> dict[SweepRun, str]:
         """The runs that HTCondor has or had, with the numbers of their jobs."""
-        ids = dict(_logged(self.folder, runs))
         own = of_sweeps([self.entries["id"]])
         wanted = ("ClusterId", "ProcId", ID_ATTRIBUTE)
-        if len(ids) < len(runs):
-            ads = self.condor.query(own, wanted)
-            ids |= {str(ad[ID_ATTRIBUTE]): _job_id(ad) for ad in ads}
-            clusters = self.condor.clusters(own) if self.entries.get("together") else []
-            if not clusters and len(ids) < len(runs):
-                ads = self.condor.history(own, wanted, most=2 * len(self.runs))
-                ids = {str(ad[ID_ATTRIBUTE]): _job_id(ad) for ad in ads} | ids
-            ids = self._of_cluster(ids, clusters) | ids
+        sent = read_clusters(self.place)
+        looks: Sequence[Callable[[], Iterable[_Known]]] = (
+            lambda: _logged(self.folder, runs),
+            lambda: map(_known, self.condor.query(own, wanted)),
+            lambda: [(one.number, 0, one.first_id) for one in self._clusters(sent)],
+            lambda: map(_known, self.condor.history(own, wanted, most=2 * len(self.runs))),
+        )
+        known: list[_Known] = []
+        ids: dict[str, str] = {}
+        for look in looks:
+            if all(run.id in ids for run in runs):
+                break
+            known += look()
+            told = {run_id: f"{cluster}.{number}" for cluster, number, run_id in reversed(known)}
+            ids = jobs_of_clusters(sent, known) | told
         return {run: ids[run.id] for run in runs if run.id in ids}
 
-    def _of_cluster(self, ids: Mapping[str, str], clusters: Sequence[int]) -> dict[str, str]:
-        """Of runs that are one cluster, which HTCondor takes whole, the jobs that are to come."""
-        if self.entries.get("together") != len(self.runs):
-            return {}
-        known = [*clusters, *(int(job_id.partition(".")[0]) for job_id in ids.values())]
-        return {run.id: f"{known[0]}.{run.number}" for run in self.runs} if known else {}
+    def _clusters(self, sent: Sequence[Sequence[str]]) -> list[Cluster]:
+        """The clusters of which jobs are still to come."""
+        return self.condor.clusters(of_sweeps([self.entries["id"]])) if sent else []
 
     def _described(self, run: SweepRun) -> Submission:
         record = RunDir(self.folder / run.name).launch
@@ -197,36 +234,50 @@ class Sending:
     def _for_each(
         self, runs: Iterable[SweepRun], work: Callable[[SweepRun], _Given]
     ) -> list[tuple[SweepRun, _Given]]:
-        """What `work` gives for each run; several at a time where a server takes its time."""
-        told, listed = [], list(runs)
-        with ThreadPoolExecutor(AT_ONCE) as pool:
-            given_each = pool.map(work, listed) if is_served(self.folder) else map(work, listed)
-            for run, given in zip(listed, given_each, strict=True):
-                told.append((run, given))
-                self.done += 1
-                if self.progress is not None:
-                    self.progress(self.done, 2 * len(self.runs))
+        """What `work` gives for each run, of which is told how far it is."""
+        told = []
+        for pair in _at_once(self.folder, runs, work):
+            told.append(pair)
+            self.done += 1
+            if self.progress is not None:
+                self.progress(self.done, 2 * len(self.runs))
         return told
+
+
+def _at_once(
+    folder: Path, runs: Iterable[SweepRun], work: Callable[[SweepRun], _Given]
+) -> Iterator[tuple[SweepRun, _Given]]:
+    """What `work` gives for each run; several at a time where a server has the folder."""
+    listed = list(runs)
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        given_each = pool.map(work, listed) if is_served(folder) else map(work, listed)
+        yield from zip(listed, given_each, strict=True)
+
+
+def remove_runs(folder: Path, runs: Iterable[SweepRun], reason: str) -> None:
+    """Say in the records of runs that their jobs were removed; see `remove_run`."""
+    for _ in _at_once(folder, runs, lambda run: remove_run(folder, run, reason)):
+        pass
 
 
 def discard(place: SweepDir, runs: Sequence[SweepRun]) -> None:
     """Remove a sweep of which HTCondor has nothing."""
     discard_runs(runs_folder(place.path), runs)
-    for path in (place.record, lock_of(place.record), place.runs, place.lock):
+    for path in (place.record, lock_of(place.record), place.runs, place.clusters, place.lock):
         with contextlib.suppress(OSError):
             path.unlink()
     with contextlib.suppress(OSError):
         place.path.rmdir()
 
 
-def _logged(folder: Path, runs: Sequence[SweepRun]) -> Iterator[tuple[str, str]]:
+def _logged(folder: Path, runs: Sequence[SweepRun]) -> Iterator[_Known]:
     for run in runs:
         reader = LogReader(RunDir(folder / run.name).job_log)
         reader.read()
         for job in reader.jobs.values():
             if job.run_id == run.id:
-                yield run.id, job.id
+                yield job.cluster, job.proc, run.id
 
 
-def _job_id(ad: Mapping[str, Any]) -> str:
-    return f"{ad['ClusterId']}.{ad['ProcId']}"
+def _known(ad: Mapping[str, Any]) -> _Known:
+    return int(ad["ClusterId"]), int(ad["ProcId"]), str(ad[ID_ATTRIBUTE])

@@ -8,24 +8,26 @@ from __future__ import annotations
 
 import contextlib
 import os
+from collections.abc import Iterator
 from dataclasses import asdict
 from typing import Any
 
-from engine.errors import ConfigError, LaunchError
-from engine.facts.files import sync_folder
+from engine.errors import ConfigError, FactsError, LaunchError
+from engine.facts.files import replace_file, sync_folder
 from engine.facts.job_report import REMOVED_HERE
 from engine.facts.records import read_record
 from engine.facts.sweep_dir import SweepDir
 from engine.launch.condor.ads import of_sweeps
 from engine.launch.condor.client import Condor
 from engine.launch.condor.jobs import prepared, train_script
-from engine.launch.condor.sending import Progress, Sending, discard
+from engine.launch.condor.sending import Progress, Sending, discard, remove_runs
 from engine.launch.job import HTCONDOR, JobHandle, JobSpec
 from engine.launch.lock import locked
-from engine.launch.record import NO_PROCESS, amend_record, new_entries, write_record
+from engine.launch.record import NO_PROCESS, amend_if, new_entries, write_record
 from engine.launch.resources import Resources
-from engine.launch.sweep_records import confirm_run
 from engine.launch.sweep_runs import planned, read_runs, runs_folder, write_runs
+
+_NONE_LEFT = "does not have its jobs any more"
 
 
 def submit_sweep(
@@ -96,10 +98,18 @@ def unfinished(place: SweepDir) -> dict[str, Any]:
         raise ConfigError(f"{name} is no sweep on HTCondor")
     if os.path.realpath(place.path) != entries.get("original_dir"):
         raise ConfigError(f"{name} was moved or copied from {entries.get('original_dir')}")
+    if not place.runs.exists():
+        raise ConfigError(
+            f"{name} submits its runs one by one, and waits for them",
+            f"{entries.get('command')} goes on with it; --again takes a run of it.",
+        )
     if entries.get("state") != "submitting":
         raise ConfigError(f"{name}: nothing of it is left to submit")
     if place.stop.exists():
-        raise ConfigError(f"{name} was asked to stop, so that no more of its runs are submitted")
+        raise ConfigError(
+            f"{name} was asked to stop, so that no more of its runs are submitted",
+            f"engine jobs remove {name} ends it.",
+        )
     return entries
 
 
@@ -113,24 +123,44 @@ def remove_sweep(handle: JobHandle) -> str:
     CouldNotAsk
         If the scheduler did not answer.
     LaunchError
-        If it has none of them any more, or the directory is a copy.
+        If it has none of them any more, some are not ours to remove, the directory is a copy, or
+        they are removed and that cannot be written down.
     """
     if handle.is_copy:
         raise LaunchError(f"{handle.name} is a copy: the jobs are those of {handle.original_dir}")
-    place, own = SweepDir(handle.directory), of_sweeps([handle.id])
-    with contextlib.suppress(FileExistsError):
-        place.stop.touch()
+    own, unwritten = of_sweeps([handle.id]), list[str]()
+    with _told_later(unwritten):
+        # Who submits it looks for this after each request, so that it is written before ours.
+        replace_file(SweepDir(handle.directory).stop, lambda file: None)
     with Condor(handle.schedd) as condor:
         acted = condor.act("remove", own, REMOVED_HERE)
-    if handle.state == "submitting":
-        folder = runs_folder(handle.directory)
-        for run in read_runs(place):
-            confirm_run(folder, run, state="removed", reason=REMOVED_HERE)
-        amend_record(handle.path, handle.id, state="queued", **NO_PROCESS)
-    elif not acted.done and not acted.refused:
-        raise LaunchError(f"{handle.name}: HTCondor does not have its jobs any more")
     if acted.refused:
         raise LaunchError(
             f"{handle.name}: HTCondor did not remove {acted.refused} of its jobs: {acted.why}"
         )
+    is_new = acted.done or handle.state == "submitting"
+    with _told_later(unwritten):
+        _note_removal(handle, REMOVED_HERE if is_new else f"HTCondor {_NONE_LEFT}")
+    if not is_new:
+        raise LaunchError(f"{handle.name}: HTCondor {_NONE_LEFT}")
+    if unwritten:
+        raise LaunchError(f"{handle.name}: its jobs are removed; {unwritten[0]}")
     return "HTCondor"
+
+
+def _note_removal(handle: JobHandle, reason: str) -> None:
+    """Say in the records of a sweep that HTCondor has none of its jobs any more."""
+    place = SweepDir(handle.directory)
+    if place.runs.exists():  # who waits for a sweep, and submits one by one, notes it himself
+        remove_runs(runs_folder(handle.directory), read_runs(place), reason)
+    end = {"state": "queued", **NO_PROCESS}
+    amend_if(handle.path, handle.id, {"state": "submitting"}, end)
+
+
+@contextlib.contextmanager
+def _told_later(unwritten: list[str]) -> Iterator[None]:
+    """What cannot be written keeps nobody from having jobs removed."""
+    try:
+        yield
+    except FactsError as error:
+        unwritten.append(error.message)

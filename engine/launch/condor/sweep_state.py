@@ -18,9 +18,9 @@ _SHOWN = ("running", "held", "queued", "failed", "stopped", "lost")
 def cluster_sweep_state(handle: JobHandle, runs: Sequence[RunSummary]) -> JobState:
     """The state of a sweep whose runs are jobs, told from its record and its runs."""
     states = Counter(run.state for run in runs)
-    if handle.state == "submitting":
-        return _submitting(handle, states)
     asked = os.path.lexists(SweepDir(handle.directory).stop)
+    if handle.state == "submitting":
+        return _submitting(handle, states, asked)
     text = _counted(handle, states)
     for state in ("running", "queued", "held"):
         if states[state]:
@@ -32,13 +32,15 @@ def cluster_sweep_state(handle: JobHandle, runs: Sequence[RunSummary]) -> JobSta
     return JobState("stopped" if states["stopped"] else "finished", text)
 
 
-def _submitting(handle: JobHandle, states: Counter[str | None]) -> JobState:
+def _submitting(handle: JobHandle, states: Counter[str | None], asked: bool) -> JobState:
     """A sweep whose submission goes on, or was interrupted."""
     text, process = _counted(handle, states), handle.process()
     if process == "alive":
         return JobState("queued", f"being submitted; {text}" if text else "being submitted")
     if process not in ("gone", "reused", "rebooted"):
         again = f"it is not known whether it goes on on {handle.host}"
+    elif asked:
+        again = f"it was asked to stop, and engine jobs remove {handle.name} ends it"
     else:
         again = f"engine submit --again {handle.name} finishes it"
     state = "running" if states["running"] else "queued"

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Mapping
 from typing import Any
 
-from engine.errors import ConfigError, LaunchError
+from engine.errors import ConfigError, FactsError, LaunchError
+from engine.facts.condor_log import LogReader
 from engine.facts.holds import hold_remedy, hold_words
+from engine.facts.run_dir import RunDir
 from engine.facts.words import count, first_line, in_words
+from engine.launch.condor.absent import TO_COME, still_to_come
 from engine.launch.condor.ads import WANTED, QueuedJob, one_of, read_ad
 from engine.launch.condor.client import Condor, CouldNotAsk
 from engine.launch.condor.queue import Connect
+from engine.launch.condor.submit import LEASE_S
 from engine.launch.job import JobHandle
 from engine.launch.resources import Resources
 
@@ -26,6 +31,9 @@ _NAMES = {
 }
 """What is asked for, to its name for people and what HTCondor's number counts."""
 
+_GPU = "AvailableGPUs"
+"""Stands in the part of the requirements that asks for a certain GPU."""
+
 
 def why(job: JobHandle, connect: Connect = Condor) -> str | None:
     """Why a job does not run; None where HTCondor does not have it, so that its files tell."""
@@ -35,13 +43,33 @@ def why(job: JobHandle, connect: Connect = Condor) -> str | None:
         try:
             ads = condor.query(one_of([job.id]), WANTED)
             if not ads:
-                return None
+                return _absent(job, condor)
             found = read_ad(ads[0])
             match = condor.match(one_of([found.run_id])) if found.state == "queued" else {}
         except CouldNotAsk as error:
             since = time.strftime("%H:%M")
             return f"{UNASKED} at {since}: {error.message}"
-    return sentence(job.name, found, match)
+    return sentence(job.name, found, match) + (_cut_off(job) if found.state == "running" else "")
+
+
+def _cut_off(job: JobHandle) -> str:
+    """That the scheduler cannot reach the node, as the log alone tells."""
+    log = LogReader(RunDir(job.directory).job_log)
+    with contextlib.suppress(FactsError):
+        log.read()
+    told = log.find(job.id, job.job_id)
+    if told is None or told.disconnected is None:
+        return ""
+    until = time.strftime("%H:%M", time.localtime(told.disconnected + LEASE_S))
+    return f"; {told.reason_in_words}, and HTCondor starts it again elsewhere from {until} on"
+
+
+def _absent(job: JobHandle, condor: Condor) -> str | None:
+    """Why a job is not in the queue, where that is no end."""
+    if job.state == "submitting":
+        again = f"engine submit --again {job.name} finds out"
+        return f"HTCondor does not have it yet, and may still get it: {again}"
+    return f"it waits: {TO_COME}" if still_to_come(condor, [job]) else None
 
 
 def sentence(name: str, job: QueuedJob, match: Mapping[str, Any]) -> str:
@@ -81,9 +109,11 @@ def _waits(name: str, match: Mapping[str, Any]) -> str:
         return "HTCondor has not looked for a node yet"
     if not match["slots"]:
         return "the pool has no nodes at present"
-    called, text = _too_much(match)
-    remedy = f"; engine jobs edit {name} {called}=… asks for less" if called else ""
-    return f"{text}{remedy}" or _unfulfilled(match) or _busy(match)
+    keys, told = obstacles(match)
+    if keys:
+        less = " ".join(f"{key}=…" for key in keys)
+        told.append(f"engine jobs edit {name} {less} asks for less")
+    return "; ".join(told) or _busy(match)
 
 
 def misfit(resources: Resources, condor: Condor) -> str:
@@ -117,25 +147,52 @@ def _never(match: Mapping[str, Any]) -> str:
     """What stands in the way of a job for good, as far as it is certain."""
     if not match["slots"]:
         return "the pool has no nodes at present"
-    called, text = _too_much(match)
-    if text:
-        key = f"; launcher.{called}=… asks for less" if called else ""
-        return f"{text.replace('it asks', 'a job asks')}{key}"
-    never = [part for part, slots in match["conditions"] if not slots]
-    return f"no node fulfils {first_line(never[0])}" if never else ""
+    keys, texts = _too_much(match)
+    told = [text.replace("it asks", "a job asks") for text in texts]
+    told += [f"no node fulfils {part}" for part in _never_fulfilled(match)]
+    if keys:
+        told.append(f"{' '.join(f'launcher.{key}=…' for key in keys)} asks for less")
+    return "; ".join(told)
 
 
-def _too_much(match: Mapping[str, Any]) -> tuple[str, str]:
-    """What is asked for that no slot has so much of, where less would do; and that in words."""
-    for attribute, (called, unit) in _NAMES.items():
+def obstacles(match: Mapping[str, Any]) -> tuple[list[str], list[str]]:
+    """All that stands in the way of a job for good: keys of which less would do, and sentences."""
+    keys, told = _too_much(match)
+    never = _never_fulfilled(match)
+    told += [f"no node fulfils its requirement {part}" for part in never if _GPU not in part]
+    if any(_GPU in part for part in never):
+        told.append("no node has such a GPU free")
+    if not told and not match["ever"]:
+        told.append(
+            "each thing that it asks for is somewhere, and no node has all of it or may take it"
+        )
+    return keys, told
+
+
+def _never_fulfilled(match: Mapping[str, Any]) -> list[str]:
+    """Parts of the requirements that no slot fulfils, but for those of an amount: see there."""
+    never = [first_line(part) for part, slots in match["conditions"] if not slots]
+    return [part for part in never if not any(name in part for name in _too_much_of(match))]
+
+
+def _too_much_of(match: Mapping[str, Any]) -> list[str]:
+    """Attributes of which more is asked for than any slot has."""
+    return [name for name in _NAMES if match["asked"][name] > match["largest"][name]]
+
+
+def _too_much(match: Mapping[str, Any]) -> tuple[list[str], list[str]]:
+    """Keys of what is asked for that no slot has so much of, where less would do; and sentences."""
+    keys, told = [], []
+    for attribute in _too_much_of(match):
+        called, unit = _NAMES[attribute]
         asked, most = match["asked"][attribute], match["largest"][attribute]
-        if asked <= most:
-            continue
         if attribute == "RequestGPUs" and not most:
-            return "", f"it asks for {count(int(asked), 'GPU')}, and no node has any"
+            told.append(f"it asks for {count(int(asked), 'GPU')}, and no node has any")
+            continue
+        keys.append(called)
         wanted, there = _amount(asked * unit, unit), _amount(most * unit, unit)
-        return called, f"it asks for {called} {wanted}, and no node has more than {there}"
-    return "", ""
+        told.append(f"it asks for {called} {wanted}, and no node has more than {there}")
+    return keys, told
 
 
 def _amount(number: float, unit: float) -> str:
@@ -145,18 +202,6 @@ def _amount(number: float, unit: float) -> str:
         if number >= size:
             return f"{number / size:.4g} {letter}"
     return f"{number / 1024:.4g} KB"
-
-
-def _unfulfilled(match: Mapping[str, Any]) -> str:
-    """What no slot fulfils."""
-    if match["ever"]:
-        return ""
-    never = [part for part, slots in match["conditions"] if not slots]
-    if any("AvailableGPUs" in part for part in never):
-        return "no node has such a GPU free"
-    if never:
-        return f"no node fulfils its requirement {first_line(never[0])}"
-    return "each thing that it asks for is somewhere, and no node has all of it or may take it"
 
 
 def _busy(match: Mapping[str, Any]) -> str:

@@ -1,0 +1,41 @@
+"""Whether HTCondor may still start the job of a run that is to go on from elsewhere."""
+
+from __future__ import annotations
+
+from engine.errors import ConfigError
+from engine.facts.job_report import OVER
+from engine.facts.run_dir import RunDir
+from engine.launch.condor.ads import WANTED, one_of, read_ad
+from engine.launch.condor.client import Condor, CouldNotAsk
+from engine.launch.job import HTCONDOR
+from engine.launch.record import read_job
+from engine.library.summary import RunSummary
+
+DEADLINES_S = {"query": 10.0}
+"""How long somebody waits who wants to go on with a run."""
+
+
+def check_job_is_over(run_dir: RunDir, summary: RunSummary) -> None:
+    """Raise a `ConfigError` if HTCondor may start the job of a run, whose training is over, again.
+
+    The log of the job tells; where it does not the scheduler is asked.
+    """
+    job = read_job(run_dir.launch)
+    if summary.job_over or summary.state not in ("stopped", "lost"):
+        return
+    if job is None or job.target != HTCONDOR or job.is_copy:
+        return
+    name, number = run_dir.run_id, f"its job {job.job_id}" if job.job_id else "its job"
+    try:
+        with Condor(job.schedd, DEADLINES_S) as condor:
+            found = [read_ad(ad) for ad in condor.query(one_of([job.id]), WANTED)]
+    except CouldNotAsk as error:
+        raise ConfigError(
+            f"{name}: HTCondor may start {number} again, and cannot be asked: {error.message}",
+            f"Try again later, or engine resume {name} --take-over: that job will not begin then.",
+        ) from error
+    if any(one.state not in OVER for one in found):
+        raise ConfigError(
+            f"{name}: HTCondor still has {number}, and may start it again",
+            f"engine jobs remove {name} removes it.",
+        )

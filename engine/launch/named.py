@@ -1,0 +1,88 @@
+"""The job that a word means."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator, Sequence
+
+from engine.errors import ConfigError
+from engine.facts.words import first_line
+from engine.launch.job import JobHandle, JobState
+from engine.launch.jobs import Job
+from engine.library.summary import RunSummary
+
+_ID = re.compile(r"[0-9a-f]{4,32}", re.ASCII)
+_NUMBER = re.compile(r"[0-9]{1,10}(?:\.[0-9]{1,10})?", re.ASCII)
+
+
+def select_job(jobs: Sequence[Job], word: str) -> Job:
+    """The one job that a word means: `last`, a directory, a name or a part of one, an id.
+
+    An id is that of its record, or what HTCondor calls it. The whole name of a run of a sweep
+    means that run alone, the number of a cluster that has several of its runs the sweep.
+
+    Parameters
+    ----------
+    jobs
+        The newest first.
+
+    Raises
+    ------
+    ConfigError
+        If it means none or several.
+    """
+    if word == "last" and jobs:
+        return jobs[0]
+    numbered = _of_number(jobs, word)
+    if len(numbered) > 1:
+        told = ", ".join(f"{job.name} of {first_line(at) or '?'}" for at, job in numbered.items())
+        raise ConfigError(f"{word}: {len(numbered)} jobs have that number: {told}", "Name one.")
+    place = os.path.abspath(os.path.expanduser(word))
+    rules = (
+        lambda job: word == job.name or os.fspath(job.handle.directory) == place,
+        lambda job: bool(_ID.fullmatch(word)) and (job.handle.id or "").startswith(word),
+        lambda job: word in job.name,
+    )
+    named = [_alone(*one) for job in jobs for one in _runs_of_sweep(job) if word == one[1].name]
+    for found in (named[:1], list(numbered.values()), *([*filter(rule, jobs)] for rule in rules)):
+        if len(found) == 1:
+            return found[0]
+        if found:
+            names = ", ".join(job.name for job in found[:8])
+            raise ConfigError(f"{word}: {len(found)} jobs have that in their name", names)
+    raise ConfigError(f"{word}: there is no such job", "engine jobs --all lists them.")
+
+
+def _of_number(jobs: Sequence[Job], word: str) -> dict[str | None, Job]:
+    """Scheduler to the job that has this number there.
+
+    One that gave a number twice has lost its queue between: the newer job counts.
+    """
+    found: dict[str | None, Job] = {}
+    if not _NUMBER.fullmatch(word):
+        return found
+    for job in jobs:
+        meant = [one for one in _runs_of_sweep(job) if _has_number(word, one[1])]
+        if meant:
+            found.setdefault(meant[0][1].schedd, job if len(meant) > 1 else _alone(*meant[0]))
+        elif _has_number(word, job.handle):
+            found.setdefault(job.handle.schedd, job)
+    return found
+
+
+def _runs_of_sweep(job: Job) -> Iterator[tuple[RunSummary, JobHandle]]:
+    pairs = zip(job.runs, job.handles, strict=True)
+    return (pair for pair in pairs if pair[1] is not job.handle)
+
+
+def _has_number(word: str, handle: JobHandle) -> bool:
+    """Whether it is its number at HTCondor or that of its cluster."""
+    number = handle.job_id or ""
+    return bool(number) and word in (number, number.partition(".")[0])
+
+
+def _alone(run: RunSummary, handle: JobHandle) -> Job:
+    """A run of a sweep as a job of its own."""
+    state = JobState(run.state, first_line(run.sentence or run.problem))
+    return Job(handle, state, (run,), handles=(handle,))

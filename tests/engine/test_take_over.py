@@ -1,0 +1,147 @@
+"""A run of HTCondor that is to go on here: not while its job may begin again, nor twice."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from engine.cli import main
+from engine.errors import ConfigError, LaunchError
+from engine.facts import RunDir, append_jsonl_event, build_event_payload
+from engine.launch.condor import over
+from engine.launch.condor.client import Condor, CouldNotAsk
+from engine.launch.condor.node import taken_over
+from engine.launch.going_on import check_is_over
+from engine.launch.job import HTCONDOR, ID_VARIABLE, JobSpec
+from engine.launch.lock import locked
+from engine.launch.record import amend_record, new_entries, read_job, write_record
+from engine.launch.start import begin
+from engine.library.index import summarise
+from tests.conftest import Outcome
+from tests.engine.launching import written_ago
+from tests.engine.test_condor_log import EXECUTE, SUBMIT, TERMINATED
+
+Answers = Callable[[Sequence[dict[str, Any]] | None], None]
+
+
+@pytest.fixture
+def answers(monkeypatch: pytest.MonkeyPatch) -> Answers:
+    """Sets which ads the scheduler has; None for one that does not answer."""
+
+    def set_them(ads: Sequence[dict[str, Any]] | None) -> None:
+        def query(self: Condor, *_: object, **__: object) -> list[dict[str, Any]]:
+            if ads is None:
+                raise CouldNotAsk("HTCondor's scheduler did not answer within 10 s")
+            return list(ads)
+
+        monkeypatch.setattr(over.Condor, "query", query)
+
+    return set_them
+
+
+@pytest.fixture
+def run_dir(thesis_train: Callable[..., Outcome]) -> RunDir:
+    """A run that was sent away by HTCondor after an epoch: its log does not tell what follows."""
+    run_dir = thesis_train("phase1.trainer.epochs=1", "evaluation.enabled=false").run
+    run_dir.events.write_text("".join(run_dir.events.read_text().splitlines(True)[:-1]))
+    stopped = build_event_payload("on_train_end", run_dir.path, stopped=True)
+    append_jsonl_event(run_dir.path, stopped)
+    spec = JobSpec((), run_dir.path, target=HTCONDOR)
+    entries = {"id": "abc", "job_id": "12.0", "state": "running", "host": "wn-1", "pid": 7}
+    write_record(run_dir.launch, new_entries(spec) | entries)
+    run_dir.job_log.write_text(SUBMIT + EXECUTE)
+    for path, ago_s in ((run_dir.launch, 400), (run_dir.job_log, 400), (run_dir.events, 300)):
+        written_ago(path, ago_s)
+    return run_dir
+
+
+def resume(run_dir: RunDir, *words: str) -> int:
+    return main(["resume", str(run_dir.path), "--epochs", "2", *words])
+
+
+def test_it_does_not_go_on_while_the_scheduler_is_silent(
+    run_dir: RunDir, answers: Answers, capsys: pytest.CaptureFixture[str]
+) -> None:
+    answers(None)
+    before = run_dir.events.read_bytes(), run_dir.launch.read_bytes()
+    assert resume(run_dir) == 2
+    told = capsys.readouterr().err
+    assert "HTCondor may start its job 12.0 again, and cannot be asked" in told
+    assert f"engine resume {run_dir.run_id} --take-over" in told
+    with pytest.raises(ConfigError, match="may start its job"):
+        begin(JobSpec((), run_dir.path, resume=True))
+    assert (run_dir.events.read_bytes(), run_dir.launch.read_bytes()) == before
+
+
+def test_it_does_not_go_on_while_the_scheduler_has_its_job(
+    run_dir: RunDir, answers: Answers, capsys: pytest.CaptureFixture[str]
+) -> None:
+    answers([{"ThesisRunId": "abc", "JobStatus": 1, "ClusterId": 12, "ProcId": 0}])
+    assert resume(run_dir) == 2
+    told = capsys.readouterr().err
+    assert "HTCondor still has its job 12.0" in told
+    assert f"engine jobs remove {run_dir.run_id}" in told
+
+
+@pytest.mark.parametrize("ads", [[], [{"ThesisRunId": "abc", "JobStatus": 3}]])
+def test_it_goes_on_once_the_scheduler_has_none(
+    run_dir: RunDir, answers: Answers, ads: list[dict[str, Any]]
+) -> None:
+    answers(ads)
+    assert resume(run_dir) == 0
+    assert summarise(run_dir.path).state == "finished"
+
+
+def test_nobody_is_asked_where_the_log_tells_the_end(run_dir: RunDir, answers: Answers) -> None:
+    answers(None)
+    run_dir.job_log.write_text(SUBMIT + EXECUTE + TERMINATED)
+    check_is_over(run_dir)
+
+
+def test_a_job_does_not_begin_once_its_run_was_taken_over(
+    run_dir: RunDir, answers: Answers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    old = read_job(run_dir.launch)
+    assert old is not None
+    answers(None)
+    assert resume(run_dir, "--take-over") == 0
+    entries = json.loads(run_dir.launch.read_text())
+    assert (entries["target"], entries["kind"], entries["state"]) == ("local", "resume", "ended")
+    assert [one["id"] for one in entries["earlier"]] == ["abc"]
+    monkeypatch.setenv(ID_VARIABLE, "abc")
+    with pytest.raises(LaunchError, match="a newer start has it"):
+        taken_over(old)
+    run = summarise(run_dir.path)
+    assert (run.state, run.launcher) == ("finished", "local")
+
+
+def test_two_who_go_on_at_the_same_moment_are_one_start_and_a_refusal(
+    run_dir: RunDir, answers: Answers, capsys: pytest.CaptureFixture[str]
+) -> None:
+    answers([])
+    with locked(run_dir.submit_lock, run_dir.run_id):
+        assert resume(run_dir) == 1
+        with pytest.raises(LaunchError, match="another process is starting it"):
+            begin(JobSpec((), run_dir.path, resume=True))
+    assert "another process is starting it" in capsys.readouterr().err
+
+
+def test_a_submission_in_doubt_is_not_over_because_of_an_older_job(run_dir: RunDir) -> None:
+    amend_record(run_dir.launch, "abc", state="submitting", job_id=None, events_size=0)
+    run_dir.job_log.write_text(TERMINATED)  # which lost its beginning
+    with pytest.raises(ConfigError, match="is queued"):
+        check_is_over(run_dir)
+
+
+def test_a_copy_of_a_run_is_not_asked_about(
+    run_dir: RunDir, answers: Answers, own_folder: Path
+) -> None:
+    answers(None)
+    copy = RunDir(own_folder / "copy")
+    run_dir.path.rename(copy.path)
+    run_dir.path.mkdir()
+    check_is_over(copy)
