@@ -8,13 +8,18 @@ PYTHON ?= python3
 PIP_INSTALL := PIP_CONSTRAINT=constraints.txt $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help train test lint format bench bench-app pictures pool test-long torture clean
+.PHONY: help train compare test lint format bench bench-app pictures pool test-long torture clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 train: $(VENV)/installed ## train the default autoencoder on the sample
 	$(BIN)/thesis-train $(ARGS)
+
+# As many trainings at once as there are cores, each with one thread.
+compare: $(VENV)/installed ## train and compare all models in docs/COMPARISON.md; half an hour on two cores
+	OMP_NUM_THREADS=1 $(BIN)/engine compare --at-once $$(getconf _NPROCESSORS_ONLN) --output docs/COMPARISON.md \
+		device=cpu logging.make_plots=false $(ARGS)
 
 # Many tests wait for a terminal or a cluster: four processes keep two cores busy.
 test: $(VENV)/installed-dev ## run the tests

@@ -24,6 +24,7 @@ GROUPS = {
         "follow": ("engine.cli.follow", "main", "what a run does, as it happens"),
         "plot": ("engine.cli.plot", "main", "curves in the terminal"),
         "evaluate": ("engine.cli.evaluate", "main", "what the model of a run is worth"),
+        "compare": ("engine.cli.compare", "main", "train combinations of components, in a table"),
     },
     "Taking away": {
         "export": ("engine.cli.export", "main", "numbers of runs as CSV, JSON or LaTeX"),
@@ -44,7 +45,7 @@ COMMANDS = {name: entry for group in GROUPS.values() for name, entry in group.it
 
 OTHER_NAMES = {
     "ls": "runs", "list": "runs", "status": "runs", "ps": "runs", "top": "runs --watch",
-    "rm": "remove", "delete": "remove", "compare": "diff", "log": "show --log 20",
+    "rm": "remove", "delete": "remove", "log": "show --log 20",
     "tail": "follow", "watch": "runs --watch", "curves": "plot", "start": "launch",
     "queue": "jobs", "sweep": "launch --multirun",
     "dry-run": "check", "preflight": "check", "validate": "check", "estimate": "check",

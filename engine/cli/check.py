@@ -148,7 +148,7 @@ def _checked(wish: Wish) -> Report:
     from engine.config.compose import dotted_loops, register_loops
     from engine.preflight.check import check
 
-    register_loops([*DISPATCH, *dotted_loops(wish.overrides)])
+    register_loops([*DISPATCH, *dotted_loops(wish.overrides)], wish.config_dirs)
     if wish.trusted is None or wish.trusted:  # of somebody else's config only what was named
         import_from_here()
     return check(wish, find_loop)

@@ -162,6 +162,17 @@ def _classes(runs: Sequence[RunSummary]) -> list[str]:
     return sorted(named)
 
 
+def _options_of(group: str) -> Callable[[Sequence[RunSummary]], list[str]]:
+    """The options of a config group of ours."""
+
+    def options(runs: Sequence[RunSummary]) -> list[str]:
+        from engine.config.paths import config_dir
+
+        return sorted(path.stem for path in (config_dir() / group).glob("*.yaml"))
+
+    return options
+
+
 _CLASS_NAMES = "data.class_names."
 
 _LISTED: dict[str, Callable[[Sequence[RunSummary]], list[str]]] = {
@@ -169,4 +180,7 @@ _LISTED: dict[str, Callable[[Sequence[RunSummary]], list[str]]] = {
     "METRIC": _metrics,
     "TAG": _tags,
     "CLASS": _classes,
+    "LOOP": _options_of("loop"),
+    "ENCODER": _options_of("phase1/encoder"),
+    "LATENT_SPACE": _options_of("phase1/latent_space"),
 }

@@ -147,7 +147,7 @@ def _beginning(args: argparse.Namespace, typed: Sequence[str], at_once: int) -> 
         raise ConfigError(f"--at-once {at_once}: must be at least 1")
     folders = config_folders(args.config_dir)
     composer, overrides = Composer(folders), [*experiment_of(args.config_name), *typed]
-    register_loops([*DISPATCH, *dotted_loops(overrides)])
+    register_loops([*DISPATCH, *dotted_loops(overrides)], folders)
     parent = select_one(args.parent, args.root) if args.parent else None
     if parent is not None:
         overrides = _changed(composer, parent, overrides, args.trust)

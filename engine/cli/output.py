@@ -51,8 +51,8 @@ class Command:
 
     A module of `engine.cli` has one such object for each of its commands; calling it runs the
     command, and tab completion asks it for its parser. What an argument completes to is told by
-    its metavar: RUN, JOB, FILTER, KEY, METRIC, TAG, CLASS (with commas between several), or DIR
-    and FILE.
+    its metavar: RUN, JOB, FILTER, KEY, METRIC, TAG, CLASS, LOOP, ENCODER, LATENT_SPACE (with commas
+    between several), or DIR and FILE.
     """
 
     name: str

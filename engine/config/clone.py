@@ -136,7 +136,7 @@ def _refuse(problems: Iterable[str]) -> None:
 def _kept(composer: Composer, saved: DictConfig, typed: Sequence[str]) -> draft.Overrides:
     """The overrides that choose options and set single values, as of one run."""
     kept = tuple(text for text in typed if _is_ours(composer, composer.parse(text)))
-    register_loops(dotted_loops([*kept, f"loop={saved.loop}"]))
+    register_loops(dotted_loops([*kept, f"loop={saved.loop}"]), composer.config_dirs)
     if composer.compose(kept).loop != saved.loop:
         kept = draft.put(kept, f"loop={saved.loop}")
     whole = composer.compose_with_hydra(kept)

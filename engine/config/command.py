@@ -75,10 +75,10 @@ def run_command(
     register_resolvers()
     register_sweeper()
     register_launcher()
-    register_loops([*loops, *dotted_loops(argv)])
     unknown = _unknown_flags(argv)
     if unknown:
         raise ConfigError.from_problems([flag_problem(flag) for flag in unknown])
+    register_loops([*loops, *dotted_loops(argv)], _parse(argv)[1])
     folders = [word for word in argv if word.partition("=")[0] in _CONFIG_DIR]
     if len(folders) > 1:  # Hydra takes the last one, and says nothing
         raise ConfigError(f"{folders[1]}: only one such folder can be given")

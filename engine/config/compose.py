@@ -9,6 +9,7 @@ import tempfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from hydra import compose as hydra_compose
 from hydra.core.config_store import ConfigStore
@@ -60,16 +61,21 @@ def _artifact_dir(save: bool, root: str) -> str:
     return os.path.expanduser(root) if save else str(scratch_dir())
 
 
-def register_loops(names: Iterable[str]) -> None:
+def register_loops(names: Iterable[str], config_dirs: Sequence[Path] = ()) -> None:
     """Make each name an option of the group `loop`, unless a file of that name is one already.
 
     So a loop that has no config of its own is chosen like any other: one that was added to
-    `DISPATCH`, or `package.module:function`.
+    `DISPATCH`, or `package.module:function`. Where a folder of configs has a file
+    `NAME_trainer.yaml` (`module_trainer.yaml` of a function), the option brings what stands there.
     """
     for name in names:
-        if not (config_dir() / "loop" / f"{name}.yaml").exists():
-            store = ConfigStore.instance()
-            store.store(group="loop", name=name, node={"loop": name}, package="_global_")
+        if (config_dir() / "loop" / f"{name}.yaml").exists():
+            continue
+        node: dict[str, Any] = {"loop": name}
+        settings = f"{name.partition(':')[0].rpartition('.')[2]}_trainer"
+        if any((folder / f"{settings}.yaml").is_file() for folder in [config_dir(), *config_dirs]):
+            node["defaults"] = [f"/{settings}", "_self_"]
+        ConfigStore.instance().store(group="loop", name=name, node=node, package="_global_")
 
 
 def forget_loops(names: Iterable[str]) -> None:

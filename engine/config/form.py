@@ -146,7 +146,7 @@ class FormMaker:
         forget_loops(self._loops - set(names))
         self._loops = set(names)
         with contextlib.suppress(*COMPOSE_ERRORS):  # a name that is none is told below
-            register_loops(names)
+            register_loops(names, self.folders)
 
     def _partly(self, given: draft.Overrides) -> Form:
         """The form of those overrides that compose, and what is wrong with the others."""

@@ -6,6 +6,7 @@ and event-wide numbers, and what the datasets are called, stands in `configs/dat
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,14 @@ from engine.data.fields import PADDING, SPLITS, EventBatch
 from engine.data.h5_shape import column_problems, find_labels, find_table, open_file
 from engine.data.normalisation import Normaliser
 from engine.errors import ConfigError, DataError
+
+log = logging.getLogger("engine")
+
+_KEYS = {
+    *("path", "datasets", "limit_samples", "batch_size", "norm", "log_features", "units"),
+    *("n_tokens", "columns", "features", "global_features", "type_names"),
+}
+"""Of `cfg.data`: no events are read without them."""
 
 
 @dataclass(frozen=True)
@@ -49,7 +58,8 @@ def make_dataloaders(
     Parameters
     ----------
     cfg
-        A config with `data` as in `configs/data/h5_tokens.yaml`.
+        A config with `data` as in `configs/data/h5_tokens.yaml`. Where one that was made by hand
+        lacks some of it, the whole config is filled in place with what the default one has.
 
     Returns
     -------
@@ -68,6 +78,10 @@ def make_dataloaders(
         not finite.
     """
     data = cfg.data
+    if not set(data) >= _KEYS:
+        from engine.config.complete import complete  # a command's config lacks nothing
+
+        log.info("default values for %s", ", ".join(complete(cfg)))
     problems = column_problems(data)
     if problems:
         raise ConfigError.from_problems(problems)

@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import heapq
-import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
-
-from omegaconf import OmegaConf
 
 from engine.config.compose import COMPOSE_ERRORS
 from engine.config.paths import make_paths_absolute
@@ -97,7 +94,7 @@ def check(wish: Wish, find_loop: FindLoop) -> Report:
         make_paths_absolute(point.usable)
         _look_at_code(point, wish.trusted, find_loop)
     if usable:
-        flats = {point.number: _flat(point) for point in usable}
+        flats = {point.number: settings(point.usable) for point in usable}
         report.place = output_place(usable[0].usable)
         past = Past(report.place.path if report.place else None)
         _look_at_past(report, flats, past)
@@ -124,12 +121,6 @@ def _look_at_code(point: CheckedPoint, trusted: Sequence[str] | None, find_loop:
             point.add(Problem("loop", f"loop={cfg.loop}: {type(error).__name__}: {text}"))
     if point.problems:
         point.cfg = None
-
-
-def _flat(point: CheckedPoint) -> dict[str, Any]:
-    """The settings of a point, as the facts of a run would have them."""
-    config = OmegaConf.to_container(point.usable, resolve=True)
-    return settings(json.loads(json.dumps(config, default=str)))
 
 
 def _look_at_past(report: Report, flats: dict[int, dict[str, Any]], past: Past) -> None:

@@ -19,7 +19,7 @@ from engine.preflight.start import data_problems
 from engine.training_loops.device import is_out_of_memory, out_of_memory, resolve_device
 from engine.training_loops.loading import Splits
 from engine.training_loops.objective import NonFiniteLoss
-from engine.training_loops.trial import Trial, loop_module, try_out
+from engine.training_loops.trial import LOOPS, Trial, loop_module, try_out
 from engine.utils.seed import set_all_seeds
 
 BUDGET_S = 0.8
@@ -43,7 +43,7 @@ class Model:
     """What the data loader says."""
     like: Like | None = None
     is_tried: bool = True
-    """False for a loop of the user's own."""
+    """False for a loop that does not say how its model is made."""
     problems: list[Problem] = field(default_factory=list)
     warnings: list[Problem] = field(default_factory=list)
     remarks: list[Problem] = field(default_factory=list)
@@ -95,14 +95,22 @@ class Bench:
     def look_at(self, model: Model) -> None:
         """Check device and data of a model, and build and try it where nothing is wrong."""
         device = self._device(model)
-        module = loop_module(str(model.cfg.loop))
-        model.is_tried = module is not None
+        module = self._module(model)
         self._look_at_data(model)
-        is_whole = all(point.cfg is not None for point in model.points)
-        if self._is_own(model):
-            model.remarks.append(_own_loop(str(model.cfg.loop)))
-        if module is not None and is_whole:
+        if module is not None:
             self._try(model, module, device or torch.device("cpu"))
+
+    def _module(self, model: Model) -> ModuleType | None:
+        """The module of the loop; None where it is not to be called, or makes no model."""
+        if any(point.cfg is None for point in model.points):  # not found, or not trusted
+            model.is_tried = str(model.cfg.loop) in LOOPS
+            return None
+        try:
+            return loop_module(str(model.cfg.loop))
+        except ConfigError as error:
+            model.is_tried = False
+            model.remarks.append(Problem("loop", f"the model cannot be tried: {error.message}"))
+            return None
 
     def _is_own(self, model: Model) -> bool:
         """Whether the loop is one of the user's own, which was found and may be called."""
@@ -168,10 +176,6 @@ def _about_speed(trial: Trial) -> Iterator[str]:
     alone = trial.one_thread_step_s
     if alone is not None and trial.step_s > _MUCH * alone:
         yield "the cores are busy: OMP_NUM_THREADS=1 would train faster, as no thread waits then"
-
-
-def _own_loop(loop: str) -> Problem:
-    return Problem("loop", f"loop={loop}: a loop of your own, whose model cannot be tried")
 
 
 def _explained(error: Exception, cfg: Any, device: torch.device) -> list[Problem]:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import socket
 import statistics
 from collections.abc import Hashable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from omegaconf import OmegaConf
 
 from engine.errors import FactsError
 from engine.library.flat import flatten
@@ -89,9 +92,13 @@ def _runs(root: str | None) -> list[RunSummary]:
     return sorted(runs, key=lambda run: run.started or 0.0, reverse=True)
 
 
-def settings(config: dict[str, Any]) -> Flat:
-    """What a resolved config trains, flat: without places, logging and what to do with the run."""
-    return _trained(flatten(config))
+def settings(cfg: Any) -> Flat:
+    """What a config trains, flat and as the facts of a run would have it.
+
+    Places, logging and what to do with the run are left out.
+    """
+    config = OmegaConf.to_container(cfg, resolve=True)
+    return _trained(flatten(json.loads(json.dumps(config, default=str))))
 
 
 def _trained(flat: Flat) -> Flat:

@@ -99,18 +99,14 @@ def evaluate_run(run_dir: RunDir, cfg: Any, background: Sequence[Any] | None) ->
     Raises
     ------
     ConfigError
-        If the loop tells nothing about events, or there is no such class.
+        If the loop tells nothing about events, or does not say how its model is made; or there is
+        no such class.
     DataError
         If the data cannot be read, or have no labels.
     FactsError
         If there is no checkpoint, or it does not fit the config.
     """
     module = loop_module(str(cfg.loop))
-    if module is None:
-        raise ConfigError(
-            f"loop={cfg.loop} is a loop of your own, and cannot be evaluated from its checkpoint",
-            "It can call engine.evaluation.evaluate.evaluate at its end.",
-        )
     weights = load_checkpoint(run_dir.best)
     splits = module.load(cfg, resolve_device(cfg))
     objective: Objective = module.build(cfg, resolve_device(cfg), len(splits.train))

@@ -18,6 +18,7 @@ import torch
 from torch import nn
 
 from engine.data.batches import TensorBatches
+from engine.errors import ConfigError
 from engine.training_loops.checkpoints import last_record, size_as_saved
 from engine.training_loops.loading import Splits
 from engine.training_loops.objective import Means, Objective
@@ -31,7 +32,8 @@ LOOPS = {
     "test_mlp": "engine.training_loops.simple_mlp",
 }
 """Loop to its module, which has `load(cfg, device)`, which gives the data, and
-`build(cfg, device, batches_per_epoch)`, which gives the objective."""
+`build(cfg, device, batches_per_epoch)`, which gives the objective. The module of a loop that is
+`package.module:function` may have them too."""
 
 _MOST_STEPS = 200
 _FEW = 8
@@ -85,9 +87,33 @@ class Trial:
         return self.step_s * self.train_batches + validation_s
 
 
-def loop_module(loop: str) -> ModuleType | None:
-    """The module of a loop that can be tried; None for a loop of the user's own."""
-    return importlib.import_module(LOOPS[loop]) if loop in LOOPS else None
+def loop_module(loop: str) -> ModuleType:
+    """The module of a loop, which makes its data and its objective again.
+
+    That of `package.module:function` is imported, so the package has to be trusted.
+
+    Raises
+    ------
+    ConfigError
+        If it does not say how: see `LOOPS`.
+    """
+    name = LOOPS.get(loop) or loop.partition(":")[0]
+    if loop not in LOOPS and ":" not in loop:
+        raise ConfigError(
+            f"LOOPS in engine/training_loops/trial.py does not name the module of loop={loop}"
+        )
+    try:
+        module = importlib.import_module(name)
+    except ImportError as error:
+        raise ConfigError(f"loop={loop}: {error}") from error
+    missing = [part for part in ("load", "build") if not callable(getattr(module, part, None))]
+    if missing:
+        raise ConfigError(
+            f"loop={loop}: {name} has no function {' and no function '.join(missing)}, by which "
+            "its data and its model are made again",
+            "docs/TRAINING_GUIDE.md, Its evaluation, says what they give.",
+        )
+    return module
 
 
 def try_out(objective: Objective, splits: Splits, device: torch.device, budget_s: float) -> Trial:

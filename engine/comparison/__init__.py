@@ -1,0 +1,1 @@
+"""Which model is worth what: trainings of every combination of components, in one table."""

@@ -1,0 +1,140 @@
+"""A comparison as a page of Markdown, and as records for programs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from engine.comparison.measures import is_share
+from engine.comparison.plan import Combination, Plan
+from engine.comparison.table import Row, columns_of
+from engine.facts.words import count
+from engine.report.markdown import code, escape
+from engine.tables.cells import Spread, show
+
+FORMAT = 1
+WORSE = "†"
+"""Behind a number that is worse than that of the baseline."""
+
+_TITLES = {"val_loss": "val_loss", "n_parameters": "parameters", "events_per_s": "events/s"}
+_ENDS = ("n_parameters", "events_per_s")
+"""Columns behind all others."""
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """All that is told of a comparison."""
+
+    plan: Plan
+    rows: list[Row]
+    units: Mapping[str, str]
+    """Column of an error to its unit."""
+    signal: str | None
+    """The class that is told from all others; None without labels, or with several signals."""
+    others: Sequence[str]
+    """The classes of the background."""
+    command: str
+    """By which it was made."""
+    made: str
+    """When, and with what."""
+
+    def columns(self) -> list[str]:
+        """The names of the numbers, in the order of the table."""
+        found = columns_of(self.rows)
+        return [name for name in found if name not in _ENDS] + [n for n in _ENDS if n in found]
+
+    def record(self) -> dict[str, Any]:
+        """The content of `comparison.json`."""
+        left_out = [
+            {**combination._asdict(), "reason": reason}
+            for combination, reason in self.plan.left_out.items()
+        ]
+        told = {"format": FORMAT, "command": self.command, "made": self.made}
+        told |= {"epochs": self.plan.choices.epochs, "seeds": self.plan.choices.seeds}
+        told |= {"units": dict(self.units), "signal": self.signal, "background": list(self.others)}
+        return told | {"rows": [row.record() for row in self.rows], "left_out": left_out}
+
+    def markdown(self) -> str:
+        """The page."""
+        return "\n\n".join(filter(None, self._blocks())) + "\n"
+
+    def _blocks(self) -> Iterable[str]:
+        yield "# Comparison of models"
+        yield f"Made by {code(self.command)}; {escape(self.made)}. Nothing here is typed by hand."
+        yield "\n".join(self._table())
+        yield "\n".join(f"- {line}" for line in self._legend())
+        if self.plan.left_out:
+            yield "## Left out"
+            yield "\n".join(_left_out(self.plan.left_out))
+
+    def _table(self) -> Iterable[str]:
+        columns = self.columns()
+        titles = ["loop", "encoder", "latent space", *map(self._title, columns), "runs"]
+        yield _line(titles)
+        yield _line(["---"] * 3 + ["---:"] * len(columns) + ["---"])
+        for row in self.rows:
+            names = [row.loop, row.encoder, row.latent_space]
+            numbers = [_number(row, name) for name in columns]
+            yield _line([*map(escape, names), *numbers, escape(row.state)])
+
+    def _title(self, column: str) -> str:
+        if column.startswith("error_"):
+            unit = self.units.get(column)
+            return escape(column.removeprefix("error_") + (f" [{unit}]" if unit else ""))
+        if column.startswith("auroc_"):
+            return escape(f"AUROC {column.removeprefix('auroc_')}")
+        return escape(_TITLES.get(column, "types" if is_share(column) else column))
+
+    def _legend(self) -> Iterable[str]:
+        choices = self.plan.choices
+        seeds = "1" if choices.seeds == 1 else f"1 to {choices.seeds}"
+        yield (
+            f"The best weights of {count(choices.epochs, 'epoch')}, seeds {seeds}: mean ± standard "
+            "deviation over the runs."
+        )
+        yield (
+            "`val_loss` is the loss of the loop, and compares within a loop only. Of each feature "
+            "it is the mean absolute error over the objects of the test split; *types* is the "
+            "share of objects whose type is right."
+        )
+        if self.signal is not None:
+            others, one = escape(" + ".join(self.others)), escape(self.signal)
+            yield (
+                f"*AUROC {one}* is that of {one} against {others}, by the score of the loop; the "
+                f"others are each of one class against {one}. 0.5 is chance."
+            )
+        yield "*events/s* is that of training, beside whatever else the machine did."
+        models = [row for row in self.rows if not row.is_baseline]
+        worse = [row for row in models if row.worse]
+        if worse:
+            yield f"{WORSE} worse than predicting the mean: {len(worse)} of {len(models)} rows."
+        elif all(row.numbers for row in models):
+            yield "No row is worse than predicting the mean in its loss or its reconstruction."
+
+
+def _number(row: Row, name: str) -> str:
+    value = row.numbers.get(name)
+    if value is None:
+        return "-"
+    return _shown(name, value) + (f" {WORSE}" if name in row.worse else "")
+
+
+def _shown(name: str, value: Spread) -> str:
+    if name in _ENDS:
+        return f"{value.mean:,.0f}" + (f" ± {value.std:,.0f}" if value.std else "")
+    return show("metric", value)
+
+
+def _left_out(left_out: Mapping[Combination, str]) -> Iterable[str]:
+    """A line for each reason, with the combinations that it keeps out."""
+    reasons: dict[str, list[Combination]] = {}
+    for combination, reason in left_out.items():
+        reasons.setdefault(reason, []).append(combination)
+    for reason, combinations in reasons.items():
+        named = "; ".join(", ".join(combination) for combination in combinations)
+        yield f"- {escape(named)}: {escape(reason)}"
+
+
+def _line(cells: Sequence[str]) -> str:
+    return f"| {' | '.join(cells)} |"

@@ -1,0 +1,190 @@
+"""`engine compare`: trainings of combinations of components, and the table that comes of them."""
+
+from __future__ import annotations
+
+import csv
+import itertools
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import engine.cli.train
+from engine.cli import main
+from engine.comparison.mean_prediction import evaluate_mean_prediction
+from engine.comparison.page import WORSE
+from engine.comparison.plan import Choices, Combination, Plan, Training, make_plan
+from engine.comparison.table import BASELINE, make_rows
+from engine.config.compose import compose
+from engine.data import make_dataloaders
+from engine.library.summary import Number, RunSummary
+
+PAGE = Path(__file__).resolve().parents[2] / "docs" / "COMPARISON.md"
+
+SMALL = (
+    *("data.limit_samples=64", "logging.make_plots=false", "device=cpu"),
+    *("--loops", "ae", "--encoders", "mlp", "--epochs", "1", "--seeds", "1"),
+)
+ERRORS = {"error_E", "error_pT", "error_eta", "error_phi"}
+AREAS = {"auroc_tttt", "auroc_ttH", "auroc_ttW", "auroc_ttZ"}
+COLUMNS = {"val_loss", "id_accuracy", "n_parameters", "events_per_s"} | ERRORS | AREAS
+
+
+def compared(capsys: pytest.CaptureFixture[str], *words: str, code: int = 0) -> dict[str, Any]:
+    """What `engine compare --json` prints, and nothing beside it."""
+    capsys.readouterr()
+    assert main(["compare", *words, "--json"]) == code
+    return json.loads(capsys.readouterr().out)
+
+
+def titles(text: str) -> list[str]:
+    """The titles of the table on a page."""
+    line = next(line for line in text.splitlines() if line.startswith("|"))
+    return [cell.strip().replace("\\", "") for cell in line.strip("|").split("|")]
+
+
+def test_combinations_are_trained_once_and_compared(
+    own_folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = (*SMALL, "--latent-spaces", "none,vq", "-o", "table.md")
+    told = compared(capsys, *words)
+    baseline, none, vq = told["rows"]
+    assert baseline["encoder"] == BASELINE
+    assert [none["latent_space"], vq["latent_space"]] == ["none", "vq"]
+    for row in (none, vq):
+        assert (set(row["numbers"]), row["state"]) == (COLUMNS, "1 of 1")
+    assert set(baseline["numbers"]) == COLUMNS - {"n_parameters", "events_per_s"}
+
+    text = (own_folder / "table.md").read_text()
+    assert len(re.findall(r"^\| ae \|", text, re.M)) == 3
+    with (own_folder / "outputs" / "comparison.csv").open(newline="") as file:
+        lines = list(csv.DictReader(file))
+    assert float(lines[1]["error_pT"]) == none["numbers"]["error_pT"]["mean"]
+    assert json.loads((own_folder / "outputs" / "comparison.json").read_text()) == told
+
+    runs = sorted((own_folder / "outputs" / "runs").iterdir())
+    assert compared(capsys, *words) == told
+    assert sorted((own_folder / "outputs" / "runs").iterdir()) == runs
+
+
+def test_a_run_that_failed_is_a_row_that_says_so(
+    own_folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = (*SMALL, "--latent-spaces", "none", "phase1.trainer.lr=1e30", "-o", "table.md")
+    told = compared(capsys, *words, "--loops", "no_loop", code=1)
+    _, row = told["rows"]
+    assert row["state"].startswith("0 of 1, 1 failed: ")
+    assert row["numbers"] == {}
+    (out,) = told["left_out"]
+    assert out["loop"] == "no_loop"
+    assert "no such option" in out["reason"]
+    assert "- no_loop, mlp, none: " in (own_folder / "table.md").read_text()
+
+
+def test_an_interruption_ends_the_command_and_writes_no_table(
+    own_folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    asked: list[str] = []
+
+    def interrupted(words: list[str], program: str) -> int:
+        (own_folder / "outputs" / "runs" / "run_20261101-140500_comparison").mkdir(parents=True)
+        asked.extend(words)
+        return 130
+
+    monkeypatch.setattr(engine.cli.train, "main", interrupted)
+    words = (*SMALL, "--latent-spaces", "none,vq", "--at-once", "2", "-o", "table.md")
+    assert main(["compare", *words]) == 130
+    assert {"--multirun", "hydra/launcher=joblib", "hydra.launcher.n_jobs=2"} <= set(asked)
+    assert not (own_folder / "table.md").exists()
+    assert "the same command does the rest" in capsys.readouterr().err
+
+
+def test_what_makes_no_comparison_is_told_at_once(capsys: pytest.CaptureFixture[str]) -> None:
+    words = ["--seeds", "0", "phase1/encoder=gnn", "-o", "table.md"]
+    assert main(["compare", *words]) == 2
+    said = capsys.readouterr().err
+    assert "--seeds 0" in said
+    assert "phase1/encoder=gnn: --encoders says it" in said
+    assert main(["compare", "last", "last~1"]) == 2
+    assert "engine diff RUN RUN" in capsys.readouterr().err
+    assert main(["compare", "-o", "nowhere/table.md"]) == 2
+    assert "nowhere" in capsys.readouterr().err
+
+
+def test_a_combination_that_the_config_refuses_is_left_out_with_its_reason() -> None:
+    choices = Choices(("ae",), ("mlp", "gnn"), ("none",), 1, 1, ("phase1.encoder.k=6",))
+    plan = make_plan(choices)
+    assert [one.combination.encoder for one in plan.trainings] == ["gnn"]
+    ((combination, reason),) = plan.left_out.items()
+    assert combination == ("ae", "mlp", "none")
+    assert "phase1.encoder.k" in reason
+
+
+def training(combination: tuple[str, str, str], seed: int, done: bool = False) -> Training:
+    run = RunSummary(f"{combination}{seed}", "run", "finished") if done else None
+    return Training(Combination(*combination), seed, None, run)
+
+
+@pytest.mark.parametrize("done", [set(), {0}, {1, 2, 5}, {0, 1, 2, 3}])
+def test_the_sweep_has_the_points_that_are_missing(done: set[int]) -> None:
+    choices = Choices(("ae", "gan_ae"), ("mlp",), ("none", "vq"), seeds=2)
+    points = list(itertools.product(*choices.values()))[:-1]  # one is refused
+    plan = Plan(choices, [training(p[:3], p[3], n in done) for n, p in enumerate(points)])
+    words = dict(word.split("=", 1) for word in plan.sweep_of_missing()[::-1])
+    keys = ("loop", "phase1/encoder", "phase1/latent_space", "phase1.trainer.seed")
+    swept = list(itertools.product(*(words[key].split(",") for key in keys)))
+    out = json.loads(words.get("hydra.sweeper.leave_out", "[]"))
+    kept = [point for number, point in enumerate(swept) if number not in out]
+    assert kept == [(*p[:3], str(p[3])) for n, p in enumerate(points) if n not in done]
+
+
+def test_nothing_is_swept_where_all_is_done() -> None:
+    plan = Plan(Choices(), [training(("ae", "mlp", "none"), 1, done=True)])
+    assert plan.sweep_of_missing() == []
+
+
+def test_numbers_worse_than_the_baseline_are_marked() -> None:
+    runs = [training(("ae", "mlp", "none"), seed, done=True) for seed in (1, 2)]
+    for one, loss in zip(runs, (0.5, 0.7), strict=True):
+        assert one.run is not None
+        one.run.numbers = {"val_loss": Number(loss, 1, 1, loss, 1, 1)}
+        one.run.results = {"baseline_val_loss": 0.65}
+    told = {"error_pT": 9.0, "error_E": 30.0, "id_accuracy": 0.4, "auroc_tttt": 0.3}
+    evaluated = {one.run.path: told for one in runs if one.run is not None}
+    mean = {"error_pT": 8.0, "error_E": 31.0, "id_accuracy": 0.6, "auroc_tttt": 0.5}
+    first, row = make_rows(Plan(Choices(), runs), evaluated, mean)
+    assert first.numbers["val_loss"].mean == 0.65
+    assert row.numbers["val_loss"].mean == pytest.approx(0.6)
+    assert row.numbers["val_loss"].std == pytest.approx(0.1 * 2**0.5)
+    assert set(row.worse) == {"error_pT", "id_accuracy"}
+
+
+def test_predicting_the_mean_is_off_by_the_mean_absolute_deviation() -> None:
+    cfg = compose(["data.limit_samples=200"])
+    train, _, test, meta = make_dataloaders(cfg)
+    physical = [
+        meta["token_normaliser"].inverse(b.tensors[0][b.tensors[1] > 0]).numpy()
+        for b in (train, test)
+    ]
+    mean, truth = physical[0].mean(axis=0), physical[1]
+    result = evaluate_mean_prediction(cfg)
+    told = [one.mean_abs for one in result.features]
+    expected = np.abs(truth - mean).mean(axis=0)
+    assert told[:3] == pytest.approx(expected[:3], rel=1e-4)
+    assert result.id_accuracy == pytest.approx(float((test.tensors[1] == 1).sum()) / len(truth))
+
+
+@pytest.mark.skipif(not PAGE.exists(), reason="make compare has not been run yet")
+def test_the_page_in_the_docs_was_made_by_the_command() -> None:
+    text = PAGE.read_text(encoding="utf-8")
+    assert text.startswith("# Comparison of models\n\nMade by `engine compare ")
+    found = titles(text)
+    assert found[:4] == ["loop", "encoder", "latent space", "val_loss"]
+    assert {"E [GeV]", "pT [GeV]", "eta", "phi [rad]", "parameters", "events/s"} <= set(found)
+    assert {f"AUROC {name}" for name in ("tttt", "ttH", "ttW", "ttZ")} <= set(found)
+    models = [line for line in text.splitlines() if re.match(r"\| \w+ \| \w+ \| ", line)]
+    marked = [line for line in models if WORSE in line and BASELINE not in line]
+    assert marked == [], "no model is worse than predicting the mean"
