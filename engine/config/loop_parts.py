@@ -11,7 +11,7 @@ TRAINS: dict[str, dict[str, tuple[str, ...]]] = {
 }
 """Loop to the options of `phase1/encoder` and `phase1/decoder` that it can train.
 
-A loop that is not here, and a class that is not of these groups' modules, takes anything."""
+A loop that is not here takes anything, and a class that none of them names goes with each."""
 
 _CLASSES = "engine.architectures.autoencoder"
 
@@ -28,9 +28,9 @@ def part_problems(loop: object, targets: dict[str, object]) -> Iterator[str]:
     """
     for part, trained in TRAINS.get(str(loop), {}).items():
         option = _option(part, targets.get(part))
-        if option is not None and option not in trained:
-            loops = [f"loop={name}" for name in loops_that_train(part, option)]
-            ways = [*loops, f"phase1/{part}={trained[0]}"]
+        others = loops_that_train(part, option) if option is not None else []
+        if others and option not in trained:
+            ways = [*(f"loop={name}" for name in others), f"phase1/{part}={trained[0]}"]
             yield f"phase1/{part}={option}: loop={loop} cannot train it; use {' or '.join(ways)}"
 
 
