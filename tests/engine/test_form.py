@@ -182,7 +182,7 @@ def test_what_an_editor_leaves_beside_the_files_is_no_option(tmp_path: Path) -> 
     form = FormMaker([tmp_path]).form(())
     assert not form.problems
     encoder = next(group for group in form.groups if group.name == "phase1/encoder")
-    assert [option.name for option in encoder.options] == ["diffusion", "gnn", "mlp"]
+    assert [option.name for option in encoder.options] == ["diffusion", "gan", "gnn", "mlp"]
 
 
 def test_an_option_that_is_broken_drops_no_values(tmp_path: Path) -> None:
