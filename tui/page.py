@@ -29,6 +29,10 @@ class Page(Screen[None]):
         """Whether all that this screen shows is there; a picture of it waits for that."""
         return True
 
+    def is_offered(self, action: str) -> bool:
+        """Whether the line of keys names the key of an action, which says itself why it cannot."""
+        return True
+
     def runs_changed(self) -> None:
         """There is a new list of runs in `thesis.runs`."""
 

@@ -21,7 +21,7 @@ from engine.library.index import summarise
 from engine.library.summary import RunSummary
 from tests.bench.tree import make_run
 from tests.engine.launching import TINY, Jobs, jobs
-from tests.tui.conftest import AppAt, run, text_of, wait_for
+from tests.tui.conftest import AppAt, lines_of, run, text_of, wait_for
 from tui import starts
 from tui.app import ThesisApp
 from tui.configure import preflight
@@ -75,6 +75,10 @@ def test_a_run_that_was_killed_goes_on_by_a_key(jobs: Jobs, app_at: AppAt) -> No
             await wait_for(pilot, lambda: [one.state for one in app.runs] == ["lost"], 30)  # type: ignore[attr-defined]
             await pilot.press("enter")
             await wait_for(pilot, lambda: isinstance(app.screen, RunPage))
+            await wait_for(pilot, lambda: "R Resume" in lines_of(app)[-1])
+            assert "X Stop" not in lines_of(app)[-1]
+            await pilot.press("Q")
+            await wait_for(pilot, lambda: "HTCondor has no job of it" in text_of(app))
             await pilot.press("R")
             await wait_for(pilot, lambda: "go on with" in text_of(app))
             await pilot.press("y")

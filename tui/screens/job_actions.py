@@ -35,13 +35,20 @@ class JobActions(ActingOnJobs):
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Whether a key does something with the job."""
-        if action in (*KEYS, "act_on_job"):
+        if action in KEYS:
             job = self.job_meant()
             return job is not None and fits(action, job)
         if action == "kill":
             job = self.job_meant()
             return job is None or job.handle.target != HTCONDOR
         return super().check_action(action, parameters)
+
+    def is_offered(self, action: str) -> bool:
+        """Whether the job can be stopped, or killed, now."""
+        job = self.job_meant()
+        if action in ("stop", "kill") and job is not None:
+            return job.under_way
+        return super().is_offered(action)
 
     # On HTCondor.
 
@@ -72,7 +79,12 @@ class JobActions(ActingOnJobs):
     @work(exclusive=True, group="dialog")
     async def _act_on_job(self, action: str) -> None:
         job = self.job_meant()
-        if job is None or not fits(action or "act_on_job", job):
+        if job is None:
+            return
+        if not fits(action or "act_on_job", job):
+            on_cluster = job.handle.target == HTCONDOR
+            why_not = "it is over already" if on_cluster else "its job is not on HTCondor"
+            self.notify(why_not, timeout=3)
             return
         meant, chosen = meant_by(job), action or None
         if not action:

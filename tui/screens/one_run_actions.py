@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from textual.binding import Binding, BindingType
 
+from engine.facts.state import RESUMABLE, UNDER_WAY
 from tui.screens.changing_runs import ChangingRuns
 
 if TYPE_CHECKING:
@@ -24,6 +25,7 @@ class OneRunActions(ChangingRuns):
         Binding("t", "tag", "Tags"),
         Binding("n", "note", "Note"),
         Binding("X", "stop", "Stop", tooltip="Ask the run to save and end"),
+        Binding("R", "resume_run", "Resume", tooltip="Go on where it was saved last"),
         Binding("e", "edit", "Edit as new", tooltip="A draft with the config of this run"),
     ]
 
@@ -35,11 +37,12 @@ class OneRunActions(ChangingRuns):
         """The run."""
         return (self.summary,) if self.summary else ()
 
-    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """Whether a key does something with the run."""
-        if action == "act_on_job":
-            return bool(self.runs_on_htcondor())
-        return super().check_action(action, parameters)
+    def is_offered(self, action: str) -> bool:
+        """Whether a key does something with the run: it can be stopped, or gone on with."""
+        states = {"stop": UNDER_WAY, "resume_run": RESUMABLE}
+        if action in states:
+            return self.summary is not None and self.summary.state in states[action]
+        return super().is_offered(action)
 
     def action_edit(self) -> None:
         """Begin a draft with the config of this run."""

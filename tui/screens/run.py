@@ -173,7 +173,7 @@ class RunPage(OneRunActions):
         """Head, alerts, and what there is to say where there is no curve."""
         if not self._is_ready:
             return
-        self.offer_act()
+        self.offer_keys()
         run, size = self.summary, self.app.size
         head = self.query_one(RunHead)
         if run is None:

@@ -58,11 +58,13 @@ class RunsPage(RunActions):
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Whether a key does something now: a slash within a filter is part of it."""
-        if action == "act_on_job":
-            return self._begun and bool(self.runs_on_htcondor())
         if action in _OF_RUNS and self._begun and not self.thesis.runs:
             return False
         return not (action == "filter" and self.is_mounted and self.filter_bar.is_open)
+
+    def is_offered(self, action: str) -> bool:
+        """Whether the line of keys names the key: not before the table is there."""
+        return (self._begun or action != "act_on_job") and super().is_offered(action)
 
     def runs_changed(self) -> None:
         """Offer what can be done with runs once there are some."""
@@ -81,7 +83,7 @@ class RunsPage(RunActions):
     def tell_row(self) -> None:
         """What is said about the row; and its key, if its job is on HTCondor."""
         super().tell_row()
-        self.offer_act()
+        self.offer_keys()
 
     def show_only(self, filter: str) -> None:
         """Filter the runs until somebody filters otherwise; the next start knows nothing of it."""

@@ -22,7 +22,7 @@ class RunsOnHTCondor(ActingOnJobs):
         Binding("Q", "act_on_job", "Act", tooltip="Choose what is done with its job"),
     ]
 
-    _had_job = False
+    _offered: tuple[bool, ...] = ()
 
     def targets(self) -> tuple[RunSummary, ...]:
         """The runs that a key is for."""
@@ -36,11 +36,17 @@ class RunsOnHTCondor(ActingOnJobs):
         """Those of the runs whose jobs are there and not over."""
         return on_htcondor(self.targets())
 
-    def offer_act(self) -> None:
-        """Name the key, or no more: there may be another run, or it is over."""
-        has_job = bool(self.runs_on_htcondor())
-        if has_job is not self._had_job:
-            self._had_job = has_job
+    def is_offered(self, action: str) -> bool:
+        """Whether there is such a job."""
+        if action == "act_on_job":
+            return bool(self.runs_on_htcondor())
+        return super().is_offered(action)
+
+    def offer_keys(self) -> None:
+        """Name the keys, or no more: there may be another run, or it is over."""
+        offered = tuple(map(self.is_offered, ("act_on_job", "stop", "resume_run")))
+        if offered != self._offered:
+            self._offered = offered
             self.refresh_bindings()
 
     @work(exclusive=True, group="dialog")
@@ -48,6 +54,7 @@ class RunsOnHTCondor(ActingOnJobs):
         """Choose what is done with the jobs of the runs."""
         runs = self.runs_on_htcondor()
         if not runs:
+            self.notify("HTCondor has no job of it that waits or runs", timeout=3)
             return
         meant = await asyncio.to_thread(meant_by_runs, named(runs), runs)
         title = f"what is to be done with {meant.name}?"

@@ -15,6 +15,7 @@ from textual.binding import Binding
 from textual.screen import Screen
 from textual.strip import Strip
 
+from tui.page import Page
 from tui.widgets.painted import NO_STYLE, Painted, strip_of
 
 ALWAYS = ("back", "dismiss", "help")
@@ -49,6 +50,8 @@ class KeyLine(Painted):
         if not self.is_attached or screen is not self.screen:
             return
         active = [one.binding for one in screen.active_bindings.values() if one.enabled]
+        if isinstance(screen, Page):
+            active = [one for one in active if screen.is_offered(_name(one))]
         by_action = {one.action: one for one in reversed(active) if one.show and one.description}
         order = dict.fromkeys(one.action for one in active if one.action in by_action)
         keys = [by_action[action] for action in order]
