@@ -137,6 +137,7 @@ def _command(args: argparse.Namespace, choices: Choices) -> str:
         if getattr(args, name):
             words += [f"--{name.replace('_', '-')}", ",".join(getattr(choices, name))]
     words += ["--epochs", str(choices.epochs), "--seeds", str(choices.seeds)]
+    words += [word for folder in args.config_dir for word in ("--config-dir", folder)]
     return shlex.join(words)
 
 

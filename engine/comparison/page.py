@@ -104,13 +104,22 @@ class Comparison:
                 f"*AUROC {one}* is that of {one} against {others}, by the score of the loop; the "
                 f"others are each of one class against {one}. 0.5 is chance."
             )
+        yield "*parameters* are those of all networks, the adversaries of `gan_ae` among them."
         yield "*events/s* is that of training, beside whatever else the machine did."
         models = [row for row in self.rows if not row.is_baseline]
         worse = [row for row in models if row.worse]
         if worse:
             yield f"{WORSE} worse than predicting the mean: {len(worse)} of {len(models)} rows."
-        elif all(row.numbers for row in models):
+        elif all(self._is_whole(row) for row in models):
             yield "No row is worse than predicting the mean in its loss or its reconstruction."
+
+    def _is_whole(self, row: Row) -> bool:
+        """Whether all of its runs have finished, with every number that the baseline has."""
+        (baseline,) = [one for one in self.rows if one.is_baseline and one.loop == row.loop]
+        return (
+            len(row.runs) == self.plan.choices.seeds
+            and baseline.numbers.keys() <= row.numbers.keys()
+        )
 
 
 def _number(row: Row, name: str) -> str:

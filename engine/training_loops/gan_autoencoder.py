@@ -29,7 +29,7 @@ from engine.training_loops import autoencoder
 from engine.training_loops.autoencoder import AutoencoderObjective, load
 from engine.training_loops.games import LOSSES, Game, frozen, standing
 from engine.training_loops.loading import Splits
-from engine.training_loops.objective import Means, NonFiniteLoss, Term, Terms
+from engine.training_loops.objective import Means, NonFiniteLoss, Term, Terms, require_finite
 from engine.training_loops.optimisation import Optimisation
 from engine.training_loops.session import Session
 
@@ -90,6 +90,7 @@ class AdversarialObjective(AutoencoderObjective):
         encoded, output = self.reconstruct(batch)
         terms = self.reconstruction_terms(output.reconstruction, output.latent, batch)
         reconstruction = self.weighted_sum({name: term.value for name, term in terms.items()})
+        require_finite(reconstruction.item(), terms)  # before any network takes a step
         games = self.games(batch, encoded, output)
         for game in games:
             terms |= self._train_adversary(game)

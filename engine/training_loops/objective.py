@@ -65,8 +65,7 @@ class Objective:
         weighted = [weight * terms[name].value for name, weight in self._weights(terms)]
         total = torch.stack(weighted).sum()
         loss = total.item()
-        if not math.isfinite(loss):
-            raise NonFiniteLoss(_describe_nonfinite(loss, terms))
+        require_finite(loss, terms)
         self.optimisation.backward(total)
         return loss, terms
 
@@ -153,10 +152,13 @@ class Means:
         return {name: float(self._sums[name] / self._weights[name]) for name in self._sums}
 
 
-def _describe_nonfinite(loss: float, terms: Terms) -> str:
+def require_finite(loss: float, terms: Terms) -> None:
+    """Raise a `NonFiniteLoss` that names the terms which are NaN or infinite, if the loss is."""
+    if math.isfinite(loss):
+        return
     bad = [
         name
         for name, term in terms.items()
         if term.weight is not None and not math.isfinite(term.value.item())
     ]
-    return f"the loss is {loss}" + (f" ({', '.join(bad)})" if bad else "")
+    raise NonFiniteLoss(f"the loss is {loss}" + (f" ({', '.join(bad)})" if bad else ""))

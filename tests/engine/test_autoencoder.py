@@ -230,9 +230,9 @@ def test_gradients_reach_every_parameter(kind: Kind) -> None:
 def test_it_learns_64_events_by_heart(kind: Kind) -> None:
     objective = objective_of(kind)
     # A codebook has to be in use first; where the noise is drawn, the loss is that of many draws.
-    steps = 100 * (2 if kind.latent == "vq" else 1) * (2 if kind.decoder == "diffusion" else 1)
+    steps = 100 * (2 if kind.latent == "vq" else 1) * (3 if kind.decoder == "diffusion" else 1)
     losses = [objective.train_batch(sample())[0] for _ in range(steps)]
-    assert min(losses[-20:]) < 0.1 * losses[0]
+    assert sum(losses[-20:]) / 20 < 0.1 * losses[0]
 
 
 SEEDED = [Kind(), Kind("vq"), Kind(decoder="diffusion"), Kind(encoder="gan", decoder="gan")]
