@@ -99,7 +99,7 @@ class Plan:
     choices: Choices
     trainings: list[Training] = field(default_factory=list)
     left_out: dict[Combination, str] = field(default_factory=dict)
-    """Combinations that the config refuses, and why."""
+    """Combinations that the config refuses, or that have no events, and why."""
 
     @property
     def root(self) -> Path:
@@ -143,14 +143,21 @@ def make_plan(choices: Choices) -> Plan:
         raise ConfigError("a comparison has one value for each override of all its trainings")
     for point, (*names, seed) in zip(points, itertools.product(*values), strict=True):
         combination = Combination(*names)
-        if point.cfg is None:
-            plan.left_out.setdefault(combination, " ".join(_reasons(point)))
+        why_not = " ".join(_reasons(point)) if point.cfg is None else _no_events(point.cfg)
+        if why_not or point.cfg is None:
+            plan.left_out.setdefault(combination, why_not)
             continue
         make_paths_absolute(point.cfg)
         plan.trainings.append(Training(combination, seed, point.cfg))
     if not plan.trainings:
         raise ConfigError.from_problems(list(dict.fromkeys(plan.left_out.values())))
     return plan
+
+
+def _no_events(cfg: Any) -> str:
+    """Why a training cannot be compared with predicting the mean of an event's objects."""
+    source = cfg.data.get("source")
+    return "" if source == "h5" else f"loop={cfg.loop}: data.source={source} has no events"
 
 
 def _reasons(point: CheckedPoint) -> Iterator[str]:

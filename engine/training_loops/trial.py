@@ -104,8 +104,8 @@ def loop_module(loop: str) -> ModuleType:
         )
     try:
         module = importlib.import_module(name)
-    except ImportError as error:
-        raise ConfigError(f"loop={loop}: {error}") from error
+    except Exception as error:  # whatever a file of somebody else's does when it is imported
+        raise ConfigError(f"loop={loop}: {type(error).__name__}: {error}") from error
     missing = [part for part in ("load", "build") if not callable(getattr(module, part, None))]
     if missing:
         raise ConfigError(

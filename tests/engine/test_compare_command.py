@@ -162,6 +162,15 @@ def test_numbers_worse_than_the_baseline_are_marked() -> None:
     assert set(row.worse) == {"error_pT", "id_accuracy"}
 
 
+def test_a_loop_without_events_is_left_out_before_anything_is_trained(
+    own_folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ["--loops", "test_mlp", "--encoders", "mlp", "--latent-spaces", "none"]
+    assert main(["compare", *words]) == 2
+    assert "loop=test_mlp: data.source=synthetic has no events" in capsys.readouterr().err
+    assert not Path("outputs/runs").exists()
+
+
 def test_predicting_the_mean_is_off_by_the_mean_absolute_deviation() -> None:
     cfg = compose(["data.limit_samples=200"])
     train, _, test, meta = make_dataloaders(cfg)
