@@ -98,6 +98,8 @@ def test_it_goes_on_once_the_scheduler_has_none(
 
 def test_nobody_is_asked_where_the_log_tells_the_end(run_dir: RunDir, answers: Answers) -> None:
     answers(None)
+    with pytest.raises(ConfigError, match="cannot be asked"):
+        check_is_over(run_dir)
     run_dir.job_log.write_text(SUBMIT + EXECUTE + TERMINATED)
     check_is_over(run_dir)
 
@@ -185,6 +187,8 @@ def test_a_copy_of_a_run_is_not_asked_about(
     run_dir: RunDir, answers: Answers, own_folder: Path
 ) -> None:
     answers(None)
+    with pytest.raises(ConfigError, match="cannot be asked"):
+        check_is_over(run_dir)
     copy = RunDir(own_folder / "copy")
     run_dir.path.rename(copy.path)
     run_dir.path.mkdir()
