@@ -34,6 +34,11 @@ def is_run(path: Path) -> bool:
     return os.path.isdir(run_dir.facts) or os.path.isfile(run_dir.launch) or is_closed(str(path))
 
 
+def is_last(word: str) -> bool:
+    """Whether a word is `last` or `last~N`."""
+    return bool(_LAST.fullmatch(word))
+
+
 def no_runs_yet(root: Path) -> ConfigError:
     """What there is to say where no run is."""
     hint = "thesis-train starts one; --root names another folder."

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import argparse
+import shutil
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
 from engine.cli import main
 from engine.cli.aligned import print_fitting
+from engine.cli.jobs_actions import ON_CLUSTER, choose
 from engine.cli.jobs_help import PAGES
 from engine.cli.output import Cell
 from engine.cli.select import select_dirs
@@ -24,7 +28,8 @@ from engine.launch.condor.changes import read_changes
 from engine.launch.job import HTCONDOR, JobSpec
 from engine.launch.jobs import find_jobs
 from engine.launch.named import select_job
-from engine.launch.record import NO_PROCESS, new_entries, write_record
+from engine.launch.record import NO_PROCESS, amend_record, new_entries, read_job, write_record
+from tests.bench.tree import make_run
 
 
 def put(name: str, number: str | None, sweep: Path | None = None, **more: object) -> Path:
@@ -112,9 +117,46 @@ def test_a_run_is_named_by_the_number_of_its_job(jobs: Path) -> None:
         named("99.0")
 
 
-def test_last_is_the_same_job_for_every_command_about_jobs(jobs: Path) -> None:
-    job = select_job(find_jobs("outputs"), "last")
-    assert _unfinished("last", None) == job.handle.directory
+def meant(*words: str, action: str = "log") -> list[str]:
+    """The jobs that `engine jobs` would do it to."""
+    args = argparse.Namespace(jobs=list(words), root=None, action=action)
+    return [job.name for job in choose(args)]
+
+
+@pytest.mark.parametrize("newest", ["run_s_job0", "run_b", "run_failed"])
+def test_last_is_the_newest_run_for_every_command(newest: str, jobs: Path) -> None:
+    place = Path("outputs/runs", newest).absolute()
+    job = read_job(RunDir(place).launch)
+    assert job is not None
+    amend_record(job.path, job.id, submitted="2099-01-01T00:00:00+00:00")
+    assert [path.name for path in select_dirs(["last"], None)] == [newest]
+    assert meant("last") == meant("last", action="hold") == [newest]
+    assert meant("last", newest, str(place)) == [newest], "each once, whatever it is called"
+    assert _unfinished("last", None).name == newest
+    (before,) = select_dirs(["last~1"], None)
+    assert meant("last~1") == [before.name]
+    assert _unfinished("last~1", None).name == before.name
+
+
+def test_a_newest_run_that_is_no_job_names_the_newest_that_is_one(
+    jobs: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    place = make_run(Path("outputs/runs/typed"), epochs=1, begun=datetime(2099, 1, 1, tzinfo=UTC))
+    for action in ON_CLUSTER[:3]:
+        assert main(["jobs", action, "last"]) == 2
+        told = capsys.readouterr().err
+        assert "typed, the newest run, is no job on HTCondor; the newest that is one is" in told
+        assert "run_s_job1" in told
+    assert main(["jobs", "stop", "last"]) == 2
+    assert "is no job that was launched; the newest that is" in capsys.readouterr().err
+    write_record(RunDir(place).launch, new_entries(JobSpec((), place)))
+    assert meant("last") == ["typed"]
+    assert main(["jobs", "hold", "last"]) == 2
+    assert "typed, the newest run, is no job on HTCondor" in capsys.readouterr().err
+    shutil.rmtree("outputs/runs")
+    make_run(Path("outputs/runs/typed"), epochs=1)
+    assert main(["jobs", "hold", "last"]) == 2
+    assert "no run here is one" in capsys.readouterr().err
 
 
 def test_the_list_says_why_a_run_failed(jobs: Path, capsys: pytest.CaptureFixture[str]) -> None:
