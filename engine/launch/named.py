@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from engine.errors import ConfigError
@@ -34,9 +34,7 @@ def select_job(jobs: Sequence[Job], word: str) -> Job:
         If it means none or several.
     """
     numbered = _of_number(jobs, word)
-    if len(numbered) > 1:
-        told = ", ".join(f"{job.name} of {first_line(at) or '?'}" for at, job in numbered.items())
-        raise ConfigError(f"{word}: {len(numbered)} jobs have that number: {told}", "Name one.")
+    check_one_scheduler(word, {schedd: job.name for schedd, job in numbered.items()})
     place = os.path.abspath(os.path.expanduser(word))
     rules = (
         lambda job: word == job.name or os.fspath(job.handle.directory) == place,
@@ -86,19 +84,30 @@ def job_of_newest(jobs: Sequence[Job], newest: Path, on_cluster: bool) -> Job:
     raise ConfigError(f"{newest.name}, the newest run, is no {what}; {other}")
 
 
+def has_number(word: str, number: str | None) -> bool:
+    """Whether a word is the number of a job at HTCondor, `77.0`, or that of its cluster, 77."""
+    is_number = number is not None and bool(_NUMBER.fullmatch(word))
+    return is_number and word in (number, str(number).partition(".")[0])
+
+
+def check_one_scheduler(word: str, names: Mapping[str | None, str]) -> None:
+    """Raise a `ConfigError` where several schedulers gave a number, with a name for each."""
+    if len(names) > 1:
+        told = ", ".join(f"{name} of {first_line(at) or '?'}" for at, name in names.items())
+        raise ConfigError(f"{word}: {len(names)} jobs have that number: {told}", "Name one.")
+
+
 def _of_number(jobs: Sequence[Job], word: str) -> dict[str | None, Job]:
     """Scheduler to the job that has this number there.
 
     One that gave a number twice has lost its queue between: the newer job counts.
     """
     found: dict[str | None, Job] = {}
-    if not _NUMBER.fullmatch(word):
-        return found
     for job in jobs:
-        meant = [one for one in _runs_of_sweep(job) if _has_number(word, one[1])]
+        meant = [one for one in _runs_of_sweep(job) if has_number(word, one[1].job_id)]
         if meant:
             found.setdefault(meant[0][1].schedd, job if len(meant) > 1 else _alone(*meant[0]))
-        elif _has_number(word, job.handle):
+        elif has_number(word, job.handle.job_id):
             found.setdefault(job.handle.schedd, job)
     return found
 
@@ -106,12 +115,6 @@ def _of_number(jobs: Sequence[Job], word: str) -> dict[str | None, Job]:
 def _runs_of_sweep(job: Job) -> Iterator[tuple[RunSummary, JobHandle]]:
     pairs = zip(job.runs, job.handles, strict=True)
     return (pair for pair in pairs if pair[1] is not job.handle)
-
-
-def _has_number(word: str, handle: JobHandle) -> bool:
-    """Whether it is its number at HTCondor or that of its cluster."""
-    number = handle.job_id or ""
-    return bool(number) and word in (number, number.partition(".")[0])
 
 
 def _alone(run: RunSummary, handle: JobHandle) -> Job:

@@ -247,6 +247,7 @@ def _launched(launch: Record) -> Record:
         "launcher": text_in(launch, "target"),
         "parent": text_in(launch, "parent"),
         "job_id": text_in(launch, "job_id"),
+        "schedd": text_in(launch, "schedd"),
         "started": seconds_of(text_in(launch, "submitted")),
         "host": text_in(launch, "host"),
         "sweep": os.path.basename(sweep) if sweep else None,

@@ -82,8 +82,11 @@ def test_a_number_that_two_schedulers_gave_means_no_job(jobs: Path) -> None:
     for word in ("9.0", "9"):
         with pytest.raises(ConfigError, match=f"^{word}: 2 jobs have that number: ") as caught:
             select_job(find_jobs("outputs"), word)
-        assert "run_here of a" in caught.value.message
-        assert "run_there of b" in caught.value.message
+        with pytest.raises(ConfigError, match=f"^{word}: 2 jobs have that number: ") as of_runs:
+            select_dirs([word], None)
+        for told in (caught.value.message, of_runs.value.message):
+            assert "run_here of a" in told
+            assert "run_there of b" in told
 
 
 def test_a_number_of_a_run_of_a_sweep_may_be_another_schedulers_too(jobs: Path) -> None:
@@ -92,6 +95,9 @@ def test_a_number_of_a_run_of_a_sweep_may_be_another_schedulers_too(jobs: Path) 
         select_job(find_jobs("outputs"), "77.0")
     with pytest.raises(ConfigError, match="2 jobs have that number"):
         select_job(find_jobs("outputs"), "77")
+    for word in ("77.0", "77"):
+        with pytest.raises(ConfigError, match="2 jobs have that number"):
+            select_dirs([word], None)
 
 
 def test_a_run_of_a_sweep_that_went_on_by_itself_is_one_job(jobs: Path) -> None:
@@ -105,6 +111,10 @@ def test_of_a_number_that_a_scheduler_gave_twice_the_newer_job_counts(jobs: Path
     put("run_before", "9.0", schedd="a", submitted="2026-11-26T00:00:00+00:00")
     put("run_after", "9.0", schedd="a", submitted="2026-11-27T00:00:00+00:00")
     assert select_job(find_jobs("outputs"), "9.0").name == "run_after"
+    for word in ("9", "9.0"):
+        assert [path.name for path in select_dirs([word], None)] == ["run_after"]
+    put("run_now", "77.0")
+    assert [path.name for path in select_dirs(["77"], None)] == ["run_now"]
 
 
 def test_a_run_is_named_by_the_number_of_its_job(jobs: Path) -> None:
