@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from engine.cli import main
+from engine.cli.job_spec import _asked_last
 from engine.errors import ConfigError, LaunchError
 from engine.facts import RunDir, append_jsonl_event, attempts, build_event_payload
 from engine.launch.condor import over
@@ -159,8 +160,11 @@ def test_a_job_does_not_begin_once_its_run_was_taken_over(
     old = read_job(run_dir.launch)
     assert old is not None
     answers(None)
+    asked = {"memory": "7GB", "category": "long"}
+    amend_record(run_dir.launch, "abc", resources=asked)
     assert resume(run_dir, "--take-over") == 0
     entries = json.loads(run_dir.launch.read_text())
+    assert entries["resources"] == _asked_last(run_dir) == asked, "for the next job of the run"
     assert (entries["target"], entries["kind"], entries["state"]) == ("local", "resume", "ended")
     assert [one["id"] for one in entries["earlier"]] == ["abc"]
     monkeypatch.setenv(ID_VARIABLE, "abc")
