@@ -10,13 +10,16 @@ from typing import Any
 
 import pytest
 
+from engine.facts import RunDir
 from engine.facts.job_report import JobReport, agreed
 from engine.launch.condor.absent import LONGEST_S
 from engine.launch.condor.ads import Cluster, read_ad
 from engine.launch.condor.client import Condor, CouldNotAsk
 from engine.launch.condor.following import Following
 from engine.launch.condor.queue import Queue
-from engine.launch.job import HTCONDOR, JobHandle
+from engine.launch.job import HTCONDOR, JobHandle, JobSpec
+from engine.launch.record import NO_PROCESS, amend_record, new_entries, read_job, write_record
+from engine.library.index import summarise
 
 IDLE, RUNNING, REMOVED, HELD = 1, 2, 3, 5
 
@@ -314,6 +317,57 @@ def test_a_job_of_a_large_sweep_that_is_not_made_yet_is_not_gone() -> None:
     following.fake.making = [Cluster(12, "first", 8)]  # it was made, and has left the queue
     assert following.states(waits, waits, later=120) == {}
     assert following.states(waits) == {"a": "ended"}
+
+
+def unmade(number: int) -> JobHandle:
+    """A job of a large sweep of which nothing is there but its directory."""
+    spec = JobSpec((), Path(f"runs/{number}").absolute(), target=HTCONDOR)
+    RunDir.claim(spec.directory)
+    (spec.directory / "job.log").touch()
+    of_sweep = {"sweep_id": "5" * 32, "state": "queued", "job_id": f"12.{number}"}
+    return write_record(spec.directory / "launch.json", new_entries(spec, **NO_PROCESS, **of_sweep))
+
+
+def recorded(one: JobHandle) -> str | None:
+    told = read_job(one.path)
+    assert told is not None
+    return told.state
+
+
+def test_a_job_that_was_never_made_is_removed_once_its_cluster_is_gone(own_folder: Path) -> None:
+    following, last = Asked(), unmade(7)
+    following.fake.making = [Cluster(12, "first", 7)]
+    assert following.states(last) == {}
+    following.fake.making = []
+    assert following.states(last) == {last.id: "removed"}
+    assert following.fake.calls[-3:] == ["clusters", "by id", "history"], "in this order"
+    assert recorded(last) == "removed"
+    run = summarise(str(last.directory))
+    assert run.sentence == "failed: its job was removed: its sweep left HTCondor before it was made"
+    asked = len(following.fake.calls)
+    following.states(last)
+    assert following.fake.calls[asked:] == ["mine"]
+
+
+@pytest.mark.parametrize(
+    "why", ["no queue", "no history", "in the history", "made", "a log", "by now another state"]
+)
+def test_a_job_is_not_taken_for_removed_where_anything_speaks_against_it(
+    own_folder: Path, why: str
+) -> None:
+    following, last = Asked(), unmade(7)
+    fake = following.fake
+    fake.silent, fake.closed = why == "no queue", why == "no history"
+    if why == "in the history":
+        fake.past = [ad(last.id or "", 4, ExitCode=3)]
+    if why == "made":
+        fake.making = [Cluster(12, "first", 8)]
+    if why == "a log":
+        (last.directory / "job.log").write_text(LOGGED[:9])
+    if why == "by now another state":
+        amend_record(last.path, last.id, state="running")
+    assert "removed" not in following.states(last).values()
+    assert recorded(last) == ("running" if why == "by now another state" else "queued")
 
 
 def test_a_submission_in_doubt_is_not_gone() -> None:

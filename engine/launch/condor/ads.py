@@ -26,10 +26,10 @@ WANTED = (
 """Attributes that are asked for."""
 
 _NEXT = "JobMaterializeNextProcId"
-"""Attribute of the ad of a cluster whose jobs HTCondor makes a few at a time, and of no other."""
+"""Attribute of a cluster whose jobs HTCondor makes a few at a time, once it has begun to."""
 
-CLUSTERS = f"ProcId =?= undefined && {_NEXT} =!= undefined"
-"""Constraint that such a cluster fulfils, and no job."""
+CLUSTERS = "ProcId =?= undefined && JobMaterializeLimit =!= undefined"
+"""Constraint that such a cluster fulfils from its submission on, and no job."""
 WANTED_OF_CLUSTERS = ("ClusterId", ID_ATTRIBUTE, _NEXT)
 
 _STATES = {

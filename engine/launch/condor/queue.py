@@ -97,7 +97,7 @@ class View:
 class Queue:
     """Asks each scheduler when it is time to, and knows what it said.
 
-    `look` waits for the answer, for `deadline_s` at most; it is for one thread. What it found last
+    `look` waits for each answer, for `deadline_s` at most; it is for one thread. What it found last
     is `view`, which any thread may read at any time.
 
     Parameters
@@ -121,7 +121,8 @@ class Queue:
         clock: Callable[[], float] = time.monotonic,
         now: Callable[[], float] = time.time,
     ) -> None:
-        deadlines = {} if deadline_s is None else {"query": deadline_s, "history": deadline_s}
+        asked = () if deadline_s is None else ("query", "clusters", "history")
+        deadlines = dict.fromkeys(asked, deadline_s or 0.0)
         self._connect = connect or (lambda schedd: Condor(schedd, deadlines))
         self._every_s, self._clock, self._now = every_s, clock, now
         self._schedulers: dict[str | None, _Scheduler] = {}
