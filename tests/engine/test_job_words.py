@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import shutil
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -19,6 +20,7 @@ from engine.cli.submit import _unfinished
 from engine.config.composer import Composer
 from engine.config.problems import find_problems
 from engine.errors import ConfigError
+from engine.facts import append_jsonl_event, build_event_payload
 from engine.facts.evidence import Evidence
 from engine.facts.job_report import JobReport
 from engine.facts.job_state import waiting
@@ -29,6 +31,7 @@ from engine.launch.job import HTCONDOR, JobSpec
 from engine.launch.jobs import find_jobs
 from engine.launch.named import select_job
 from engine.launch.record import NO_PROCESS, amend_record, new_entries, read_job, write_record
+from engine.library.index import summarise
 from tests.bench.tree import make_run
 
 
@@ -244,6 +247,60 @@ def test_a_job_that_waits_and_was_asked_to_stop_says_so(
     assert main(["jobs", "list", "--all"]) == 0
     (line,) = [text for text in capsys.readouterr().out.splitlines() if "run_b" in text]
     assert "queued; asked to stop, it does not begin" in line
+
+
+class Pause:
+    """What happens while somebody waits, one thing a time; nothing is waited for in vain."""
+
+    def __init__(self, *then: Callable[[], object]) -> None:
+        self._then = list(then)
+
+    def sleep(self, seconds: float) -> None:
+        self._then.pop(0)()
+
+
+def interrupt() -> None:
+    raise KeyboardInterrupt
+
+
+def test_who_waits_for_a_job_that_waits_is_told_so_until_it_is_over(
+    jobs: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run_dir = RunDir(Path("outputs/runs/run_b"))
+    log, number = run_dir.job_log, "(012.000.000) 2026-11-28 12:00:00"
+    log.touch()
+    events = [f"000 {number} Job submitted", f"012 {number} Job was held.\n\tdisk\n\tCode 34"]
+    events += [f"013 {number} Job was released.", f"001 {number} Job executing on host: <wn>"]
+    events += [f"005 {number} Job terminated.\n\t(1) Normal termination (return value 0)"]
+    seen: list[str | None] = []
+
+    def logged(event: str) -> None:
+        with log.open("a") as file:
+            file.write(f"{event}\n...\n")
+        seen.append(summarise(str(run_dir.path)).state)
+
+    ended = build_event_payload("on_train_end", str(run_dir.path), stopped=True)
+    steps = [lambda event=event: logged(event) for event in events]
+    steps.insert(-1, lambda: append_jsonl_event(str(run_dir.path), ended))
+    monkeypatch.setattr("engine.cli.stop.time", Pause(*steps))
+    assert main(["stop", "run_b", "--wait"]) == 0
+    told = capsys.readouterr()
+    assert told.out == "run_b: stopped\n"
+    assert seen == ["queued", "held", "queued", "running", "stopped"]
+    assert (
+        "waiting for run_b, which is queued: a job that waits ends once it has a node" in told.err
+    )
+    assert "run_b, which is held: a job that waits ends once it is released and has" in told.err
+    assert told.err.count("HTCondor not answering since") == 1
+
+
+def test_who_does_not_wait_on_leaves_the_wish_to_stop(
+    jobs: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("engine.cli.stop.time", Pause(lambda: None, interrupt))
+    assert main(["stop", "run_b", "--wait"]) == 130
+    assert "asked to stop all the same: run_b, which is queued" in capsys.readouterr().err
+    assert RunDir(Path("outputs/runs/run_b")).stop.exists()
 
 
 def test_the_log_of_a_sweep_is_that_of_its_runs(
