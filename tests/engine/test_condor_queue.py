@@ -377,6 +377,39 @@ def test_a_submission_in_doubt_is_not_gone() -> None:
     assert following.fake.calls == ["mine"] * 4
 
 
+def test_a_job_of_a_scheduler_that_was_never_heard_is_as_its_record_has_it(
+    own_folder: Path,
+) -> None:
+    place = RunDir.claim(Path("runs/a").absolute())
+    entries = {"state": "running", "host": "wn-1", "job_id": "12.0", "pid": 7}
+    handle = write_record(
+        place.launch, new_entries(JobSpec((), place.path, target=HTCONDOR), **entries)
+    )
+    place.job_log.touch()
+    later = time.time() + 7200
+    assert summarise(place.path, now=later).state == "lost"
+    following = Asked()
+    following.fake.silent = True
+    following.states(handle)
+    view = following.queue.view
+    assert (view.is_stale(handle), len(view.problems)) == (True, 1)
+    run = summarise(place.path, view.report(handle), now=later)
+    assert (run.state, "its job is running on wn-1" in run.sentence) == ("running", True)
+    place.job_log.write_text(LOGGED.replace("run a", f"run {handle.id}"))
+    assert summarise(place.path, view.report(handle), now=later).state == "failed", "the log tells"
+    following.fake.silent = False
+    assert following.states(handle, later=300) == {}, "it does not have it, and that is an answer"
+    assert not following.queue.view.is_stale(handle)
+
+
+def test_a_job_that_cannot_be_looked_for_is_as_its_record_has_it() -> None:
+    following = Asked()
+    following.fake.closed = True
+    following.states(job(state="running"))
+    assert following.states(job(state="running")) == {"a": "running"}
+    assert following.states(job(state="submitting")) == {}
+
+
 @pytest.mark.parametrize(
     ("logged", "asked", "counts"),
     [
