@@ -15,11 +15,13 @@ import pytest
 import engine.cli.train
 from engine.cli import main
 from engine.comparison.mean_prediction import evaluate_mean_prediction
-from engine.comparison.page import WORSE
+from engine.comparison.origins import origins_of, this_process, warning
+from engine.comparison.page import WORSE, Comparison
 from engine.comparison.plan import Choices, Combination, Plan, Training, make_plan
 from engine.comparison.table import BASELINE, make_rows
 from engine.config.compose import compose
 from engine.data import make_dataloaders
+from engine.facts import append_jsonl_event, build_event_payload
 from engine.library.summary import Number, RunSummary
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "COMPARISON.md"
@@ -68,6 +70,15 @@ def test_combinations_are_trained_once_and_compared(
     runs = sorted((own_folder / "outputs" / "runs").iterdir())
     assert compared(capsys, *words) == told
     assert sorted((own_folder / "outputs" / "runs").iterdir()) == runs
+
+    assert [one["runs"] for one in told["trained_with"]] == [none["runs"] + vq["runs"]]
+    assert f"; trained with {this_process()}. " in text
+    events = own_folder / "outputs" / "runs" / vq["runs"][0] / "facts" / "events.jsonl"
+    events.write_text(re.sub(r'"git_commit":("\w+"|null)', f'"git_commit":"{COMMIT}"',
+        events.read_text()))  # fmt: skip
+    assert main(["compare", *words]) == 0
+    assert re.search(f"{COMMIT[:10]}.*{vq['runs'][0]}", capsys.readouterr().err)
+    assert f"commit {COMMIT[:10]}" in (own_folder / "table.md").read_text()
 
 
 def test_a_run_that_failed_is_a_row_that_says_so(
@@ -186,9 +197,49 @@ def test_predicting_the_mean_is_off_by_the_mean_absolute_deviation() -> None:
     assert result.id_accuracy == pytest.approx(float((test.tensors[1] == 1).sum()) / len(truth))
 
 
+def started(folder: Path, name: str, *starts: dict[str, Any]) -> RunSummary:
+    """A run with these starts."""
+    for meta in starts:
+        append_jsonl_event(folder / name, build_event_payload("on_start", folder / name, meta=meta))
+    return RunSummary(str(folder / name), name, "finished")
+
+
+COMMIT = "c" * 40
+OLD, NEW = ({"git_commit": letter * 40, "torch_version": "2.13"} for letter in "ab")
+
+
+def test_runs_are_asked_with_what_they_were_trained(tmp_path: Path) -> None:
+    runs = [started(tmp_path, name, NEW) for name in ("run_a", "run_b")]
+    origins = origins_of(runs)
+    ((origin, names),) = origins.items()
+    assert (origin.commit, origin.torch, names) == ("b" * 40, "2.13", ["run_a", "run_b"])
+    assert warning(origins) is None
+
+
+def test_runs_of_several_commits_are_warned_of_by_name(tmp_path: Path) -> None:
+    resumed = NEW | {"resumed_from": {"epoch": 1}}
+    runs = [started(tmp_path, name, NEW) for name in ("run_a", "run_b")]
+    runs += [started(tmp_path, "run_c", OLD), started(tmp_path, "run_d", OLD, NEW)]
+    runs += [started(tmp_path, "run_e", OLD, resumed)]
+    origins = origins_of(runs)
+    assert list(origins.values()) == [["run_a", "run_b", "run_d", "run_e"], ["run_c", "run_e"]]
+    told = warning(origins)
+    assert told is not None
+    assert "engine remove" in told[0]
+    assert ("a" * 10 in told[1][1], "run_c, run_e" in told[1][1]) == (True, True)
+    comparison = Comparison(Plan(Choices()), [], {}, None, [], "engine compare", "today",
+        origins, this_process())  # fmt: skip
+    page = comparison.markdown()
+    assert "**The runs were not all trained with the same code" in page
+    assert "run_c, run_e" in page.replace("\\", "")
+    assert "trained with" not in page.splitlines()[2]
+
+
 def test_the_page_in_the_docs_was_made_by_the_command() -> None:
     text = PAGE.read_text(encoding="utf-8")
+    made = text.splitlines()[2]
     assert text.startswith("# Comparison of models\n\nMade by `engine compare ")
+    assert re.search(r"; trained with commit [0-9a-f]{10}, thesis-ml \S+, torch \S+, Python ", made)
     found = titles(text)
     assert found[:4] == ["loop", "encoder", "latent space", "val_loss"]
     assert {"E [GeV]", "pT [GeV]", "eta", "phi [rad]", "parameters", "events/s"} <= set(found)
