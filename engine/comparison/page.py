@@ -125,7 +125,10 @@ class Comparison:
                 f"*AUROC {one}* is that of {one} against {others}, by the score of the loop; the "
                 f"others are each of one class against {one}. 0.5 is chance."
             )
-        yield "*parameters* are those of all networks, the adversaries of `gan_ae` among them."
+        yield (
+            "*parameters* are those of all networks, the adversaries of `gan_ae` and the codes of "
+            "`vq` among them."
+        )
         yield "*events/s* is that of training, beside whatever else the machine did."
         models = [row for row in self.rows if not row.is_baseline]
         worse = [row for row in models if row.worse]

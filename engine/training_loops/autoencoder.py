@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from engine.architectures.autoencoder.base import Autoencoder, build_from_config
+from engine.architectures.autoencoder.latent_spaces.codebook import count_parameters
 from engine.architectures.autoencoder.latent_spaces.vq import perplexity
 from engine.architectures.autoencoder.losses.reconstruction import (
     globals_mse,
@@ -274,7 +275,7 @@ def _describe(model: Autoencoder, meta: dict[str, Any]) -> dict[str, Any]:
     return {
         "path": meta["path"],
         "n_events": meta["n_events"],
-        "n_parameters": sum(p.numel() for p in model.parameters()),
+        "n_parameters": count_parameters(model)[1],
         "token_normaliser": meta["token_normaliser"].as_dict(),
         "global_normaliser": meta["global_normaliser"].as_dict(),
     }

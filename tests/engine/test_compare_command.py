@@ -59,6 +59,8 @@ def test_combinations_are_trained_once_and_compared(
     for row in (none, vq):
         assert (set(row["numbers"]), row["state"]) == (COLUMNS, "1 of 1")
     assert set(baseline["numbers"]) == COLUMNS - {"n_parameters", "events_per_s"}
+    sizes = [row["numbers"]["n_parameters"]["mean"] for row in (none, vq)]
+    assert sizes[1] - sizes[0] == 512 * 32, "the codes are learned too"
 
     text = (own_folder / "table.md").read_text()
     assert len(re.findall(r"^\| ae \|", text, re.M)) == 3
