@@ -168,14 +168,16 @@ def _compared(plan: Plan, command: str) -> Comparison:
     from engine.comparison.page import Comparison
     from engine.comparison.table import make_rows
 
-    baseline = evaluate_mean_prediction(plan.trainings[0].cfg)
+    configs = {one.combination.loop: one.cfg for one in reversed(plan.trainings)}
+    baselines = {loop: evaluate_mean_prediction(cfg) for loop, cfg in configs.items()}
     evaluated = {
         one.run.path: found
         for one in plan.trainings
         if one.run is not None and one.is_done and (found := _measured(one.run.path, one.cfg))
     }
-    rows = make_rows(plan, evaluated, measures(baseline))
-    units, classes = column_units(baseline), baseline.classes
+    rows = make_rows(plan, evaluated, {loop: measures(one) for loop, one in baselines.items()})
+    told = list(baselines.values())
+    units, classes = column_units(told[0]), next((one.classes for one in told if one.classes), None)
     signals = list(classes.signal) if classes else []
     signal = signals[0] if len(signals) == 1 else None
     others = list(classes.background) if classes else []

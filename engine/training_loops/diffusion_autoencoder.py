@@ -11,6 +11,7 @@ from torch import Tensor
 from engine.architectures.autoencoder.base import Autoencoder, build_from_config
 from engine.architectures.autoencoder.decoders.diffusion import DiffusionDecoder
 from engine.architectures.autoencoder.losses.reconstruction import token_mse
+from engine.architectures.autoencoder.outputs import Reconstruction
 from engine.architectures.simple.denoiser import Denoiser
 from engine.architectures.simple.diffusion import add_noise, balanced_noise
 from engine.data.batches import TensorBatches
@@ -109,20 +110,24 @@ class DiffusionObjective(AutoencoderObjective):
         return of_objects.sum(dim=2) / mask.sum(dim=1).clamp(min=1)
 
     def outcome(self, batch: EventBatch) -> Outcome:
-        """The reconstruction of each event and its error, and the error of the noise.
-
-        The error of the reconstruction is as that of `loop=ae`: the features count 1, types and
-        event-wide numbers as in the loss.
-        """
+        """The reconstruction of each event and its error, and the error of the noise."""
         z = self.model.latent(batch.tokens_cont, batch.tokens_id).z
         features = self.decoder.reconstruct(z, self.decoder.sampling_steps)
         made = self.decoder.heads(z, batch.mask, features)
-        errors = errors_of_events(made, batch)
         scores = {
-            "reconstruction_error": errors["token_mse"] + self.weighted_sum(errors),
+            "reconstruction_error": self.reconstruction_error(made, batch),
             "denoising_error": self.noise_errors(batch, z).mean(dim=0),
         }
         return Outcome(scores, made)
+
+    def reconstruction_error(self, made: Reconstruction, batch: EventBatch) -> Tensor:
+        """As that of `loop=ae`: the features count 1, types and event-wide numbers as in the loss.
+
+        The loss itself does not have the error of the features.
+        """
+        errors = errors_of_events(made, batch)
+        error: Tensor = errors["token_mse"] + self.weighted_sum(errors)
+        return error
 
 
 def fixed_noise(n_features: int, seed: int = 0) -> Tensor:

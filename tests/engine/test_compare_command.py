@@ -168,7 +168,7 @@ def test_numbers_worse_than_the_baseline_are_marked() -> None:
     told = {"error_pT": 9.0, "error_E": 30.0, "id_accuracy": 0.4, "auroc_tttt": 0.3}
     evaluated = {one.run.path: told for one in runs if one.run is not None}
     mean = {"error_pT": 8.0, "error_E": 31.0, "id_accuracy": 0.6, "auroc_tttt": 0.5}
-    first, row = make_rows(Plan(Choices(), runs), evaluated, mean)
+    first, row = make_rows(Plan(Choices(), runs), evaluated, {"ae": mean})
     assert first.numbers["val_loss"].mean == 0.65
     assert row.numbers["val_loss"].mean == pytest.approx(0.6)
     assert row.numbers["val_loss"].std == pytest.approx(0.1 * 2**0.5)
@@ -197,6 +197,21 @@ def test_predicting_the_mean_is_off_by_the_mean_absolute_deviation() -> None:
     expected = np.abs(truth - mean).mean(axis=0)
     assert told[:3] == pytest.approx(expected[:3], rel=1e-4)
     assert result.id_accuracy == pytest.approx(float((test.tensors[1] == 1).sum()) / len(truth))
+
+
+@pytest.mark.parametrize("loop", ["ae", "gan_ae", "diffusion_ae"])
+def test_the_baseline_is_scored_as_the_models_of_its_loop_are(loop: str) -> None:
+    cfg = compose([f"loop={loop}", "data.limit_samples=100"])
+    cfg[loop].loss_weights.id_cross_entropy = 3.0
+    result = evaluate_mean_prediction(cfg)
+    train, _, test, _ = make_dataloaders(cfg)
+    tokens, ids, _ = test.tensors
+    of_type = np.bincount(train.tensors[1][train.tensors[1] > 0].numpy(), minlength=8) + 1.0
+    surprise = -np.log(of_type / of_type.sum())[ids.numpy()]
+    each = tokens.square().mean(dim=2).numpy() + 3.0 * surprise
+    real = (ids > 0).numpy()
+    expected = (each * real).sum(axis=1) / real.sum(axis=1)
+    assert result.collected.scores["reconstruction_error"] == pytest.approx(expected, rel=1e-4)
 
 
 def started(folder: Path, name: str, *starts: dict[str, Any]) -> RunSummary:
