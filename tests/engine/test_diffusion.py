@@ -83,7 +83,7 @@ def knowing(data: Tensor, kept: Tensor) -> Callable[[Tensor, int], tuple[Tensor,
     return denoise
 
 
-@settings(max_examples=30)
+@settings(max_examples=30, deadline=None)
 @given(number=st.integers(0, 100), eta=st.floats(0, 1), seed=st.integers(0, 99))
 def test_a_sampler_without_noise_returns_its_input(number: int, eta: float, seed: int) -> None:
     x = torch.randn(3, F, generator=torch.Generator().manual_seed(seed))
@@ -93,7 +93,7 @@ def test_a_sampler_without_noise_returns_its_input(number: int, eta: float, seed
     assert torch.equal(sample(knowing(x, KEPT), x, KEPT, [], eta), x)
 
 
-@settings(max_examples=30)
+@settings(max_examples=30, deadline=None)
 @given(number=st.integers(1, 100), eta=st.floats(0, 1), seed=st.integers(0, 99))
 def test_a_sampler_that_knows_the_data_finds_them(number: int, eta: float, seed: int) -> None:
     generator = torch.Generator().manual_seed(seed)
@@ -122,6 +122,7 @@ def test_samples_are_distributed_as_the_data(eta: float) -> None:
     assert float(found.std()) == pytest.approx(spread, abs=0.02)
 
 
+@settings(max_examples=30, deadline=None)
 @given(n_features=st.integers(1, 6), seed=st.integers(0, 99))
 def test_balanced_noise_favours_no_direction(n_features: int, seed: int) -> None:
     noise = balanced_noise(n_features, torch.Generator().manual_seed(seed))
