@@ -283,6 +283,18 @@ def test_a_key_that_comes_with_a_component_tells_nothing_and_one_set_by_hand_com
     assert telling_keys(GRID, 2) == (keys[:2], keys[2:])
 
 
+def test_how_a_run_was_trained_comes_after_what_was_trained() -> None:
+    words = ("device=cpu", "run.resume=auto", "phase1.trainer.seed=1")
+    here = {"device": "cpu", "run.resume": "auto", "phase1.trainer.seed": 1, "phase1.dropout": 0.1}
+    there = here | {"device": "cuda", "run.resume": "never", "phase1.trainer.seed": 2}
+    runs = [
+        run("a", here, overrides=words, asked=here),
+        run("b", there | {"phase1.dropout": 0.2}, asked=here),
+    ]
+    keys = ["phase1.trainer.seed", "phase1.dropout", "device", "run.resume"]
+    assert telling_keys(runs, 5) == (keys, [])
+
+
 PATHS = st.lists(st.sampled_from("abc"), min_size=1, max_size=4).map(".".join)
 
 
