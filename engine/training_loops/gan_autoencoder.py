@@ -197,7 +197,7 @@ def build(cfg: Any, device: torch.device, batches_per_epoch: int) -> Adversarial
             "adversarial_loss": settings.adversarial_weight,
             "prior_loss": settings.prior_weight,
         },
-        settings.r1_weight if settings.regularisation == "r1" else 0.0,
+        settings.r1_weight,
     )
     adversaries, learners = objective.model.split()
     objective.optimisation = Optimisation(learners, trainer, batches_per_epoch, keep_norm=True)
@@ -211,11 +211,12 @@ def build(cfg: Any, device: torch.device, batches_per_epoch: int) -> Adversarial
 def _model(cfg: Any) -> AdversarialAutoencoder:
     """The autoencoder of the config, and the adversaries that it needs."""
     model, settings = build_from_config(cfg), cfg.gan_ae
-    spectral = settings.regularisation == "spectral"
     sizes = len(cfg.data.features), len(cfg.data.type_names)
-    discriminator = Discriminator(*sizes, settings.discriminator_hidden_dims, spectral)
+    discriminator = Discriminator(
+        *sizes, settings.discriminator_hidden_dims, settings.spectral_norm
+    )
     make_critic = getattr(model.encoder, "make_critic", None)
-    critic = None if make_critic is None else make_critic(spectral)
+    critic = None if make_critic is None else make_critic(settings.spectral_norm)
     return AdversarialAutoencoder(model, discriminator, critic)
 
 
