@@ -157,6 +157,13 @@ class AdversarialObjective(AutoencoderObjective):
         doubt = -self.model.discriminator(real, batch.mask)
         return found._replace(scores=found.scores | {"discriminator_score": doubt})
 
+    def figure_data(self, splits: Splits, due: set[str], val: Means) -> dict[str, Any]:
+        """As for `loop=ae`, and for the family `adversarial` what the adversaries say."""
+        data = super().figure_data(splits, due, val)
+        if "adversarial" in due:
+            data["adversarial"] = judgements(self, splits.val)
+        return data
+
     def state_dict(self) -> dict[str, Any]:
         """Models, all optimisers and schedules, for a checkpoint."""
         opponents = {name: one.state_dict() for name, one in self.opponents.items()}
@@ -221,40 +228,12 @@ def _model(cfg: Any) -> AdversarialAutoencoder:
 
 
 def train(cfg: Any) -> dict[str, Any]:
-    """Train an autoencoder against a discriminator.
-
-    Parameters
-    ----------
-    cfg
-        A config with `phase1`, `data`, `logging`, `device` and `gan_ae`.
-
-    Returns
-    -------
-    dict
-        As `Fit.run`.
-
-    Raises
-    ------
-    ConfigError, DataError
-        If the device or the data are not there.
-    TrainingError
-        If a loss is not finite or memory runs out.
-    """
+    """Train an autoencoder against a discriminator: as `autoencoder.train`, with `cfg.gan_ae`."""
     with Session(cfg, SUPPORTED_PLOT_FAMILIES) as session:
         splits = load(cfg, session.device)
         objective = build(cfg, session.device, len(splits.train))
         baseline = objective.loss_of(autoencoder.baseline_terms(splits, objective))
-        return autoencoder.train_on_events(session, objective, splits, baseline, figure_data)
-
-
-def figure_data(
-    objective: AutoencoderObjective, splits: Splits, due: set[str], val: Means
-) -> dict[str, Any]:
-    """As that of `loop=ae`, and for the family `adversarial` what the adversaries say."""
-    data = autoencoder.figure_data(objective, splits, due, val)
-    if "adversarial" in due and isinstance(objective, AdversarialObjective):
-        data["adversarial"] = judgements(objective, splits.val)
-    return data
+        return autoencoder.train_on_events(session, objective, splits, baseline)
 
 
 @torch.inference_mode()
