@@ -99,6 +99,12 @@ def test_points_that_are_left_out_of_a_sweep_may_contradict_themselves(folder: P
     assert kept == [("ae", "mlp"), ("other", "gnn")]
 
 
+def test_a_check_does_not_tell_what_is_wrong_with_a_point_that_is_left_out(folder: Path) -> None:
+    points, problems = make_points(SWEEP, [folder], multirun=True, leave_out=[1])
+    assert [bool(point.problems) for point in points] == [False, True, False]
+    assert [problem.text.partition(":")[0] for problem in problems] == ["phase1/decoder=mlp"]
+
+
 def test_every_point_of_a_sweep_is_checked_before_the_first_one_is_trained(folder: Path) -> None:
     values = ["phase1.latent_space.cosine=false,true", "phase1.latent_space.levels=1,2"]
     words = ["phase1/latent_space=vq", *values]
