@@ -105,7 +105,7 @@ def _resumption_there(
     cfg, _ = config_to_go_on(run_dir, overrides, trust)
     _check_start([cfg], has_place=True)
     words = [word for word in typed if is_of_launcher(word)]
-    last = _asked_last(run_dir, cluster)
+    last = _asked_last(run_dir)
     launcher = launcher_to_go_on(Composer([]), cfg, words, cluster, last)
     return JobSpec(
         tuple(overrides),
@@ -117,12 +117,11 @@ def _resumption_there(
     )
 
 
-def _asked_last(run_dir: RunDir, cluster: str) -> dict[str, Any]:
-    """What the last job of a run asked a cluster for, as it was changed there."""
+def _asked_last(run_dir: RunDir) -> dict[str, Any]:
+    """What the last job of a run asked its cluster for, as it was changed there."""
     from engine.facts.launched import launch_record
 
-    before = launch_record(run_dir)
-    asked = before.get("resources") if before.get("target") == cluster else None
+    asked = launch_record(run_dir).get("resources")
     return asked if isinstance(asked, dict) else {}
 
 

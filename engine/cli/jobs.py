@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from engine.cli.arguments import check_grace
-from engine.cli.jobs_actions import ASKED, CHANGING, act_on_cluster, choose
+from engine.cli.jobs_actions import ASKED, CHANGING, ON_CLUSTER, act_on_cluster, choose
 from engine.cli.jobs_help import PAGES, add_options, page_of
 from engine.cli.jobs_table import list_jobs
 from engine.cli.output import Command, print_json, remark, say, write
@@ -17,15 +17,14 @@ from engine.errors import ConfigError, EngineError
 if TYPE_CHECKING:
     from engine.launch.jobs import Job
 
-ON_CLUSTER = ("hold", "release", "remove", "edit", "why")
-"""What HTCondor does, or tells."""
 ACTIONS = tuple(PAGES)
 
 _DETAILS = """\
 A job is a run or a sweep that engine launch, engine submit or the app has started; the runs of a
 sweep are counted, not listed. Without --all those that are under way, and those of the last day.
 
-JOB is last, a name or a part of one, a directory, the first digits of an id, or HTCondor's number.
+JOB is a name or a part of one, a directory, the first digits of an id, or HTCondor's number; last
+is the newest run, last~1 the one before.
 
   list            state, process, memory and CPU of this machine (of one core), progress; of jobs
                   on HTCondor node, number and how long they wait

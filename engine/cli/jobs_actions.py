@@ -7,7 +7,8 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from engine.cli.output import print_json, remark, say
-from engine.cli.select import existing_root
+from engine.cli.select import existing_root, select_one
+from engine.cli.shelf import is_last
 from engine.errors import ConfigError, LaunchError
 from engine.launch.job import HTCONDOR
 
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
     from engine.launch.job import JobHandle
     from engine.launch.jobs import Job
 
+ON_CLUSTER = ("hold", "release", "remove", "edit", "why")
+"""What HTCondor does, or tells."""
 ASKED = ("memory", "disk", "cpus", "gpus")
 """Keys that are options, too."""
 CHANGING = ("release", "edit")
@@ -39,14 +42,23 @@ def choose(args: argparse.Namespace) -> list[Job]:
         If none is, or a word means none or several.
     """
     from engine.launch.jobs import find_jobs
-    from engine.launch.named import select_job
 
     if not args.jobs:
         raise ConfigError(f"engine jobs {args.action}: name a job", "engine jobs lists them.")
     root = existing_root(args.root)
     known = find_jobs(root) if root else []
-    chosen = (select_job(known, word) for word in args.jobs)
-    return list({id(job): job for job in chosen}.values())
+    chosen = (_meant(known, word, args) for word in args.jobs)
+    return list({job.handle.path: job for job in chosen}.values())
+
+
+def _meant(known: Sequence[Job], word: str, args: argparse.Namespace) -> Job:
+    """The job that a word means; `last` is the newest run, as it is for every command."""
+    from engine.launch.named import job_of_newest, select_job
+
+    if not is_last(word):
+        return select_job(known, word)
+    newest = select_one(word, args.root).absolute()
+    return job_of_newest(known, newest, on_cluster=args.action in ON_CLUSTER)
 
 
 def act_on_cluster(args: argparse.Namespace, changes: Sequence[str]) -> int:

@@ -28,7 +28,10 @@ _OPTIONS: dict[str, dict[str, Any]] = {
 }
 _ASKED = tuple(f"--{key}" for key in ASKED)
 
-JOB = "last, a name or a part of one, a directory, the first digits of an id, HTCondor's number"
+JOB = (
+    "the newest run: last; or a name or a part of one, a directory, the first digits of an id, "
+    "HTCondor's number"
+)
 
 
 @dataclass(frozen=True)

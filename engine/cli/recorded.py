@@ -43,15 +43,23 @@ def completed(job: JobHandle) -> Iterator[None]:
         complete(job, code, reason)
 
 
+def was_submitted(run_dir: RunDir) -> bool:
+    """Whether a run is HTCondor's, as its launch record tells."""
+    from engine.facts.launched import launch_record
+    from engine.launch.job import HTCONDOR
+
+    return launch_record(run_dir).get("target") == HTCONDOR
+
+
 @contextlib.contextmanager
 def taken_from_cluster(run_dir: RunDir, overrides: Sequence[str]) -> Iterator[None]:
     """Let a run that was HTCondor's go on here: a job of it that comes late does not begin."""
     from engine.launch.going_on import entries_before
-    from engine.launch.job import HTCONDOR, JobSpec
+    from engine.launch.job import JobSpec
     from engine.launch.record import new_entries, read_job, write_record
 
     before = read_job(run_dir.launch)
-    if before is None or before.target != HTCONDOR:
+    if before is None or not was_submitted(run_dir):
         yield
         return
     spec = JobSpec(tuple(overrides), run_dir.path, resume=True, trust=before.trust)

@@ -10,7 +10,7 @@ from typing import Any
 
 from engine.cli.attempt import Loop, draw_seed, guarded, train_in, write_config
 from engine.cli.output import Command
-from engine.cli.recorded import taken_from_cluster
+from engine.cli.recorded import taken_from_cluster, was_submitted
 from engine.cli.resumable import changed_config, nothing_left_in, refusal, refuse_a_process_here
 from engine.cli.select import add_root_option, select_one
 from engine.cli.sweep import left_out
@@ -172,26 +172,63 @@ def _ready(
     return loop, cfg
 
 
-def resume_by_itself(run_dir: RunDir, cfg: Any, loop: Loop, texts: dict[str, str]) -> None:
+def resume_by_itself(
+    run_dir: RunDir, cfg: Any, loop: Loop, texts: dict[str, str], typed: Sequence[str] | None
+) -> None:
     """Go on with a run because `run.resume=auto` and its directory is there already.
 
     The config is the one that was typed; it must ask for the same training. A run that was ended
     before it had written its config begins with this one, and with `texts` in `.hydra/`.
 
+    Parameters
+    ----------
+    typed
+        The overrides; None for a job that its cluster starts again, which asks nobody.
+
     Raises
     ------
     ConfigError
-        If the run lives on this machine, or was started with another config.
+        If the run lives on this machine, was started with another config, or is a job that
+        HTCondor may start.
+    LaunchError
+        If it is such a job, and another process is starting it.
     """
+    from engine.launch.going_on import check_is_over
+    from engine.launch.lock import locked
+
+    with contextlib.ExitStack() as starting:
+        if typed is not None and was_submitted(run_dir):
+            starting.enter_context(locked(run_dir.submit_lock, run_dir.run_id))
+            check_is_over(run_dir)
+        is_new = not (run_dir.hydra / "config.yaml").exists()
+        if not _is_ready(run_dir, cfg, is_new):
+            return
+        with _taken(run_dir, typed):
+            if is_new:
+                draw_seed(cfg)
+                train_in(run_dir, loop, cfg, new=texts, begun=starting.close)
+            else:
+                _go_on(run_dir, loop, cfg, begun=starting.close)
+
+
+def _taken(run_dir: RunDir, typed: Sequence[str] | None) -> contextlib.AbstractContextManager[None]:
+    """A run that was HTCondor's as one of who typed the overrides; a job is its own."""
+    from engine.config.saved import changeable
+
+    if typed is None:
+        return contextlib.nullcontext()
+    return taken_from_cluster(run_dir, changeable(typed))
+
+
+def _is_ready(run_dir: RunDir, cfg: Any, is_new: bool) -> bool:
+    """Whether something is left to train; the seed is that of the run."""
     from engine.config.saved import differences, load_saved
     from engine.library.index import summarise
 
     summary = summarise(run_dir.path)
     refuse_a_process_here(run_dir, summary)
-    if not (run_dir.hydra / "config.yaml").exists():
-        draw_seed(cfg)
-        train_in(run_dir, loop, cfg, new=texts)
-        return
+    if is_new:
+        return True
     saved = load_saved(run_dir.hydra / "config.yaml")
     problems = differences(saved, cfg)
     if problems:
@@ -200,10 +237,9 @@ def resume_by_itself(run_dir: RunDir, cfg: Any, loop: Loop, texts: dict[str, str
     nothing_left = nothing_left_in(run_dir, summary, cfg)
     if nothing_left:
         log.info(nothing_left)
-        return
-    if summary.state == "finished":
+    elif summary.state == "finished":
         run_dir.stop.unlink(missing_ok=True)  # it came too late for the training that is over
-    _go_on(run_dir, loop, cfg)
+    return nothing_left is None
 
 
 def _go_on(

@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from engine.library.summary import RunSummary
 
 _LAST = re.compile(r"last(?:~(\d{1,9}))?")
-_NUMBER = re.compile(r"\d+(?:\.\d+)?", re.ASCII)
 _GLOB = re.compile(r"[*?\[]")
 _OPERATOR = re.compile(r".[=<>~]|^has:", re.IGNORECASE)
 _SHOWN = 8
@@ -32,6 +31,11 @@ def is_run(path: Path) -> bool:
 
     run_dir = RunDir(path)
     return os.path.isdir(run_dir.facts) or os.path.isfile(run_dir.launch) or is_closed(str(path))
+
+
+def is_last(word: str) -> bool:
+    """Whether a word is `last` or `last~N`."""
+    return bool(_LAST.fullmatch(word))
 
 
 def no_runs_yet(root: Path) -> ConfigError:
@@ -126,11 +130,8 @@ class Shelf:
             return self._matching(word)
         if word == "all" or _GLOB.search(word):
             return self._open(self._globbed(word))
-        if _NUMBER.fullmatch(word):
-            numbered = [Path(run.path) for run in self._listed if _is_job(word, run)]
-            if numbered:
-                return numbered
-        return [Path(run.path) for run in self._listed if word in (*run.tags, run.sweep)]
+        labelled = [Path(run.path) for run in self._listed if word in (*run.tags, run.sweep)]
+        return self._numbered(word) or labelled
 
     def _exact(self, word: str) -> list[Path]:
         return [path for path in self.dirs if path.name == word]
@@ -146,6 +147,27 @@ class Shelf:
             hint = f"{len(begun)} of the runs in {self.root} have started."
             raise ConfigError(f"{word}: there is no such run", hint)
         return Path(begun[back].path)
+
+    def _numbered(self, word: str) -> list[Path]:
+        """The run whose job has this number at HTCondor, or all of a sweep in that cluster.
+
+        As for `engine.launch.named`, of those to which a scheduler gave it the newer ones count.
+
+        Raises
+        ------
+        ConfigError
+            If several schedulers gave it.
+        """
+        if not word[:1].isdecimal():
+            return []
+        from engine.launch.named import check_one_scheduler, has_number
+
+        found = [run for run in self._listed if has_number(word, run.job_id)]
+        found.sort(key=lambda run: (run.started or 0.0, run.path))
+        newest = {run.schedd: run for run in found}
+        check_one_scheduler(word, {schedd: plain(run.name) for schedd, run in newest.items()})
+        sweeps = {run.sweep or run.path for run in newest.values()}
+        return [Path(run.path) for run in found if (run.sweep or run.path) in sweeps]
 
     def _matching(self, word: str) -> list[Path]:
         from engine.tables.advice import advice, asks_for
@@ -187,11 +209,6 @@ class Shelf:
         close = fields or difflib.get_close_matches(word, known, n=3, cutoff=0.5)
         guess = f"Did you mean {' or '.join(map(plain, close))}?"
         return ConfigError(message, guess if close else "engine runs lists them.")
-
-
-def _is_job(word: str, run: RunSummary) -> bool:
-    """Whether it is the number of its job at HTCondor, or of the cluster of that."""
-    return run.job_id is not None and word in (run.job_id, run.job_id.partition(".")[0])
 
 
 def _is_archived(path: Path) -> bool:

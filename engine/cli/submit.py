@@ -17,6 +17,7 @@ from engine.cli.output import (
     say,
 )
 from engine.cli.select import existing_root, select_one
+from engine.cli.shelf import is_last
 from engine.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -91,10 +92,7 @@ def _unfinished(word: str, root: str | None) -> Path:
     if SweepDir(named).record.exists():
         return named.absolute()
     place = existing_root(root)
-    if place and word == "last":  # as engine jobs has it: a sweep, and no run of it
-        jobs = JobFinder(place).refresh()
-        return (jobs[0].handle.directory if jobs else select_one(word, root)).absolute()
-    sweeps = JobFinder(place).refresh(runs=[]) if place else []
+    sweeps = JobFinder(place).refresh(runs=[]) if place and not is_last(word) else []
     found = [job for job in sweeps if job.name == word] or [j for j in sweeps if word in j.name]
     if len(found) > 1:
         names = ", ".join(job.name for job in found[:8])

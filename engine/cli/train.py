@@ -230,7 +230,8 @@ def _train(cfg: Any, placement: Placement) -> float | None:
             stop = stop or placement.sweep_stop
             is_out = run_dir.stop.exists() or (stop is not None and stop.exists())
             with relayed(stop, run_dir.stop):
-                resume_by_itself(run_dir, cfg, left_out if is_out else loop, texts)
+                typed = overrides_of_run() if placement.job is None else None
+                resume_by_itself(run_dir, cfg, left_out if is_out else loop, texts, typed)
         else:
             draw_seed(cfg)
             if by_itself and not has_fixed_directory():

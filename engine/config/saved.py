@@ -121,6 +121,11 @@ def change(cfg: DictConfig, overrides: Sequence[str]) -> None:
         raise ConfigError.from_problems(problems)
 
 
+def changeable(overrides: Sequence[str]) -> list[str]:
+    """Those of the overrides of a run that may change when it goes on."""
+    return [text for text in overrides if _is_changeable(text.partition("=")[0])]
+
+
 def merged(overrides: Sequence[str], changes: Sequence[str]) -> list[str]:
     """The overrides that a run was started with, and what was changed when it went on."""
     keys = {text.partition("=")[0] for text in changes}

@@ -29,6 +29,7 @@ def check_is_over(run_dir: RunDir) -> None:
 def entries_before(run_dir: RunDir) -> dict[str, Any]:
     """The entries of the record before that hold for every start of a run, and its own start.
 
+    What its last job asked a cluster for is what the next one asks for, wherever it trains between.
     And how long the events are: as long as they have not grown the new start has not begun.
     """
     size = {"events_size": _size(run_dir)}
@@ -39,6 +40,7 @@ def entries_before(run_dir: RunDir) -> dict[str, Any]:
     if before is None or entries is None:
         return size
     known = {name: getattr(before, name) for name in ("parent", "sweep_id", "sweep_dir")}
+    known["resources"] = entries.get("resources")
     kept = {name: value for name, value in known.items() if value is not None}
     return kept | size | {"earlier": earlier_starts(entries)}
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 
 from engine.errors import ConfigError
 from engine.facts.words import first_line
-from engine.launch.job import JobHandle, JobState
+from engine.launch.job import HTCONDOR, JobHandle, JobState
 from engine.launch.jobs import Job
 from engine.library.summary import RunSummary
 
@@ -17,10 +18,10 @@ _NUMBER = re.compile(r"[0-9]{1,10}(?:\.[0-9]{1,10})?", re.ASCII)
 
 
 def select_job(jobs: Sequence[Job], word: str) -> Job:
-    """The one job that a word means: `last`, a directory, a name or a part of one, an id.
+    """The one job that a word means: a directory, a name or a part of one, an id.
 
-    An id is that of its record, or what HTCondor calls it. The whole name of a run of a sweep
-    means that run alone, the number of a cluster that has several of its runs the sweep.
+    An id is that of its record, or what HTCondor calls it. The whole name of a run of a sweep, or
+    its directory, means that run alone, the number of a cluster that has several the sweep.
 
     Parameters
     ----------
@@ -32,19 +33,20 @@ def select_job(jobs: Sequence[Job], word: str) -> Job:
     ConfigError
         If it means none or several.
     """
-    if word == "last" and jobs:
-        return jobs[0]
     numbered = _of_number(jobs, word)
-    if len(numbered) > 1:
-        told = ", ".join(f"{job.name} of {first_line(at) or '?'}" for at, job in numbered.items())
-        raise ConfigError(f"{word}: {len(numbered)} jobs have that number: {told}", "Name one.")
+    check_one_scheduler(word, {schedd: job.name for schedd, job in numbered.items()})
     place = os.path.abspath(os.path.expanduser(word))
     rules = (
         lambda job: word == job.name or os.fspath(job.handle.directory) == place,
         lambda job: bool(_ID.fullmatch(word)) and (job.handle.id or "").startswith(word),
         lambda job: word in job.name,
     )
-    named = [_alone(*one) for job in jobs for one in _runs_of_sweep(job) if word == one[1].name]
+    named = [
+        _alone(*one)
+        for job in jobs
+        for one in _runs_of_sweep(job)
+        if word == one[1].name or os.fspath(one[1].directory) == place
+    ]
     for found in (named[:1], list(numbered.values()), *([*filter(rule, jobs)] for rule in rules)):
         if len(found) == 1:
             return found[0]
@@ -54,19 +56,58 @@ def select_job(jobs: Sequence[Job], word: str) -> Job:
     raise ConfigError(f"{word}: there is no such job", "engine jobs --all lists them.")
 
 
+def job_of_newest(jobs: Sequence[Job], newest: Path, on_cluster: bool) -> Job:
+    """The job of the newest run, which has this directory.
+
+    Parameters
+    ----------
+    on_cluster
+        Whether it has to be one on HTCondor.
+
+    Raises
+    ------
+    ConfigError
+        If it is no such job; the newest run that is one is named.
+    """
+    launched = [
+        (run, handle)
+        for job in jobs
+        for run, handle in zip(job.runs, job.handles, strict=True)
+        if handle.target == HTCONDOR or not on_cluster
+    ]
+    if any(handle.directory == newest for _, handle in launched):
+        return select_job(jobs, os.fspath(newest))
+    others = [run for run, _ in launched if run.started is not None and not run.archived]
+    others.sort(key=lambda run: (run.started, run.path))
+    what = "job on HTCondor" if on_cluster else "job that was launched"
+    other = f"the newest that is one is {others[-1].name}" if others else "no run here is one"
+    raise ConfigError(f"{newest.name}, the newest run, is no {what}; {other}")
+
+
+def has_number(word: str, number: str | None) -> bool:
+    """Whether a word is the number of a job at HTCondor, `77.0`, or that of its cluster, 77."""
+    is_number = number is not None and bool(_NUMBER.fullmatch(word))
+    return is_number and word in (number, str(number).partition(".")[0])
+
+
+def check_one_scheduler(word: str, names: Mapping[str | None, str]) -> None:
+    """Raise a `ConfigError` where several schedulers gave a number, with a name for each."""
+    if len(names) > 1:
+        told = ", ".join(f"{name} of {first_line(at) or '?'}" for at, name in names.items())
+        raise ConfigError(f"{word}: {len(names)} jobs have that number: {told}", "Name one.")
+
+
 def _of_number(jobs: Sequence[Job], word: str) -> dict[str | None, Job]:
     """Scheduler to the job that has this number there.
 
     One that gave a number twice has lost its queue between: the newer job counts.
     """
     found: dict[str | None, Job] = {}
-    if not _NUMBER.fullmatch(word):
-        return found
     for job in jobs:
-        meant = [one for one in _runs_of_sweep(job) if _has_number(word, one[1])]
+        meant = [one for one in _runs_of_sweep(job) if has_number(word, one[1].job_id)]
         if meant:
             found.setdefault(meant[0][1].schedd, job if len(meant) > 1 else _alone(*meant[0]))
-        elif _has_number(word, job.handle):
+        elif has_number(word, job.handle.job_id):
             found.setdefault(job.handle.schedd, job)
     return found
 
@@ -74,12 +115,6 @@ def _of_number(jobs: Sequence[Job], word: str) -> dict[str | None, Job]:
 def _runs_of_sweep(job: Job) -> Iterator[tuple[RunSummary, JobHandle]]:
     pairs = zip(job.runs, job.handles, strict=True)
     return (pair for pair in pairs if pair[1] is not job.handle)
-
-
-def _has_number(word: str, handle: JobHandle) -> bool:
-    """Whether it is its number at HTCondor or that of its cluster."""
-    number = handle.job_id or ""
-    return bool(number) and word in (number, number.partition(".")[0])
 
 
 def _alone(run: RunSummary, handle: JobHandle) -> Job:

@@ -109,6 +109,8 @@ class RunSummary(Unread):
     host: str | None = None
     launcher: str | None = None
     job_id: str | None = None
+    schedd: str | None = None
+    """Name of the scheduler that gave `job_id`."""
     git_commit: str | None = None
     parent: str | None = None
     sweep: str | None = None

@@ -10,13 +10,16 @@ from typing import Any
 
 import pytest
 
+from engine.facts import RunDir
 from engine.facts.job_report import JobReport, agreed
 from engine.launch.condor.absent import LONGEST_S
 from engine.launch.condor.ads import Cluster, read_ad
 from engine.launch.condor.client import Condor, CouldNotAsk
 from engine.launch.condor.following import Following
 from engine.launch.condor.queue import Queue
-from engine.launch.job import HTCONDOR, JobHandle
+from engine.launch.job import HTCONDOR, JobHandle, JobSpec
+from engine.launch.record import NO_PROCESS, amend_record, new_entries, read_job, write_record
+from engine.library.index import summarise
 
 IDLE, RUNNING, REMOVED, HELD = 1, 2, 3, 5
 
@@ -316,11 +319,95 @@ def test_a_job_of_a_large_sweep_that_is_not_made_yet_is_not_gone() -> None:
     assert following.states(waits) == {"a": "ended"}
 
 
+def unmade(number: int) -> JobHandle:
+    """A job of a large sweep of which nothing is there but its directory."""
+    spec = JobSpec((), Path(f"runs/{number}").absolute(), target=HTCONDOR)
+    RunDir.claim(spec.directory)
+    (spec.directory / "job.log").touch()
+    of_sweep = {"sweep_id": "5" * 32, "state": "queued", "job_id": f"12.{number}"}
+    return write_record(spec.directory / "launch.json", new_entries(spec, **NO_PROCESS, **of_sweep))
+
+
+def recorded(one: JobHandle) -> str | None:
+    told = read_job(one.path)
+    assert told is not None
+    return told.state
+
+
+def test_a_job_that_was_never_made_is_removed_once_its_cluster_is_gone(own_folder: Path) -> None:
+    following, last = Asked(), unmade(7)
+    following.fake.making = [Cluster(12, "first", 7)]
+    assert following.states(last) == {}
+    following.fake.making = []
+    assert following.states(last) == {last.id: "removed"}
+    assert following.fake.calls[-3:] == ["clusters", "by id", "history"], "in this order"
+    assert recorded(last) == "removed"
+    run = summarise(str(last.directory))
+    assert run.sentence == "failed: its job was removed: its sweep left HTCondor before it was made"
+    asked = len(following.fake.calls)
+    following.states(last)
+    assert following.fake.calls[asked:] == ["mine"]
+
+
+@pytest.mark.parametrize(
+    "why", ["no queue", "no history", "in the history", "made", "a log", "by now another state"]
+)
+def test_a_job_is_not_taken_for_removed_where_anything_speaks_against_it(
+    own_folder: Path, why: str
+) -> None:
+    following, last = Asked(), unmade(7)
+    fake = following.fake
+    fake.silent, fake.closed = why == "no queue", why == "no history"
+    if why == "in the history":
+        fake.past = [ad(last.id or "", 4, ExitCode=3)]
+    if why == "made":
+        fake.making = [Cluster(12, "first", 8)]
+    if why == "a log":
+        (last.directory / "job.log").write_text(LOGGED[:9])
+    if why == "by now another state":
+        amend_record(last.path, last.id, state="running")
+    assert "removed" not in following.states(last).values()
+    assert recorded(last) == ("running" if why == "by now another state" else "queued")
+
+
 def test_a_submission_in_doubt_is_not_gone() -> None:
     following = Asked()
     for _ in range(4):
         assert following.states(job(state="submitting")) == {}
     assert following.fake.calls == ["mine"] * 4
+
+
+def test_a_job_of_a_scheduler_that_was_never_heard_is_as_its_record_has_it(
+    own_folder: Path,
+) -> None:
+    place = RunDir.claim(Path("runs/a").absolute())
+    entries = {"state": "running", "host": "wn-1", "job_id": "12.0", "pid": 7}
+    handle = write_record(
+        place.launch, new_entries(JobSpec((), place.path, target=HTCONDOR), **entries)
+    )
+    place.job_log.touch()
+    later = time.time() + 7200
+    assert summarise(place.path, now=later).state == "lost"
+    following = Asked()
+    following.fake.silent = True
+    following.states(handle)
+    view = following.queue.view
+    assert (view.is_stale(handle), len(view.problems)) == (True, 1)
+    run = summarise(place.path, view.report(handle), now=later)
+    assert (run.state, "its job is running on wn-1" in run.sentence) == ("running", True)
+    place.job_log.write_text(LOGGED.replace("run a", f"run {handle.id}"))
+    assert summarise(place.path, view.report(handle), now=later).state == "failed", "the log tells"
+    following.fake.silent = False
+    assert following.states(handle, later=300) == {}, "it does not have it, and that is an answer"
+    assert not following.queue.view.is_stale(handle)
+
+
+def test_a_job_that_cannot_be_looked_for_is_as_its_record_has_it() -> None:
+    following = Asked()
+    following.fake.closed = True
+    following.states(job(state="running"))
+    assert following.states(job(state="running")) == {"a": "running"}
+    assert following.states(job(state="submitting")) == {}
 
 
 @pytest.mark.parametrize(

@@ -21,13 +21,14 @@ from omegaconf import OmegaConf
 
 import engine.cli
 import engine.cli.train
+from engine.cli.jobs_actions import ON_CLUSTER
 from engine.config.cluster_launcher import ClusterPoint, ClusterSweep, Trained
 from engine.config.compose import compose
 from engine.config.fields import FIELDS
 from engine.config.paths import config_dir, sample_dir
 from engine.facts import RunDir, machine
 from engine.launch.condor.acting import Done
-from engine.launch.job import JobHandle, JobSpec
+from engine.launch.job import HTCONDOR, LOCAL, JobHandle, JobSpec
 from engine.launch.record import new_entries, record_path, write_record
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -193,11 +194,12 @@ def test_documented_command_runs(
     if not trains(command):
         put_runs(finished_run, own_folder)
     if command.words[:1] == ("jobs",):
-        put_job(own_folder)
+        put_job(own_folder, HTCONDOR if {*command.words} & {*ON_CLUSTER} else LOCAL)
     monkeypatch.setattr("engine.launch.local.submit", launched)
     monkeypatch.setattr("engine.cli.cluster_sweep.train_on_cluster", trained)
     for action in ("actions.hold", "actions.release", "actions.remove", "editing.edit"):
         monkeypatch.setattr(f"engine.launch.condor.{action}", acted)
+    monkeypatch.setattr("engine.launch.condor.why.why", lambda job, connect: "all nodes are busy")
     monkeypatch.setattr("engine.launch.submission.submit", submitted)
     write_files(command.document, own_folder)
     monkeypatch.setattr(sys, "path", list(sys.path))
@@ -236,12 +238,13 @@ def trained(sweep: ClusterSweep, points: Sequence[ClusterPoint]) -> list[Trained
     return [Trained(point.directory, 0.5) for point in points]
 
 
-def put_job(folder: Path) -> None:
+def put_job(folder: Path, target: str) -> None:
     """A job under way in `outputs/`: the process that started this one."""
     run_dir = RunDir.claim(folder / "outputs" / "runs" / "run_20261101-140600_ae")
     pid = os.getppid()
+    spec = JobSpec((), run_dir.path, target=target)
     process = {"pid": pid, "pid_started": machine.process_start(pid)}
-    write_record(run_dir.launch, new_entries(JobSpec((), run_dir.path)) | process)
+    write_record(run_dir.launch, new_entries(spec) | process)
     run_dir.log.write_text("begun\n")
 
 

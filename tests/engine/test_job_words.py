@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import argparse
+import shutil
+from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
 from engine.cli import main
 from engine.cli.aligned import print_fitting
+from engine.cli.jobs_actions import ON_CLUSTER, choose
 from engine.cli.jobs_help import PAGES
 from engine.cli.output import Cell
 from engine.cli.select import select_dirs
@@ -15,6 +20,7 @@ from engine.cli.submit import _unfinished
 from engine.config.composer import Composer
 from engine.config.problems import find_problems
 from engine.errors import ConfigError
+from engine.facts import append_jsonl_event, build_event_payload
 from engine.facts.evidence import Evidence
 from engine.facts.job_report import JobReport
 from engine.facts.job_state import waiting
@@ -24,7 +30,9 @@ from engine.launch.condor.changes import read_changes
 from engine.launch.job import HTCONDOR, JobSpec
 from engine.launch.jobs import find_jobs
 from engine.launch.named import select_job
-from engine.launch.record import NO_PROCESS, new_entries, write_record
+from engine.launch.record import NO_PROCESS, amend_record, new_entries, read_job, write_record
+from engine.library.index import summarise
+from tests.bench.tree import make_run
 
 
 def put(name: str, number: str | None, sweep: Path | None = None, **more: object) -> Path:
@@ -77,8 +85,11 @@ def test_a_number_that_two_schedulers_gave_means_no_job(jobs: Path) -> None:
     for word in ("9.0", "9"):
         with pytest.raises(ConfigError, match=f"^{word}: 2 jobs have that number: ") as caught:
             select_job(find_jobs("outputs"), word)
-        assert "run_here of a" in caught.value.message
-        assert "run_there of b" in caught.value.message
+        with pytest.raises(ConfigError, match=f"^{word}: 2 jobs have that number: ") as of_runs:
+            select_dirs([word], None)
+        for told in (caught.value.message, of_runs.value.message):
+            assert "run_here of a" in told
+            assert "run_there of b" in told
 
 
 def test_a_number_of_a_run_of_a_sweep_may_be_another_schedulers_too(jobs: Path) -> None:
@@ -87,6 +98,9 @@ def test_a_number_of_a_run_of_a_sweep_may_be_another_schedulers_too(jobs: Path) 
         select_job(find_jobs("outputs"), "77.0")
     with pytest.raises(ConfigError, match="2 jobs have that number"):
         select_job(find_jobs("outputs"), "77")
+    for word in ("77.0", "77"):
+        with pytest.raises(ConfigError, match="2 jobs have that number"):
+            select_dirs([word], None)
 
 
 def test_a_run_of_a_sweep_that_went_on_by_itself_is_one_job(jobs: Path) -> None:
@@ -100,6 +114,10 @@ def test_of_a_number_that_a_scheduler_gave_twice_the_newer_job_counts(jobs: Path
     put("run_before", "9.0", schedd="a", submitted="2026-11-26T00:00:00+00:00")
     put("run_after", "9.0", schedd="a", submitted="2026-11-27T00:00:00+00:00")
     assert select_job(find_jobs("outputs"), "9.0").name == "run_after"
+    for word in ("9", "9.0"):
+        assert [path.name for path in select_dirs([word], None)] == ["run_after"]
+    put("run_now", "77.0")
+    assert [path.name for path in select_dirs(["77"], None)] == ["run_now"]
 
 
 def test_a_run_is_named_by_the_number_of_its_job(jobs: Path) -> None:
@@ -112,9 +130,46 @@ def test_a_run_is_named_by_the_number_of_its_job(jobs: Path) -> None:
         named("99.0")
 
 
-def test_last_is_the_same_job_for_every_command_about_jobs(jobs: Path) -> None:
-    job = select_job(find_jobs("outputs"), "last")
-    assert _unfinished("last", None) == job.handle.directory
+def meant(*words: str, action: str = "log") -> list[str]:
+    """The jobs that `engine jobs` would do it to."""
+    args = argparse.Namespace(jobs=list(words), root=None, action=action)
+    return [job.name for job in choose(args)]
+
+
+@pytest.mark.parametrize("newest", ["run_s_job0", "run_b", "run_failed"])
+def test_last_is_the_newest_run_for_every_command(newest: str, jobs: Path) -> None:
+    place = Path("outputs/runs", newest).absolute()
+    job = read_job(RunDir(place).launch)
+    assert job is not None
+    amend_record(job.path, job.id, submitted="2099-01-01T00:00:00+00:00")
+    assert [path.name for path in select_dirs(["last"], None)] == [newest]
+    assert meant("last") == meant("last", action="hold") == [newest]
+    assert meant("last", newest, str(place)) == [newest], "each once, whatever it is called"
+    assert _unfinished("last", None).name == newest
+    (before,) = select_dirs(["last~1"], None)
+    assert meant("last~1") == [before.name]
+    assert _unfinished("last~1", None).name == before.name
+
+
+def test_a_newest_run_that_is_no_job_names_the_newest_that_is_one(
+    jobs: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    place = make_run(Path("outputs/runs/typed"), epochs=1, begun=datetime(2099, 1, 1, tzinfo=UTC))
+    for action in ON_CLUSTER[:3]:
+        assert main(["jobs", action, "last"]) == 2
+        told = capsys.readouterr().err
+        assert "typed, the newest run, is no job on HTCondor; the newest that is one is" in told
+        assert "run_s_job1" in told
+    assert main(["jobs", "stop", "last"]) == 2
+    assert "is no job that was launched; the newest that is" in capsys.readouterr().err
+    write_record(RunDir(place).launch, new_entries(JobSpec((), place)))
+    assert meant("last") == ["typed"]
+    assert main(["jobs", "hold", "last"]) == 2
+    assert "typed, the newest run, is no job on HTCondor" in capsys.readouterr().err
+    shutil.rmtree("outputs/runs")
+    make_run(Path("outputs/runs/typed"), epochs=1)
+    assert main(["jobs", "hold", "last"]) == 2
+    assert "no run here is one" in capsys.readouterr().err
 
 
 def test_the_list_says_why_a_run_failed(jobs: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -192,6 +247,60 @@ def test_a_job_that_waits_and_was_asked_to_stop_says_so(
     assert main(["jobs", "list", "--all"]) == 0
     (line,) = [text for text in capsys.readouterr().out.splitlines() if "run_b" in text]
     assert "queued; asked to stop, it does not begin" in line
+
+
+class Pause:
+    """What happens while somebody waits, one thing a time; nothing is waited for in vain."""
+
+    def __init__(self, *then: Callable[[], object]) -> None:
+        self._then = list(then)
+
+    def sleep(self, seconds: float) -> None:
+        self._then.pop(0)()
+
+
+def interrupt() -> None:
+    raise KeyboardInterrupt
+
+
+def test_who_waits_for_a_job_that_waits_is_told_so_until_it_is_over(
+    jobs: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run_dir = RunDir(Path("outputs/runs/run_b"))
+    log, number = run_dir.job_log, "(012.000.000) 2026-11-28 12:00:00"
+    log.touch()
+    events = [f"000 {number} Job submitted", f"012 {number} Job was held.\n\tdisk\n\tCode 34"]
+    events += [f"013 {number} Job was released.", f"001 {number} Job executing on host: <wn>"]
+    events += [f"005 {number} Job terminated.\n\t(1) Normal termination (return value 0)"]
+    seen: list[str | None] = []
+
+    def logged(event: str) -> None:
+        with log.open("a") as file:
+            file.write(f"{event}\n...\n")
+        seen.append(summarise(str(run_dir.path)).state)
+
+    ended = build_event_payload("on_train_end", str(run_dir.path), stopped=True)
+    steps = [lambda event=event: logged(event) for event in events]
+    steps.insert(-1, lambda: append_jsonl_event(str(run_dir.path), ended))
+    monkeypatch.setattr("engine.cli.stop.time", Pause(*steps))
+    assert main(["stop", "run_b", "--wait"]) == 0
+    told = capsys.readouterr()
+    assert told.out == "run_b: stopped\n"
+    assert seen == ["queued", "held", "queued", "running", "stopped"]
+    assert (
+        "waiting for run_b, which is queued: a job that waits ends once it has a node" in told.err
+    )
+    assert "run_b, which is held: a job that waits ends once it is released and has" in told.err
+    assert told.err.count("HTCondor not answering since") == 1
+
+
+def test_who_does_not_wait_on_leaves_the_wish_to_stop(
+    jobs: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("engine.cli.stop.time", Pause(lambda: None, interrupt))
+    assert main(["stop", "run_b", "--wait"]) == 130
+    assert "asked to stop all the same: run_b, which is queued" in capsys.readouterr().err
+    assert RunDir(Path("outputs/runs/run_b")).stop.exists()
 
 
 def test_the_log_of_a_sweep_is_that_of_its_runs(

@@ -323,7 +323,7 @@ def test_every_field_of_a_summary_can_be_asked_for() -> None:
     values = {name: keys.find(name).read(full) for name in [*FIELDS, "age"]}
     assert values["memory"] == 2 * 2**20
     assert (values["age"], values["progress"]) == (60.0, (1, 3))
-    others = {"numbers", "results", "config", "asked", "begun", "usual_gap_s", "job_over"}
+    others = {"numbers", "results", "config", "asked", "begun", "usual_gap_s", "job_over", "schedd"}
     known = set(RunSummary.__dataclass_fields__) - others
     suffixed = {"duration_s", "epoch_time_s", "eta_s", "size_bytes", "max_memory_mib", "job_id"}
     renamed = {"tags", "git_commit", "n_parameters"}

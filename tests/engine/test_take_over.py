@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from engine.cli import main
+from engine.cli.job_spec import _asked_last
 from engine.errors import ConfigError, LaunchError
 from engine.facts import RunDir, append_jsonl_event, attempts, build_event_payload
 from engine.launch.condor import over
@@ -87,6 +88,55 @@ def test_it_does_not_go_on_while_the_scheduler_has_its_job(
     assert f"engine jobs remove {run_dir.run_id}" in told
 
 
+@pytest.fixture
+def by_itself(
+    run_dir: RunDir, thesis_train: Callable[..., Outcome], capsys: pytest.CaptureFixture[str]
+) -> Callable[[], tuple[int, str]]:
+    """Types the command of `run_dir` with `run.resume=auto`; gives its exit code and errors."""
+    words = ("phase1.trainer.epochs=2", "evaluation.enabled=false", "run.resume=auto")
+
+    def go_on() -> tuple[int, str]:
+        told = thesis_train(*words, f"hydra.run.dir={run_dir.path}")
+        return told.code, capsys.readouterr().err
+
+    return go_on
+
+
+@pytest.mark.parametrize("ads", [None, [{"ThesisRunId": "abc", "JobStatus": 1}]])
+def test_a_run_that_goes_on_by_itself_asks_whether_its_job_may_begin(
+    run_dir: RunDir,
+    answers: Answers,
+    by_itself: Callable[[], tuple[int, str]],
+    ads: list[dict[str, Any]] | None,
+) -> None:
+    answers(ads)
+    events = run_dir.events.read_bytes()
+    code, told = by_itself()
+    assert (code, "its job 12.0" in told, "--take-over" in told) == (2, True, ads is None)
+    run_dir.job_log.write_text(SUBMIT)  # it waits
+    code, told = by_itself()
+    assert (code, f"{run_dir.run_id} is queued" in told) == (2, True)
+    entries = json.loads(run_dir.launch.read_text())
+    assert (run_dir.events.read_bytes(), entries["id"]) == (events, "abc")
+
+
+def test_a_run_that_went_on_by_itself_is_no_longer_that_of_its_job(
+    run_dir: RunDir, answers: Answers, by_itself: Callable[[], tuple[int, str]]
+) -> None:
+    answers([])
+    with locked(run_dir.submit_lock, run_dir.run_id):
+        code, told = by_itself()
+        assert (code, "another process is starting it" in told) == (1, True)
+    assert by_itself()[0] == 0
+    entries = json.loads(run_dir.launch.read_text())
+    assert (entries["target"], entries["kind"], entries["state"]) == ("local", "resume", "ended")
+    assert "phase1.trainer.epochs=2" in entries["overrides"]
+    assert not any(word.startswith(("data.", "hydra.")) for word in entries["overrides"])
+    assert summarise(run_dir.path).state == "finished"
+    answers(None)
+    assert by_itself()[0] == 0, "nothing is left to train"
+
+
 @pytest.mark.parametrize("ads", [[], [{"ThesisRunId": "abc", "JobStatus": 3}]])
 def test_it_goes_on_once_the_scheduler_has_none(
     run_dir: RunDir, answers: Answers, ads: list[dict[str, Any]]
@@ -110,8 +160,11 @@ def test_a_job_does_not_begin_once_its_run_was_taken_over(
     old = read_job(run_dir.launch)
     assert old is not None
     answers(None)
+    asked = {"memory": "7GB", "category": "long"}
+    amend_record(run_dir.launch, "abc", resources=asked)
     assert resume(run_dir, "--take-over") == 0
     entries = json.loads(run_dir.launch.read_text())
+    assert entries["resources"] == _asked_last(run_dir) == asked, "for the next job of the run"
     assert (entries["target"], entries["kind"], entries["state"]) == ("local", "resume", "ended")
     assert [one["id"] for one in entries["earlier"]] == ["abc"]
     monkeypatch.setenv(ID_VARIABLE, "abc")

@@ -7,14 +7,17 @@ this has its own patience: what the queue tells of all other jobs holds meanwhil
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Callable, Mapping, Sequence
 
-from engine.errors import LaunchError
+from engine.errors import FactsError, LaunchError
 from engine.facts.job_report import OVER
 from engine.facts.job_state import GRACE_S
+from engine.facts.run_dir import RunDir
 from engine.launch.condor.ads import WANTED, QueuedJob, by_id, of_sweeps, one_of
 from engine.launch.condor.client import Condor
 from engine.launch.job import JobHandle
+from engine.launch.record import amend_if
 
 GONE_AFTER = 2
 """In how many answers a job is missing until it is looked for."""
@@ -25,6 +28,9 @@ LONGEST_S = 900.0
 
 TO_COME = "HTCondor makes it only once others of its sweep are over"
 """What is told of a job of a large sweep that is not made yet."""
+NEVER_MADE = "its sweep left HTCondor before it was made"
+NOWHERE = "HTCondor knows nothing of it any more"
+"""Why a job is over that nobody has."""
 
 
 class Absent:
@@ -58,8 +64,12 @@ class Absent:
         self._gone = {run_id: at for run_id, at in self._gone.items() if run_id in absent}
         self._over = {run_id: at for run_id, at in self._over.items() if run_id not in here}
         self._over |= {run_id: math.inf for run_id, job in here.items() if job.state in OVER}
-        gone = [one for one in absent if self._missing[one] >= GONE_AFTER and not self._rests(one)]
+        gone = [one for one in absent if self._is_gone(jobs[one]) and not self._rests(one)]
         return self._look_for({run_id: jobs[run_id] for run_id in gone})
+
+    def _is_gone(self, job: JobHandle) -> bool:
+        """Whether a job that is absent is to be looked for: not one that is just about to move."""
+        return self._missing[job.id or ""] >= GONE_AFTER or _left_no_trace(job)
 
     def _rests(self, run_id: str) -> bool:
         """Whether a job is known to be over, or not to be found, and need not be looked for."""
@@ -70,12 +80,13 @@ class Absent:
         found: dict[str, QueuedJob] = {}
         left = dict(gone)
         try:
-            if gone:
-                found |= by_id(self._condor.query(one_of(gone), WANTED))
-                known = found.keys() | still_to_come(self._condor, list(gone.values()))
-                left = {run_id: job for run_id, job in gone.items() if run_id not in known}
+            made = _clusters(self._condor, list(gone.values()))  # before what they make meanwhile
+            left = {one: job for one, job in gone.items() if not _is_to_come(job, made)}
+            if left:
+                found |= by_id(self._condor.query(one_of(left), WANTED))
+                left = {one: job for one, job in left.items() if one not in found}
             if left and self._clock() >= self._next:
-                found |= self._past(left)
+                found |= self._past(left, made)
                 left, self._failures = {}, 0
         except LaunchError as error:
             self.problem = error.message
@@ -85,34 +96,68 @@ class Absent:
         self.problem = self.problem if left else None
         return found
 
-    def _past(self, left: Mapping[str, JobHandle]) -> dict[str, QueuedJob]:
+    def _past(self, left: Mapping[str, JobHandle], made: Mapping[str, int]) -> dict[str, QueuedJob]:
         """What the history tells of jobs that the queue does not have."""
         unknown = [one for one in left if one not in self._gone or one in self._over]
         ads = self._condor.history(one_of(unknown), WANTED, most=len(unknown)) if unknown else []
         found = by_id(reversed(ads))  # of several with one id the newest counts
+        found |= _never_made({one: left[one] for one in unknown if one not in found}, made)
         self._over |= {one: math.inf for one, job in found.items() if job.state in OVER}
         for run_id, job in left.items():
             begun = self._gone.setdefault(run_id, self._clock())
             if run_id not in found and self._clock() - begun >= GRACE_S:
-                found[run_id] = _nowhere(run_id, job)
+                found[run_id] = QueuedJob(run_id, job.job_id or "", "ended", reason=NOWHERE)
                 self._over[run_id] = self._clock() + LONGEST_S
         return found
 
 
 def still_to_come(condor: Condor, jobs: Sequence[JobHandle]) -> set[str]:
     """Ids of those that HTCondor has not made yet: of a large sweep it makes a few at a time."""
+    made = _clusters(condor, jobs)
+    return {job.id or "" for job in jobs if _is_to_come(job, made)}
+
+
+def _clusters(condor: Condor, jobs: Sequence[JobHandle]) -> dict[str, int]:
+    """The clusters of large sweeps that HTCondor has: number to the job that it makes next."""
     sweeps = sorted({job.sweep_id for job in jobs if job.sweep_id})
     clusters = condor.clusters(of_sweeps(sweeps)) if sweeps else []
-    made = {str(cluster.number): cluster.next_job for cluster in clusters}
-    return {job.id or "" for job in jobs if _is_to_come(job.job_id or "", made)}
+    return {str(cluster.number): cluster.next_job for cluster in clusters}
 
 
-def _is_to_come(job_id: str, made: Mapping[str, int]) -> bool:
+def _is_to_come(job: JobHandle, made: Mapping[str, int]) -> bool:
     """Whether a job's number is one that its cluster has not come to."""
-    cluster, _, number = job_id.partition(".")
+    cluster, _, number = (job.job_id or "").partition(".")
     return cluster in made and number.isdecimal() and int(number) >= made[cluster]
 
 
-def _nowhere(run_id: str, job: JobHandle) -> QueuedJob:
-    reason = "HTCondor knows nothing of it any more"
-    return QueuedJob(run_id, job.job_id or "", "ended", reason=reason)
+def _never_made(left: Mapping[str, JobHandle], made: Mapping[str, int]) -> dict[str, QueuedJob]:
+    """Those whose cluster was gone before the queue, and then the history, did not have them.
+
+    Their records say so from then on: nothing else would, as they have no log.
+    """
+    found = {}
+    for run_id, job in left.items():
+        cluster = (job.job_id or "").partition(".")[0]
+        if _left_no_trace(job) and cluster not in made and _noted(job):
+            found[run_id] = QueuedJob(run_id, job.job_id or "", "removed", reason=NEVER_MADE)
+    return found
+
+
+def _left_no_trace(job: JobHandle) -> bool:
+    """Whether nothing tells that HTCondor has made a job, of those that it makes later."""
+    number = (job.job_id or "").partition(".")[2]
+    if not job.sweep_id or job.state != "queued" or number in ("", "0"):
+        return False
+    try:
+        return os.stat(RunDir(job.directory).job_log).st_size == 0
+    except OSError:
+        return False
+
+
+def _noted(job: JobHandle) -> bool:
+    """Say in the record of a job that it was removed; False if by now it says something else."""
+    try:
+        end = {"state": "removed", "reason": NEVER_MADE}
+        return amend_if(job.path, job.id, {"state": job.state}, end, sync=False)
+    except FactsError:
+        return True  # it cannot be written down, and is so all the same

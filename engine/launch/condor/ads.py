@@ -12,6 +12,7 @@ from engine.facts.job_report import OVER, JobReport
 from engine.facts.records import is_id
 from engine.facts.words import first_line
 from engine.launch.condor.submit import ID_ATTRIBUTE, SWEEP_ATTRIBUTE
+from engine.launch.job import JobHandle
 
 OURS = f"{ID_ATTRIBUTE} =!= undefined"
 """Constraint that all our jobs fulfil, and no others."""
@@ -26,10 +27,10 @@ WANTED = (
 """Attributes that are asked for."""
 
 _NEXT = "JobMaterializeNextProcId"
-"""Attribute of the ad of a cluster whose jobs HTCondor makes a few at a time, and of no other."""
+"""Attribute of a cluster whose jobs HTCondor makes a few at a time, once it has begun to."""
 
-CLUSTERS = f"ProcId =?= undefined && {_NEXT} =!= undefined"
-"""Constraint that such a cluster fulfils, and no job."""
+CLUSTERS = "ProcId =?= undefined && JobMaterializeLimit =!= undefined"
+"""Constraint that such a cluster fulfils from its submission on, and no job."""
 WANTED_OF_CLUSTERS = ("ClusterId", ID_ATTRIBUTE, _NEXT)
 
 _STATES = {
@@ -175,6 +176,12 @@ def read_ad(ad: Mapping[str, Any]) -> QueuedJob:
 def by_id(ads: Iterable[Mapping[str, Any]]) -> dict[str, QueuedJob]:
     """Id of the launch record to the job, of the ads of our jobs; of several ads the last."""
     return {job.run_id: job for job in map(read_ad, ads) if job.run_id}
+
+
+def recorded(job: JobHandle) -> QueuedJob:
+    """A job as its record has it, which is older than whatever its log says."""
+    host = job.host if job.state == "running" else None
+    return QueuedJob(job.id or "", job.job_id or "", job.state or "", job.sweep_id, host, said=0.0)
 
 
 def _as_it_is(ad: Mapping[str, Any], state: str) -> tuple[str, str | None]:

@@ -13,9 +13,10 @@ from dataclasses import dataclass, field
 
 from engine.errors import LaunchError
 from engine.facts.job_report import JobReport
+from engine.facts.state import UNDER_WAY
 from engine.facts.words import count
 from engine.launch.condor.absent import Absent
-from engine.launch.condor.ads import OURS, WANTED, QueuedJob, by_id
+from engine.launch.condor.ads import OURS, WANTED, QueuedJob, by_id, recorded
 from engine.launch.condor.client import Condor
 from engine.launch.job import HTCONDOR, JobHandle
 
@@ -97,7 +98,7 @@ class View:
 class Queue:
     """Asks each scheduler when it is time to, and knows what it said.
 
-    `look` waits for the answer, for `deadline_s` at most; it is for one thread. What it found last
+    `look` waits for each answer, for `deadline_s` at most; it is for one thread. What it found last
     is `view`, which any thread may read at any time.
 
     Parameters
@@ -121,7 +122,8 @@ class Queue:
         clock: Callable[[], float] = time.monotonic,
         now: Callable[[], float] = time.time,
     ) -> None:
-        deadlines = {} if deadline_s is None else {"query": deadline_s, "history": deadline_s}
+        asked = () if deadline_s is None else ("query", "clusters", "history")
+        deadlines = dict.fromkeys(asked, deadline_s or 0.0)
         self._connect = connect or (lambda schedd: Condor(schedd, deadlines))
         self._every_s, self._clock, self._now = every_s, clock, now
         self._schedulers: dict[str | None, _Scheduler] = {}
@@ -168,7 +170,7 @@ class Queue:
                 one.ask(own, self._now())
         shown = [one for schedd, one in self._schedulers.items() if schedd in of_schedulers]
         self.view = View(
-            {run_id: job for one in shown for run_id, job in one.jobs.items()},
+            {run_id: job for one in shown for run_id, job in (one.recorded | one.jobs).items()},
             {run_id: told for one in shown for run_id, told in one.told.items()},
             tuple(one.state for one in shown),
         )
@@ -196,6 +198,8 @@ class _Scheduler:
         self.state = Told(schedd)
         self.jobs: dict[str, QueuedJob] = {}
         self.told: dict[str, float] = {}
+        self.recorded: dict[str, QueuedJob] = {}
+        """Jobs that it never told of, and does not now, as their records have them."""
         self.asked = -math.inf
         """When it was asked last, and when it has to be again at the latest."""
         self.soon = math.inf
@@ -210,6 +214,7 @@ class _Scheduler:
         except LaunchError as error:  # whatever it refuses, nothing is known of the jobs
             self.failures += 1
             self.state = Told(schedd, self.state.answered, self._silent_since(now), error.message)
+            self._take_from_records(wanted, now)
             return
         self.failures = 0
         here |= self._absent.look(wanted, here)
@@ -221,6 +226,13 @@ class _Scheduler:
         self.jobs = {run_id: job for run_id, job in (self.jobs | here).items() if run_id in kept}
         self.told = {run_id: self.told.get(run_id, now) for run_id in self.jobs}
         self.told |= dict.fromkeys(here, now)
+        self._take_from_records([job for job in wanted if job.id in untold], now)
+
+    def _take_from_records(self, jobs: Sequence[JobHandle], now: float) -> None:
+        """Know jobs that nobody tells of by what was written down of them last."""
+        unknown = [job for job in jobs if job.id not in self.jobs]
+        self.recorded = {job.id or "": recorded(job) for job in unknown if job.state in UNDER_WAY}
+        self.told |= dict.fromkeys(self.recorded, now)
 
     def _silent_since(self, now: float) -> float:
         return now if self.state.silent_since is None else self.state.silent_since

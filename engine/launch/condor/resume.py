@@ -37,7 +37,7 @@ def submit_resumed(spec: JobSpec, resources: Resources, condor: Condor) -> JobHa
             run_dir.job_log.touch()  # a log that cannot be written is missed by nobody
         before = _Before.of(run_dir)
         more = {"state": "submitting", "schedd": schedd, "resources": asdict(resources)}
-        entries = new_entries(spec, **NO_PROCESS, **more) | entries_before(run_dir)
+        entries = new_entries(spec, **NO_PROCESS) | entries_before(run_dir) | more
         try:
             with as_facts_error(run_dir.stop, "remove"):
                 run_dir.stop.unlink(missing_ok=True)  # it was meant for the start before
