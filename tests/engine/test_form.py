@@ -277,6 +277,15 @@ def test_a_point_that_is_not_there_cannot_be_left_out(maker: FormMaker) -> None:
         points(maker.composer, [f"{SEED}=1,2", "hydra.sweeper.leave_out=[0,5]"])
 
 
+def test_a_form_is_that_of_the_first_run_that_is_not_left_out(maker: FormMaker) -> None:
+    words = ["loop=ae,gan_ae", "phase1/decoder=gan,mlp"]
+    assert maker.form(words).problems
+    form = maker.form([*words, "hydra.sweeper.leave_out=[0,3]"])
+    assert form.problems == ()
+    assert {g.name: g.chosen for g in form.groups}["phase1/decoder"] == "mlp"
+    assert maker.form([*words, "hydra.sweeper.leave_out=[9]"]).problems, "no such point"
+
+
 def test_more_points_than_anybody_wants_are_not_listed(maker: FormMaker) -> None:
     with pytest.raises(ValueError, match="250,000 points"):
         points(maker.composer, [f"{SEED}=range(500)", "phase1.latent_dim=range(1,501)"])

@@ -216,6 +216,8 @@ def test_a_record_has_every_key_and_says_broken_of_what_is() -> None:
         *(("train_loss", True), ("val_loss", True), ("test_id_accuracy", True)),
         *(("lr", False), ("train_token_mse", False), ("baseline_val_loss", False)),
         *(("best_epoch", False), ("throughput", False), ("lrp_score", True)),
+        *(("discriminator_accuracy", False), ("test_critic_loss", False), ("prior_loss", False)),
+        *(("adversarial_loss", False), ("test_ttH_discriminator_score_auroc", True)),
     ],
 )
 def test_some_numbers_have_no_best(name: str, expected: bool) -> None:
