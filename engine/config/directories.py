@@ -25,7 +25,7 @@ def wanted_directory(composer: Composer, overrides: Sequence[str], *, sweep: boo
         If the run is to leave nothing behind, so that nobody could follow it.
     """
     parsed = [composer.parse(text) for text in overrides]
-    single = [one.input_line for one in parsed if not one.is_sweep_override()]
+    single = [str(one.input_line) for one in parsed if not one.is_sweep_override()]
     cfg = composer.compose_with_hydra(single)
     check_it_saves(cfg)
     loops = loops_of_sweep(parsed)

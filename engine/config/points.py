@@ -242,8 +242,20 @@ def sweep_problems(
     except (*COMPOSE_ERRORS, RecursionError):  # one that cannot be read, or has no list of values
         return find_problems(overrides, composer.config_dirs, composer=composer)
     runs = [one for one in found if not one.is_out and one.number not in leave_out]
-    told = (text for _, problems in check(composer, runs) for text in problems)
+    told = (text for _, problems in check(composer, list(_telling(runs))) for text in problems)
     return list(dict.fromkeys(told))
+
+
+def _telling(runs: Sequence[Point]) -> Iterator[Point]:
+    """Runs that have whatever any has wrong: a value of the trainer is wrong by itself."""
+    seen: set[tuple[tuple[str, ...], str]] = set()
+    for run in runs:
+        alone = [text for text in run.differing if key_of(text).startswith("phase1.trainer.")]
+        together = tuple(text for text in run.differing if text not in alone)
+        has = {(together, text) for text in alone or [""]}
+        if not has <= seen:
+            seen |= has
+            yield run
 
 
 def _explained(composer: Composer, point: Point, error: str) -> list[str]:

@@ -157,7 +157,8 @@ def loops_of_sweep(overrides: Iterable[Override]) -> str:
 
 def is_named_after_loop(config: DictConfig) -> bool:
     """Whether nobody has given the runs of a config, with Hydra's own node, another name."""
-    return bool(OmegaConf.to_container(config.hydra.job, resolve=False)["name"] == "${loop}")
+    job: Any = OmegaConf.to_container(config.hydra.job, resolve=False)
+    return bool(job["name"] == "${loop}")
 
 
 def _fix_the_time(config: DictConfig) -> None:
