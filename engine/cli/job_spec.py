@@ -203,8 +203,9 @@ def _look_ahead(
 ) -> bool:
     """Whether it is a sweep; raises with all problems at once. An experiment is one by itself."""
     from engine.cli.train import DISPATCH
-    from engine.config.points import asks_for_sweep, sweep_problems
+    from engine.config.points import asks_for_sweep
     from engine.config.problems import find_problems
+    from engine.config.sweep_problems import sweep_problems
     from engine.preflight.start import start_problems, usable_config
 
     sweep = multirun or asks_for_sweep(composer, overrides)

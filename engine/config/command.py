@@ -33,9 +33,9 @@ from engine.config.composer import Composer
 from engine.config.help import help_text
 from engine.config.launcher import with_cluster
 from engine.config.paths import config_dir
-from engine.config.points import sweep_problems
 from engine.config.problems import find_problems, flag_problem
 from engine.config.schema import value_problems
+from engine.config.sweep_problems import sweep_problems
 from engine.config.sweeper import STOP, register_sweeper
 from engine.errors import ConfigError
 
