@@ -245,7 +245,8 @@ def _is_ready(run_dir: RunDir, cfg: Any, is_new: bool) -> bool:
 def _go_on(
     run_dir: RunDir, loop: Loop, cfg: Any, begun: Callable[[], object] = lambda: None
 ) -> None:
-    if run_dir.events.exists() and not run_dir.last.exists():
+    begins = loop is not left_out and not run_dir.last.exists()
+    if begins and run_dir.events.exists():
         log.warning("%s has no last.pt: it begins again from the first step", run_dir.run_id)
         run_dir.scalars.unlink(missing_ok=True)  # its rows will be written again
     train_in(run_dir, loop, cfg, begun=begun)
