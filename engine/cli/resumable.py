@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from engine.cli.attempt import import_from_here
 from engine.errors import ConfigError
+from engine.facts.attempts import JOB_ID
 from engine.facts.run_dir import RunDir
 from engine.facts.state import UNDER_WAY
 
@@ -36,9 +38,15 @@ def config_to_go_on(
 
 
 def changed_config(
-    run_dir: RunDir, overrides: Sequence[str], trusted: Sequence[str]
+    run_dir: RunDir, overrides: Sequence[str], trusted: Sequence[str] | None
 ) -> tuple[Any, bool]:
-    """The saved config with what changes, and whether that is anything."""
+    """The saved config with what changes, and whether that is anything.
+
+    Parameters
+    ----------
+    trusted
+        Packages whose classes it may name; None for a config that may name all.
+    """
     from omegaconf import OmegaConf
 
     from engine.config.saved import change, load_saved, untrusted
@@ -47,12 +55,39 @@ def changed_config(
     cfg = load_saved(run_dir.hydra / "config.yaml")
     before = OmegaConf.to_yaml(cfg)
     change(cfg, overrides)
-    if trusted:
+    if trusted is None or trusted:
         import_from_here()
-    problems = untrusted(cfg, trusted)
+    problems = [] if trusted is None else untrusted(cfg, trusted)
     if problems:
         raise ConfigError.from_problems(problems)
     return cfg, OmegaConf.to_yaml(cfg) != before
+
+
+def as_begun(cfg: Any, run_dir: RunDir) -> Any:
+    """The config of a batch job that goes on by itself: the saved one, where it has begun.
+
+    HTCondor starts it again with the same command, which may give another config by then.
+
+    Raises
+    ------
+    ConfigError
+        If what is saved there names what the command does not, and may not.
+    """
+    from omegaconf import OmegaConf
+
+    from engine.cli.trust import trusted_packages
+    from engine.config.saved import load_saved, untrusted
+
+    path = run_dir.hydra / "config.yaml"
+    goes_on = OmegaConf.select(cfg, "run.resume") == "auto" and JOB_ID in os.environ
+    if not goes_on or not path.exists():
+        return cfg
+    saved, trusted = load_saved(path), trusted_packages()
+    typed = untrusted(cfg, trusted)
+    problems = [text for text in untrusted(saved, trusted) if text not in typed]
+    if problems:
+        raise ConfigError.from_problems(problems)
+    return saved
 
 
 def refuse_what_never_began(

@@ -104,7 +104,7 @@ def resume_words(words: Sequence[str]) -> None:
 def resume(
     run_dir: RunDir,
     overrides: Sequence[str],
-    trusted: Sequence[str],
+    trusted: Sequence[str] | None,
     launched: bool = False,
     again: bool = False,
     take_over: bool = False,
@@ -113,6 +113,8 @@ def resume(
 
     Parameters
     ----------
+    trusted
+        Packages whose classes the saved config may name; None for one that may name all.
     launched
         Whether a launcher started this process, and a file `stop` is meant for it.
     again
@@ -148,7 +150,11 @@ def resume(
 
 
 def _ready(
-    run_dir: RunDir, overrides: Sequence[str], trusted: Sequence[str], again: bool, take_over: bool
+    run_dir: RunDir,
+    overrides: Sequence[str],
+    trusted: Sequence[str] | None,
+    again: bool,
+    take_over: bool,
 ) -> tuple[Loop, Any] | None:
     """The loop and the config with which a run goes on; None where nothing is left to do."""
     from omegaconf import OmegaConf

@@ -104,3 +104,60 @@ def test_a_training_of_this_machine_keeps_the_file_where_a_signal_ended_it_too(
     assert main(["train", *words]) == 0
     assert starts(RunDir(Path("run"))) == (1 if signalled else 2)
     assert not Path("run/stop").exists(), "it has been obeyed"
+
+
+@pytest.fixture
+def group(own_folder: Path) -> Path:
+    """A file of a config group of one's own."""
+    path = own_folder / "configs" / "phase1" / "experiment" / "mine.yaml"
+    path.parent.mkdir(parents=True)
+    path.write_text("# @package _global_\nphase1:\n  trainer:\n    lr: 0.002\n")
+    return path
+
+
+@pytest.mark.parametrize("edit", ["lr: 0.07", "lr: -1", "lr: ["])
+def test_a_run_that_has_begun_goes_on_with_its_config_whatever_the_files_say_by_now(
+    run_dir: RunDir, group: Path, monkeypatch: pytest.MonkeyPatch, edit: str
+) -> None:
+    entries = json.loads(run_dir.launch.read_text())
+    words = [*entries["overrides"], "phase1/experiment=mine"]
+    own = {"overrides": words, "config_dirs": [str(group.parents[2])], "number": 3, "sweep_id": "s"}
+    write_record(run_dir.launch, entries | own)
+    sent_away(run_dir, monkeypatch)
+    config = (run_dir.hydra / "config.yaml").read_text()
+    assert "lr: 0.002" in config
+    group.write_text(group.read_text().replace("lr: 0.002", edit))
+    assert start(run_dir) == 0
+    assert summarise(str(run_dir.path)).state == "finished"
+    assert (run_dir.hydra / "config.yaml").read_text() == config
+    told = read_events(run_dir.path).of("on_start")
+    assert [one["meta"]["hydra_job_id"] for one in told] == ["3", "3"]
+
+
+def test_a_batch_job_goes_on_with_its_config_too(
+    own_folder: Path, group: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    words = ["train", "--config-dir", "configs", *WORDS, "hydra.run.dir=run", "run.resume=auto"]
+    words += ["phase1/experiment=mine"]
+    monkeypatch.setenv(JOB_ID, "12.0")
+    with monkeypatch.context() as patch:
+        call_before(patch, *SIXTH, evict)
+        assert main(words) == 128 + signal.SIGTERM
+    group.write_text(group.read_text().replace("0.002", "-1"))
+    assert main(words) == 0
+    assert summarise("run").state == "finished"
+    assert "lr: 0.002" in Path("run/.hydra/config.yaml").read_text()
+
+
+def test_a_config_that_somebody_left_for_a_batch_job_may_not_name_what_is_called(
+    own_folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ["train", *WORDS, "hydra.run.dir=run", "run.resume=auto"]
+    monkeypatch.setenv(JOB_ID, "12.0")
+    assert main(words) == 0
+    saved = Path("run/.hydra/config.yaml")
+    text = saved.read_text()
+    (own,) = [line for line in text.splitlines() if "encoders" in line and "_target_" in line]
+    saved.write_text(text.replace(own, f"{own.partition(':')[0]}: os.system"))
+    assert main(words) == 2
+    assert "os.system" in capsys.readouterr().err
