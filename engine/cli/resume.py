@@ -5,17 +5,25 @@ from __future__ import annotations
 import argparse
 import contextlib
 import logging
+import os
 from collections.abc import Callable, Sequence
 from typing import Any
 
 from engine.cli.attempt import Loop, draw_seed, guarded, train_in, write_config
 from engine.cli.output import Command
 from engine.cli.recorded import taken_from_cluster, was_submitted
-from engine.cli.resumable import changed_config, nothing_left_in, refusal, refuse_a_process_here
+from engine.cli.resumable import (
+    changed_config,
+    nothing_left_in,
+    refusal,
+    refuse_a_process_here,
+    wait_for_a_process_here,
+)
 from engine.cli.select import add_root_option, select_one
 from engine.cli.sweep import left_out
 from engine.cli.trust import trusted_packages
 from engine.errors import ConfigError
+from engine.facts.attempts import JOB_ID
 from engine.facts.run_dir import RunDir
 
 log = logging.getLogger("engine")
@@ -231,8 +239,11 @@ def _is_ready(run_dir: RunDir, cfg: Any, is_new: bool) -> bool:
     from engine.config.saved import differences, load_saved
     from engine.library.index import summarise
 
-    summary = summarise(run_dir.path)
-    refuse_a_process_here(run_dir, summary)
+    if JOB_ID in os.environ:
+        summary = wait_for_a_process_here(run_dir)
+    else:
+        summary = summarise(run_dir.path)
+        refuse_a_process_here(run_dir, summary)
     if is_new:
         return True
     saved = load_saved(run_dir.hydra / "config.yaml")

@@ -9,7 +9,7 @@ from pathlib import Path
 from types import FrameType, TracebackType
 from typing import Any
 
-from engine.errors import Stopped, TimeOver
+from engine.errors import StartsAgain, Stopped
 from engine.facts import RunDir
 from engine.facts.attempts import JOB_ID, Attempt, read_attempts
 from engine.facts.time_limit import REQUEUE, TimeLimit
@@ -105,7 +105,7 @@ class StopRequests:
         if self.signals.received is not None:
             raise Stopped(self.signals.received)
         if self.starts_again:
-            raise TimeOver(REQUEUE)
+            raise StartsAgain(REQUEUE, "the time of this job is nearly over")
 
     def obeyed(self) -> None:
         """Remove the file `stop`, as the training has ended for it.

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import signal
+import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from engine.cli import main
-from engine.facts import RunDir, read_events
-from engine.facts.attempts import JOB_ID
+from engine.cli import main, resumable
+from engine.facts import RunDir, machine, read_events
+from engine.facts.attempts import JOB_ID, read_attempts
+from engine.facts.time_limit import REQUEUE
 from engine.launch.job import HTCONDOR, ID_VARIABLE, JobSpec
 from engine.launch.record import NO_PROCESS, new_entries, read_job, write_record
 from engine.library.index import summarise
@@ -161,3 +165,62 @@ def test_a_config_that_somebody_left_for_a_batch_job_may_not_name_what_is_called
     saved.write_text(text.replace(own, f"{own.partition(':')[0]}: os.system"))
     assert main(words) == 2
     assert "os.system" in capsys.readouterr().err
+
+
+@pytest.fixture
+def saving(run_dir: RunDir, monkeypatch: pytest.MonkeyPatch) -> Iterator[subprocess.Popen[bytes]]:
+    """The process of a start before, of a run that was sent away; it has not told its end yet."""
+    sent_away(run_dir, monkeypatch)
+    lines = run_dir.events.read_text().splitlines(keepends=True)
+    run_dir.events.write_text("".join(lines[:-1]))
+    (attempt,) = read_attempts(run_dir)
+    with subprocess.Popen(["sleep", "600"]) as process:
+        entries = json.loads(attempt.path.read_text())
+        own = {"pid": process.pid, "pid_started": machine.process_start(process.pid)}
+        attempt.path.write_text(json.dumps(entries | own))
+        yield process
+        process.kill()
+
+
+@pytest.mark.parametrize("kind", ["run", "resume"])
+def test_a_start_waits_for_one_before_that_still_saves_here(
+    run_dir: RunDir, saving: subprocess.Popen[bytes], monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    entries = json.loads(run_dir.launch.read_text())
+    own = {} if kind == "run" else {"kind": kind, "overrides": []}
+    write_record(run_dir.launch, entries | own)
+
+    def sleep(seconds: float) -> None:
+        assert starts(run_dir) == 1
+        saving.kill()
+        saving.wait()
+
+    monkeypatch.setattr(resumable.time, "sleep", sleep)
+    assert start(run_dir) == 0
+    assert starts(run_dir) == 2
+    assert summarise(str(run_dir.path)).state == "finished"
+
+
+def test_a_job_stays_in_the_queue_where_a_start_before_does_not_end(
+    run_dir: RunDir, saving: subprocess.Popen[bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    entries = json.loads(run_dir.launch.read_text())
+    write_record(run_dir.launch, entries | {"resources": {"max_vacate_time": 5}})
+    now = itertools.count()
+    monkeypatch.setattr(resumable.time, "monotonic", lambda: float(next(now)))
+    monkeypatch.setattr(resumable.time, "sleep", lambda seconds: None)
+    assert start(run_dir) == REQUEUE
+    assert 5 <= next(now) < 10
+    assert saving.poll() is None
+    job = read_job(run_dir.launch)
+    assert job is not None
+    assert job.state == "running", "its next start tells how it ended"
+    assert len(read_attempts(run_dir)) == 1
+
+
+def test_a_start_that_waits_is_sent_away_at_once(
+    run_dir: RunDir, saving: subprocess.Popen[bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(resumable.time, "sleep", lambda seconds: evict())
+    assert start(run_dir) == 128 + signal.SIGTERM
+    assert saving.poll() is None
