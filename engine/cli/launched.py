@@ -166,14 +166,19 @@ def _train(job: JobHandle, failures: list[Exception], debug: bool) -> None:
         _go_on(job)
         return
     from engine.config.command import run_command
+    from engine.config.paths import composing_from
+    from engine.launch.configs import kept_configs
     from engine.launch.record import sweep_settings
 
-    words = [word for folder in job.config_dirs for word in ("--config-dir", folder)]
+    kept = kept_configs(job)
+    further = kept[1:] if kept else job.config_dirs
+    words = [word for folder in further for word in ("--config-dir", str(folder))]
     words += ["--multirun"] if job.kind == "sweep" else []
     words += [*job.overrides, *sweep_settings(job.at_once or 1, job.leave_out)]
     words += _directories(job)
     task = Task(failures, debug, Placement(job))
-    run_command("thesis-train", words, task, list(DISPATCH))
+    with composing_from(kept[0] if kept else None):
+        run_command("thesis-train", words, task, list(DISPATCH))
 
 
 def _has_begun(job: JobHandle) -> bool:

@@ -90,6 +90,27 @@ def test_a_job_that_is_started_while_it_still_saves_goes_on_once_it_has(
     wait_until(lambda: summarise(str(job.directory)).state == "stopped", 60)
 
 
+def test_what_is_trained_was_submitted_whatever_is_edited_meanwhile(
+    pool: Pool, condor: Condor, own_folder: Path
+) -> None:
+    folder = own_folder / "mine"
+    group = folder / "phase1" / "experiment" / "mine.yaml"
+    group.parent.mkdir(parents=True)
+    group.write_text("# @package _global_\nphase1:\n  trainer:\n    lr: 0.002\n")
+    words = ("phase1/experiment=mine",)
+    runs = submitted(condor, "run", *words, config_dirs=(folder,))
+    wait_until(lambda: begun(runs), 120)
+    waits = submitted(condor, "waits", *words, config_dirs=(folder,))
+    group.write_text(group.read_text().replace("0.002", "0.07"))
+    pool.call("condor_vacate_job", runs.job_id or "")
+    wait_until(lambda: begun(runs, 2) and begun(waits), 180)
+    for job in (runs, waits):
+        assert "lr: 0.002" in (job.directory / ".hydra" / "config.yaml").read_text()
+        RunDir(job.directory).stop.touch()
+    wait_until(lambda: not condor.query("true", ["ClusterId"]), 60)
+    assert [summarise(str(job.directory)).state for job in (runs, waits)] == ["stopped"] * 2
+
+
 def test_a_run_that_is_to_stop_and_is_sent_away_does_not_go_on(pool: Pool, condor: Condor) -> None:
     job = submitted(condor, "run")
     wait_until(lambda: begun(job), 120)

@@ -5,20 +5,28 @@ from __future__ import annotations
 import itertools
 import json
 import os
+import shutil
 import signal
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from omegaconf import OmegaConf
 
 from engine.cli import main, resumable
+from engine.config import paths
+from engine.config.paths import config_dir
 from engine.facts import RunDir, machine, read_events
 from engine.facts.attempts import JOB_ID, read_attempts
+from engine.facts.provenance import git_commit
 from engine.facts.time_limit import REQUEUE
+from engine.launch import configs
+from engine.launch.configs import as_submitted
 from engine.launch.job import HTCONDOR, ID_VARIABLE, JobSpec
 from engine.launch.record import NO_PROCESS, new_entries, read_job, write_record
 from engine.library.index import summarise
+from engine.packaged import packaged
 from engine.training_loops.objective import Objective
 from tests.conftest import TINY
 from tests.engine.test_resume import call_before
@@ -224,3 +232,55 @@ def test_a_start_that_waits_is_sent_away_at_once(
     monkeypatch.setattr(resumable.time, "sleep", lambda seconds: evict())
     assert start(run_dir) == 128 + signal.SIGTERM
     assert saving.poll() is None
+
+
+@pytest.fixture
+def kept(run_dir: RunDir, group: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The copy of the config files that the job was submitted with."""
+    ours = Path(shutil.copytree(config_dir(), group.parents[3] / "place" / "configs"))
+
+    def ours_or(name: str) -> Path:
+        return ours if name == "configs" else packaged(name)
+
+    for module in (configs, paths):
+        monkeypatch.setattr(module, "packaged", ours_or)
+    entries = json.loads(run_dir.launch.read_text())
+    words, folder = [*entries["overrides"], "phase1/experiment=mine"], group.parents[2]
+    own = as_submitted([folder], run_dir.path)
+    own |= {"overrides": words, "config_dirs": [str(folder)]}
+    write_record(run_dir.launch, entries | own)
+    trainer = ours / "phase1" / "trainer" / "default.yaml"
+    trainer.write_text(trainer.read_text().replace("weight_decay: ", "weight_decay: 7"))
+    group.unlink()
+    return Path(own["configs"])
+
+
+def test_a_job_trains_with_the_configs_that_it_was_submitted_with(
+    run_dir: RunDir, kept: Path
+) -> None:
+    assert start(run_dir) == 0
+    trainer = OmegaConf.load(run_dir.hydra / "config.yaml").phase1.trainer
+    assert (trainer.lr, trainer.weight_decay) == (0.002, 0.0)
+    assert config_dir() != kept / "0"
+    assert "the code is another" not in run_dir.log.read_text()
+
+
+def test_a_job_whose_configs_are_gone_does_not_begin_with_others(
+    run_dir: RunDir, kept: Path
+) -> None:
+    shutil.rmtree(kept)
+    assert start(run_dir) == 1
+    job = read_job(run_dir.launch)
+    assert job is not None
+    assert job.reason == f"{kept} is gone: the configs that run was submitted with"
+    assert (job.state, job.exit_code) == ("ended", 1)
+    assert not run_dir.events.exists()
+
+
+def test_a_start_tells_that_it_runs_other_code_than_was_submitted(run_dir: RunDir) -> None:
+    entries = json.loads(run_dir.launch.read_text())
+    write_record(run_dir.launch, entries | {"git_commit": "abc" * 20})
+    assert start(run_dir) == 0
+    now = git_commit() or ""
+    told = f"the code is another than at submission: abcabcabcabc then, {now[:12]} now"
+    assert (told in run_dir.log.read_text()) is bool(now)
