@@ -14,7 +14,7 @@ from engine.facts.attempts import read_attempts
 from engine.launch.condor.client import Condor
 from engine.launch.condor.jobs import submit
 from engine.launch.job import HTCONDOR, JobHandle, JobSpec
-from engine.launch.record import read_job
+from engine.launch.record import amend_record, read_job
 from engine.launch.resources import Resources
 from engine.library.index import summarise
 from tests.engine.condor_pool import Pool
@@ -121,3 +121,20 @@ def test_a_run_that_is_to_stop_and_is_sent_away_does_not_go_on(pool: Pool, condo
     told = read_job(job.path)
     assert told is not None
     assert (told.state, told.exit_code) == ("ended", 0)
+
+
+def test_what_keeps_a_job_from_its_training_is_told(
+    condor: Condor, own_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    condor.ping()  # whose helper needs an interpreter that is there
+    with monkeypatch.context() as patch:
+        patch.setattr("sys.executable", "/data/nope/bin/python")
+        no_python = submitted(condor, "no_python")
+    no_folder = submitted(condor, "no_folder")
+    gone = str(own_folder / "gone")
+    assert amend_record(no_folder.path, no_folder.id, cwd=gone)
+    wait_until(lambda: not condor.query("true", ["ClusterId"]), 180)
+    told = [summarise(str(job.directory)).sentence or "" for job in (no_python, no_folder)]
+    assert told[0].startswith("failed: ")
+    assert "/data/nope/bin/python" in told[0]
+    assert told[1].startswith(f"failed: {gone} is not there on ")
