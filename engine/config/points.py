@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import math
 from collections.abc import Iterator, Sequence
@@ -12,6 +13,7 @@ from hydra.core.override_parser.types import Override, RangeSweep
 from hydra.errors import HydraException
 from hydra.types import RunMode
 
+from engine.config import draft
 from engine.config.compose import COMPOSE_ERRORS
 from engine.config.composer import Composer
 from engine.config.draft import key_of
@@ -199,6 +201,15 @@ def first_point(composer: Composer, overrides: Sequence[str]) -> list[str]:
     return [_values(one)[0] for one in parsed]
 
 
+def first_run(composer: Composer, overrides: Sequence[str]) -> list[str]:
+    """The overrides of the first run of a sweep: `first_point`, unless that is left out."""
+    if draft.find(overrides, draft.LEAVE_OUT) is not None:
+        with contextlib.suppress(*COMPOSE_ERRORS):  # told with the points
+            runs = (one for one in points(composer, overrides) if not one.is_out)
+            return next(([*one.overrides] for one in runs), first_point(composer, overrides))
+    return first_point(composer, overrides)
+
+
 def check(composer: Composer, found: Sequence[Point]) -> Iterator[tuple[Point, list[str]]]:
     """Each point with what is wrong with its config."""
     told: dict[str, list[str]] = {}
@@ -212,6 +223,39 @@ def check(composer: Composer, found: Sequence[Point]) -> Iterator[tuple[Point, l
             yield point, told[text]
             continue
         yield point, value_problems(cfg)
+
+
+def sweep_problems(
+    composer: Composer, overrides: Sequence[str], leave_out: Sequence[int] = ()
+) -> list[str]:
+    """One sentence for each thing that is wrong with a run of a sweep.
+
+    Parameters
+    ----------
+    leave_out
+        Numbers of points that are no runs, beside those that the overrides leave out.
+    """
+    from engine.config.problems import find_problems
+
+    try:
+        found = points(composer, overrides)
+    except (*COMPOSE_ERRORS, RecursionError):  # one that cannot be read, or has no list of values
+        return find_problems(overrides, composer.config_dirs, composer=composer)
+    runs = [one for one in found if not one.is_out and one.number not in leave_out]
+    told = (text for _, problems in check(composer, list(_telling(runs))) for text in problems)
+    return list(dict.fromkeys(told))
+
+
+def _telling(runs: Sequence[Point]) -> Iterator[Point]:
+    """Runs that have whatever any has wrong: a value of the trainer is wrong by itself."""
+    seen: set[tuple[tuple[str, ...], str]] = set()
+    for run in runs:
+        alone = [text for text in run.differing if key_of(text).startswith("phase1.trainer.")]
+        together = tuple(text for text in run.differing if text not in alone)
+        has = {(together, text) for text in alone or [""]}
+        if not has <= seen:
+            seen |= has
+            yield run
 
 
 def _explained(composer: Composer, point: Point, error: str) -> list[str]:

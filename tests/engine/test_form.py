@@ -23,7 +23,7 @@ from engine.config.fitting import missing
 from engine.config.form import Entry, Form, FormMaker
 from engine.config.loop_parts import loops_that_train
 from engine.config.paths import config_dir
-from engine.config.points import check, first_point, points, seeds
+from engine.config.points import check, first_point, points, seeds, sweep_problems
 from engine.config.problems import find_problems
 from engine.config.references import filled_in
 from engine.errors import ConfigError
@@ -275,6 +275,33 @@ def test_a_sweep_without_points_in_a_fixed_order_is_refused_in_the_same_words_ev
 def test_a_point_that_is_not_there_cannot_be_left_out(maker: FormMaker) -> None:
     with pytest.raises(ValueError, match=r"leave_out: there is no point 5; .* from 0 to 1"):
         points(maker.composer, [f"{SEED}=1,2", "hydra.sweeper.leave_out=[0,5]"])
+
+
+def test_a_form_is_that_of_the_first_run_that_is_not_left_out(maker: FormMaker) -> None:
+    words = ["loop=ae,gan_ae", "phase1/decoder=gan,mlp"]
+    assert maker.form(words).problems
+    form = maker.form([*words, "hydra.sweeper.leave_out=[0,3]"])
+    assert form.problems == ()
+    assert {g.name: g.chosen for g in form.groups}["phase1/decoder"] == "mlp"
+    assert maker.form([*words, "hydra.sweeper.leave_out=[9]"]).problems, "no such point"
+
+
+def test_what_is_wrong_with_a_run_of_a_sweep_is_told_without_a_look_at_each(
+    maker: FormMaker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    words = ["phase1/latent_space=vq", "phase1.latent_space.cosine=true,false"]
+    words += ["phase1.latent_space.levels=1,2", "phase1.trainer.lr=0.1,-1", f"{SEED}=1,2,3"]
+    of_all = [
+        text for _, told in check(maker.composer, points(maker.composer, words)) for text in told
+    ]
+    looked_at: list[Any] = []
+    compose_one = maker.composer.compose
+    keep = lambda words: looked_at.append(words) or compose_one(words)  # noqa: E731
+    monkeypatch.setattr(maker.composer, "compose", keep)
+    told = sweep_problems(maker.composer, words)
+    assert len(told) == 2
+    assert set(told) == set(of_all)
+    assert len(looked_at) < len(points(maker.composer, words))
 
 
 def test_more_points_than_anybody_wants_are_not_listed(maker: FormMaker) -> None:
