@@ -28,7 +28,7 @@ from engine.launch.record import NO_PROCESS, new_entries, read_job, write_record
 from engine.library.index import summarise
 from engine.packaged import packaged
 from engine.training_loops.objective import Objective
-from tests.conftest import TINY
+from tests.conftest import TINY, long_form
 from tests.engine.test_resume import call_before
 
 WORDS = (*TINY, "data.batch_size=64", "phase1.trainer.seed=7", "evaluation.enabled=false")
@@ -127,7 +127,7 @@ def group(own_folder: Path) -> Path:
     return path
 
 
-@pytest.mark.parametrize("edit", ["lr: 0.07", "lr: -1", "lr: ["])
+@pytest.mark.parametrize("edit", ["lr: 0.07", "lr: [", *long_form("lr: -1")])
 def test_a_run_that_has_begun_goes_on_with_its_config_whatever_the_files_say_by_now(
     run_dir: RunDir, group: Path, monkeypatch: pytest.MonkeyPatch, edit: str
 ) -> None:

@@ -11,6 +11,7 @@ from engine.errors import FactsError, LaunchError
 from engine.launch import configs
 from engine.launch.configs import as_submitted, kept_configs
 from engine.launch.job import JobHandle
+from engine.launch.jobs import find_jobs
 from engine.library.find import find_runs
 
 
@@ -59,7 +60,7 @@ def test_there_is_one_copy_for_all_that_have_the_same_files(folder: Path) -> Non
     assert submitted().configs == copy
     assert Path(copy or "").stat().st_mtime_ns == written
     assert [path.parent for path in Path("outputs").glob("*/*")] == [Path("outputs/.configs")]
-    assert find_runs("outputs") == []
+    assert (find_runs("outputs"), find_jobs("outputs")) == ([], [])
     assert submitted(directory="elsewhere/run").configs != copy
 
 
