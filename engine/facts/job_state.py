@@ -8,6 +8,7 @@ from signal import SIGHUP, SIGINT, SIGKILL, SIGTERM, SIGXCPU
 
 from engine.facts.evidence import Evidence
 from engine.facts.job_report import REMOVED_HERE, JobReport
+from engine.facts.time_limit import REQUEUE
 from engine.facts.verdict import KILLED, OUT_OF_MEMORY, RunState
 from engine.facts.words import first_line, signal_name, signal_of
 
@@ -51,6 +52,20 @@ def between_starts(evidence: Evidence, job: JobReport) -> RunState | None:
     if told_s is not None and stopped_s is not None and stopped_s < GRACE_S:
         return RunState("running", f"saved{evidence.seen.after_epochs}; its job is ending")
     return None
+
+
+def next_start_failed(ended: RunState, job: JobReport | None) -> RunState | None:
+    """A training that saved and stopped, whose job then ended by an error; None if it did not.
+
+    What sends a job away is a signal, and its time that is over has a code of its own: another
+    code is that of a start after it, which came to no event.
+    """
+    code = job.exit_code if job and job.state == "ended" else None
+    if ended.state != "stopped" or code in (None, 0, REQUEUE) or signal_of(code) is not None:
+        return None
+    reason = first_line(job.reason) if job else ""
+    why = f": {reason}" if reason else f" with exit code {code}"
+    return RunState("failed", f"{ended.sentence}; its next start failed{why}")
 
 
 def job_over(evidence: Evidence, job: JobReport) -> RunState:
