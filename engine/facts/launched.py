@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -42,7 +43,7 @@ def recorded_end(
         return None
     now = time.time() if now is None else now
     is_young = launch["state"] == "removed" and now - changed < REMOVAL_S
-    return None if is_young else report_in(launch)
+    return None if is_young else replace(report_in(launch), told=changed)
 
 
 def report_in(launch: dict[str, Any]) -> JobReport:

@@ -18,7 +18,7 @@ from engine.facts.evidence import (
 )
 from engine.facts.job_report import OVER as JOB_OVER
 from engine.facts.job_report import JobReport
-from engine.facts.job_state import between_starts, job_over, next_start_failed, waiting
+from engine.facts.job_state import after_end, job_over, next_start_failed, waiting
 from engine.facts.last_seen import LastSeen
 from engine.facts.run_dir import RunDir
 from engine.facts.verdict import CUT_OFF, KILLED, NODE_GONE, OUT_OF_MEMORY, RESTARTED, RunState
@@ -72,12 +72,7 @@ def judge(evidence: Evidence) -> RunState:
     seen = evidence.seen
     ended = _ended(seen) if seen.moment in ENDS else None
     if ended and not evidence.reopened:
-        job = evidence.job
-        if ended.state == "stopped" and job and job.state in ("queued", "held"):
-            return waiting(evidence, job)  # it was sent away, has saved, and will go on
-        if ended.state == "stopped" and job and job.state == "running":
-            return between_starts(evidence, job) or ended
-        return next_start_failed(ended, job) or ended
+        return after_end(evidence, ended)
     told = _open_state(evidence)
     if ended and told.state in ("lost", "failed"):
         nothing = replace(ended, sentence=f"{ended.sentence}; a later start came to nothing")

@@ -318,3 +318,62 @@ def test_a_next_start_that_failed_counts_in_a_sweep_and_can_be_gone_on_with(
     assert cluster_sweep_state(replace(job.handle, points=1), job.runs).state == "failed"
     assert job.runs[0].job_over
     assert resume_command(job.runs[0]) is not None
+
+
+LEFT = SUBMIT + EXECUTE + EVICTED
+ITS_ERROR = "failed: OSError: [Errno 28] full"
+
+
+def failed_just_now(run_dir: RunDir, log: str, told_s: float, record: str = "ended") -> float:
+    """Let a training fail, which its job writes down, and the log change so much later; when."""
+    tell(run_dir, "on_start")
+    tell(run_dir, "on_exception", error=OSError(28, "full"))
+    amend_record(run_dir.launch, "abc", state=record, exit_code=1, reason="OSError: full")
+    run_dir.job_log.write_text(log)
+    at = time.time() - 100
+    times = {run_dir.events: at, run_dir.launch: at + 0.01, run_dir.job_log: at + told_s}
+    for path, told in times.items():
+        os.utime(path, (told, told))
+    return at
+
+
+@pytest.mark.parametrize(
+    ("log", "told_s", "state", "sentence"),
+    [
+        (SUBMIT + EXECUTE, -10, "failed", ITS_ERROR),
+        (SUBMIT, -10, "failed", ITS_ERROR),
+        (SUBMIT + EXECUTE + TERMINATED, 1, "failed", ITS_ERROR),
+        (LEFT + REMOVED, 1, "failed", ITS_ERROR),
+        (LEFT, 1, "queued", f"queued: evicted from its node; its last start {ITS_ERROR}"),
+        (
+            LEFT + HELD.replace("Code 34 Subcode 102", "Code 1 Subcode 0"),
+            1,
+            "held",
+            "held: Error from slot1_1@wn-1: memory usage exceeded request_memory; "
+            f"its last start {ITS_ERROR}",
+        ),
+        (LEFT + EXECUTE, 1, "running", "started again on wn-1"),
+        (LEFT + EXECUTE + TERMINATED, 1, "failed", ITS_ERROR),
+    ],
+)
+def test_an_exception_while_a_job_is_sent_away_is_not_its_end(
+    run_dir: RunDir, log: str, told_s: float, state: str, sentence: str
+) -> None:
+    failed_just_now(run_dir, log, told_s)
+    assert state_of(run_dir) == (state, sentence)
+    run, handle = summarise(run_dir.path), read_job(run_dir.launch)
+    assert handle is not None
+    assert run.job_over == (state == "failed")
+    assert may_be_queued(run, handle) == (state != "failed")
+
+
+def test_the_queue_is_heard_of_a_run_that_failed_until_its_job_is_over(run_dir: RunDir) -> None:
+    at = failed_just_now(run_dir, SUBMIT + EXECUTE, -10, record="running")
+    run, handle = summarise(run_dir.path), read_job(run_dir.launch)
+    assert handle is not None
+    assert (run.state, run.job_over, may_be_queued(run, handle)) == ("failed", False, True)
+    held = summarise(run_dir.path, JobReport("held", "later", told=at + 2))
+    assert (held.state, held.sentence) == ("held", f"held: later; its last start {ITS_ERROR}")
+    assert summarise(run_dir.path, JobReport("queued", told=at - 2)).state == "failed", "before it"
+    over = summarise(run_dir.path, JobReport("ended", exit_code=1, told=at + 2))
+    assert (over.state, may_be_queued(over, handle)) == ("failed", False)

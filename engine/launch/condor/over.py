@@ -28,7 +28,7 @@ def check_job_is_over(run_dir: RunDir, summary: RunSummary) -> None:
             f"{run_dir.run_id}: it is not known whether HTCondor has its job",
             f"engine submit --again {run_dir.run_id} finds out.",
         )
-    if summary.job_over or summary.state not in ("stopped", "lost"):
+    if summary.job_over or summary.state == "finished":
         return
     name, number = run_dir.run_id, f"its job {job.job_id}" if job.job_id else "its job"
     try:
