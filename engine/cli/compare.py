@@ -81,6 +81,7 @@ def _work(args: argparse.Namespace) -> int:
             remark("what has finished is kept; the same command does the rest")
             return code
         comparison = _compared(plan, _command(args, plan.choices))
+        _warn(comparison)
     _write_beside_runs(comparison, plan.root)
     if args.output != "-":
         save(Path(args.output), [comparison.markdown().encode()])
@@ -163,21 +164,37 @@ def _compared(plan: Plan, command: str) -> Comparison:
     """The rows of the table: finished runs, evaluated beside the baseline."""
     from engine.comparison.mean_prediction import evaluate_mean_prediction
     from engine.comparison.measures import column_units, measures
+    from engine.comparison.origins import origins_of, this_process
     from engine.comparison.page import Comparison
     from engine.comparison.table import make_rows
 
-    baseline = evaluate_mean_prediction(plan.trainings[0].cfg)
+    configs = {one.combination.loop: one.cfg for one in reversed(plan.trainings)}
+    baselines = {loop: evaluate_mean_prediction(cfg) for loop, cfg in configs.items()}
     evaluated = {
         one.run.path: found
         for one in plan.trainings
         if one.run is not None and one.is_done and (found := _measured(one.run.path, one.cfg))
     }
-    rows = make_rows(plan, evaluated, measures(baseline))
-    units, classes = column_units(baseline), baseline.classes
+    rows = make_rows(plan, evaluated, {loop: measures(one) for loop, one in baselines.items()})
+    told = list(baselines.values())
+    units, classes = column_units(told[0]), next((one.classes for one in told if one.classes), None)
     signals = list(classes.signal) if classes else []
     signal = signals[0] if len(signals) == 1 else None
     others = list(classes.background) if classes else []
-    return Comparison(plan, rows, units, signal, others, command, _made(plan))
+    done = [one.run for one in plan.trainings if one.run is not None and one.is_done]
+    origins = origins_of(done), this_process()
+    return Comparison(plan, rows, units, signal, others, command, _day(plan), *origins)
+
+
+def _warn(comparison: Comparison) -> None:
+    """Say on standard error that the runs are of several origins."""
+    from engine.comparison.origins import warning
+
+    mixed = warning(comparison.origins)
+    if mixed:
+        remark(mixed[0])
+        for line in mixed[1]:
+            remark(f"  {line}")
 
 
 def _measured(path: str, cfg: Any) -> dict[str, float]:
@@ -193,16 +210,12 @@ def _measured(path: str, cfg: Any) -> dict[str, float]:
         return {}
 
 
-def _made(plan: Plan) -> str:
-    """When the last of the runs ended, and with what they were made."""
-    import importlib.metadata
+def _day(plan: Plan) -> str:
+    """The day on which the last of the runs ended."""
     from datetime import UTC, datetime
 
-    import engine
-
     ends = [one.run.ended for one in plan.trainings if one.run and one.run.ended]
-    day = datetime.fromtimestamp(max(ends), UTC).date().isoformat() if ends else "no run has ended"
-    return f"{day}, thesis-ml {engine.__version__}, torch {importlib.metadata.version('torch')}"
+    return datetime.fromtimestamp(max(ends), UTC).date().isoformat() if ends else "no run has ended"
 
 
 def _write_beside_runs(comparison: Comparison, root: Path) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from engine.cli.arguments import check_grace
@@ -14,7 +13,6 @@ from engine.cli.jobs_help import PAGES, add_options, page_of
 from engine.cli.jobs_table import list_jobs
 from engine.cli.output import Command, print_json, remark, say, write
 from engine.errors import ConfigError, EngineError
-from engine.launch.job import HTCONDOR
 
 if TYPE_CHECKING:
     from engine.launch.jobs import Job
@@ -79,7 +77,7 @@ def _work(args: argparse.Namespace) -> int:
 def _log(jobs: Sequence[Job], lines: int, as_json: bool) -> int:
     from engine.cli.show import log_lines
 
-    places = [place for job in jobs for place in _places_of_logs(job)]
+    places = [place for job in jobs for place in job.printed_in]
     told = {place.name: log_lines(place, lines) for place in places}
     if as_json:
         print_json(told)
@@ -94,12 +92,6 @@ def _log(jobs: Sequence[Job], lines: int, as_json: bool) -> int:
         more = f" and {len(silent) - 1} more" if len(silent) > 1 else ""
         remark(f"{silent[0]}{more}: nothing was printed yet")
     return 0
-
-
-def _places_of_logs(job: Job) -> list[Path]:
-    """The directories with what a job printed: those of its runs, where it is a sweep of jobs."""
-    is_of_runs = job.handle.kind == "sweep" and job.handle.target == HTCONDOR and job.handles
-    return [one.directory for one in job.handles] if is_of_runs else [job.handle.directory]
 
 
 def _end(jobs: Sequence[Job], args: argparse.Namespace) -> int:

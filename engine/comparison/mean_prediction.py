@@ -1,50 +1,53 @@
-"""The trivial baseline: for every object the mean of the training split, whatever the event is."""
+"""What predicting the mean is worth, by the score that the models of a loop have."""
 
 from __future__ import annotations
 
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
-from engine.architectures.autoencoder.losses.reconstruction import token_mse_of_events
-from engine.architectures.autoencoder.outputs import Reconstruction
 from engine.data import make_dataloaders
-from engine.data.fields import PADDING, EventBatch
-from engine.errors import TrainingError
+from engine.data.fields import EventBatch
+from engine.errors import ConfigError, TrainingError
 from engine.evaluation.evaluate import Evaluation, evaluate
 from engine.evaluation.outcome import Outcome
+from engine.training_loops.autoencoder import AutoencoderObjective, has_globals
+from engine.training_loops.mean_prediction import MeanPrediction
+from engine.training_loops.trial import loop_module
 
 
-class MeanPrediction:
-    """What is evaluated in the place of a model: it says the same of every object.
+class Baseline:
+    """What is evaluated in the place of a model.
 
     Parameters
     ----------
-    train_ids
-        Object types [N, T] of the training split.
-    n_types
-        How many types there are, padding included.
+    predict
+        Makes a reconstruction of a batch.
+    objective
+        That of the loop, whose score is that of the baseline; without one there is no score.
     """
 
-    def __init__(self, train_ids: Tensor, n_types: int) -> None:
+    def __init__(self, predict: MeanPrediction, objective: AutoencoderObjective | None) -> None:
         self.model: nn.Module = nn.Identity()
-        counts = torch.bincount(train_ids[train_ids != PADDING], minlength=n_types)
-        self._log_share = ((counts + 1.0) / (counts + 1.0).sum()).log()
+        self._predict = predict
+        self._objective = objective
 
     def outcome(self, batch: EventBatch) -> Outcome:
-        """The mean of each normalised feature, which is 0, and the shares of the types.
-
-        The score [B] of an event is its mean squared distance from that.
-        """
-        mean = torch.zeros_like(batch.tokens_cont)
-        logits = self._log_share.expand(*batch.tokens_id.shape, -1)
-        score = token_mse_of_events(mean, batch.tokens_cont, batch.mask)
-        return Outcome({"distance_from_mean": score}, Reconstruction(mean, logits, None))
+        """The mean, and how far each event is from it."""
+        made = self._predict(batch)
+        if self._objective is None:
+            return Outcome({}, made)
+        return Outcome(
+            {"reconstruction_error": self._objective.reconstruction_error(made, batch)}, made
+        )
 
 
 def evaluate_mean_prediction(cfg: Any) -> Evaluation:
     """The evaluation of predicting the mean on the test split of the config's events.
+
+    It has no score where the loop is not one of autoencoders, or does not say how its model is
+    made.
 
     Raises
     ------
@@ -53,8 +56,19 @@ def evaluate_mean_prediction(cfg: Any) -> Evaluation:
     """
     train, _, test, meta = make_dataloaders(cfg)
     _, train_ids, _ = train.tensors
-    baseline = MeanPrediction(train_ids, len(meta["type_names"]))
-    result = evaluate(baseline, test, meta, (cfg.get("evaluation") or {}).get("background"))
+    objective = _objective(cfg, len(train))
+    with_globals = objective is not None and has_globals(objective.model)
+    predict = MeanPrediction(train_ids, len(meta["type_names"]), with_globals)
+    background = (cfg.get("evaluation") or {}).get("background")
+    result = evaluate(Baseline(predict, objective), test, meta, background)
     if result is None:  # nobody can have asked it to stop
         raise TrainingError("the baseline was not evaluated to its end")
     return result
+
+
+def _objective(cfg: Any, n_batches: int) -> AutoencoderObjective | None:
+    try:
+        objective = loop_module(str(cfg.loop)).build(cfg, torch.device("cpu"), n_batches)
+    except ConfigError:  # its runs cannot be evaluated either, and each says why
+        return None
+    return objective if isinstance(objective, AutoencoderObjective) else None

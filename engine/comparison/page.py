@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from engine.comparison.measures import is_share
+from engine.comparison.origins import Origin, Origins, warning
 from engine.comparison.plan import Combination, Plan
 from engine.comparison.table import Row, columns_of
 from engine.facts.words import count
@@ -36,8 +37,12 @@ class Comparison:
     """The classes of the background."""
     command: str
     """By which it was made."""
-    made: str
-    """When, and with what."""
+    day: str
+    """On which the last of the runs ended."""
+    origins: Origins
+    """With what they were trained."""
+    measured_with: Origin
+    """With what their errors and scores were measured."""
 
     def columns(self) -> list[str]:
         """The names of the numbers, in the order of the table."""
@@ -50,7 +55,10 @@ class Comparison:
             {**combination._asdict(), "reason": reason}
             for combination, reason in self.plan.left_out.items()
         ]
-        told = {"format": FORMAT, "command": self.command, "made": self.made}
+        told: dict[str, Any] = {"format": FORMAT, "command": self.command, "made": self.day}
+        origins = self.origins.items()
+        told["trained_with"] = [one._asdict() | {"runs": names} for one, names in origins]
+        told["measured_with"] = self.measured_with._asdict()
         told |= {"epochs": self.plan.choices.epochs, "seeds": self.plan.choices.seeds}
         told |= {"units": dict(self.units), "signal": self.signal, "background": list(self.others)}
         return told | {"rows": [row.record() for row in self.rows], "left_out": left_out}
@@ -61,7 +69,11 @@ class Comparison:
 
     def _blocks(self) -> Iterable[str]:
         yield "# Comparison of models"
-        yield f"Made by {code(self.command)}; {escape(self.made)}. Nothing here is typed by hand."
+        yield f"Made by {code(self.command)}; {self._made()}. Nothing here is typed by hand."
+        mixed = warning(self.origins)
+        if mixed:
+            yield f"**{escape(mixed[0])}**"
+            yield "\n".join(f"- {escape(line)}" for line in mixed[1])
         yield "\n".join(self._table())
         yield "\n".join(f"- {line}" for line in self._legend())
         if self.plan.left_out:
@@ -86,6 +98,15 @@ class Comparison:
             return escape(f"AUROC {column.removeprefix('auroc_')}")
         return escape(_TITLES.get(column, "types" if is_share(column) else column))
 
+    def _made(self) -> str:
+        """When, and with what."""
+        told = [self.day]
+        if len(self.origins) == 1:
+            told += [f"trained with {origin}" for origin in self.origins]
+        if self.origins and [self.measured_with] != list(self.origins):
+            told.append(f"measured with {self.measured_with}")
+        return escape("; ".join(told))
+
     def _legend(self) -> Iterable[str]:
         choices = self.plan.choices
         seeds = "1" if choices.seeds == 1 else f"1 to {choices.seeds}"
@@ -104,7 +125,10 @@ class Comparison:
                 f"*AUROC {one}* is that of {one} against {others}, by the score of the loop; the "
                 f"others are each of one class against {one}. 0.5 is chance."
             )
-        yield "*parameters* are those of all networks, the adversaries of `gan_ae` among them."
+        yield (
+            "*parameters* are those of all networks, the adversaries of `gan_ae` and the codes of "
+            "`vq` among them."
+        )
         yield "*events/s* is that of training, beside whatever else the machine did."
         models = [row for row in self.rows if not row.is_baseline]
         worse = [row for row in models if row.worse]

@@ -46,7 +46,7 @@ class Row:
 
 
 def make_rows(
-    plan: Plan, evaluated: Mapping[str, Numbers], baseline: Mapping[str, float]
+    plan: Plan, evaluated: Mapping[str, Numbers], baselines: Mapping[str, Numbers]
 ) -> list[Row]:
     """The rows in the order of the plan, those of a loop behind its baseline.
 
@@ -54,13 +54,13 @@ def make_rows(
     ----------
     evaluated
         Path of a finished run to its `measures`.
-    baseline
-        The `measures` of predicting the mean.
+    baselines
+        Loop to the `measures` of predicting the mean.
     """
     rows: list[Row] = []
     for loop in dict.fromkeys(training.combination.loop for training in plan.trainings):
         of_loop = [one for one in plan.trainings if one.combination.loop == loop]
-        first = _baseline_row(loop, of_loop, baseline)
+        first = _baseline_row(loop, of_loop, baselines[loop])
         rows.append(first)
         for combination in dict.fromkeys(training.combination for training in of_loop):
             same = [one for one in of_loop if one.combination == combination]

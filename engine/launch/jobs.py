@@ -70,6 +70,13 @@ class Job:
         return [handle for run, handle in pairs if may_be_queued(run, handle)]
 
     @property
+    def printed_in(self) -> list[Path]:
+        """The directories with what it printed: those of its runs, where it is a sweep of jobs."""
+        own_jobs = self.handle.kind == "sweep" and self.handle.target == HTCONDOR
+        of_runs = [one.directory for one in self.handles] if own_jobs else []
+        return of_runs or [self.handle.directory]
+
+    @property
     def counts(self) -> dict[str, int]:
         """State to how many of its runs are in it; `None` is left out."""
         return dict(Counter(run.state for run in self.runs if run.state is not None))

@@ -181,9 +181,12 @@ def _last_seen(record: Record, found: Found) -> LastSeen:
 
 
 def _read_events(events: Path, found: Found, before: Record | None) -> tuple[Fold, Tail]:
-    """All events of a run; from the first one again if a start took some of them back."""
+    """All events of a run; from the first one again if a start took some of them back.
+
+    Where there are none, whatever was read `before` was another run's in the same place.
+    """
     size = found.events.st_size if found.events else 0
-    if before is None or not before["readable"]:
+    if before is None or not before["readable"] or found.events is None:
         fold, tail = Fold(), Tail(events)
     else:
         fold, tail = Fold(**before["fold"]), Tail.from_state(events, before["tail"])

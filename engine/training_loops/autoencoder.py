@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from engine.architectures.autoencoder.base import Autoencoder, build_from_config
+from engine.architectures.autoencoder.latent_spaces.codebook import count_parameters
 from engine.architectures.autoencoder.latent_spaces.vq import perplexity
 from engine.architectures.autoencoder.losses.reconstruction import (
     globals_mse,
@@ -26,6 +27,7 @@ from engine.evaluation.outcome import Outcome
 from engine.training_loops.evaluating import Evaluating
 from engine.training_loops.fit import Fit
 from engine.training_loops.loading import Splits, load_splits
+from engine.training_loops.mean_prediction import MeanPrediction
 from engine.training_loops.objective import Means, Objective, Term, Terms
 from engine.training_loops.optimisation import Optimisation
 from engine.training_loops.session import Session
@@ -91,14 +93,17 @@ class AutoencoderObjective(Objective):
         return terms
 
     def outcome(self, batch: EventBatch) -> Outcome:
-        """The reconstruction of each event, and its error: its own share in the loss.
+        """The reconstruction of each event, and its error."""
+        made = self.model(batch.tokens_cont, batch.tokens_id).reconstruction
+        return Outcome({"reconstruction_error": self.reconstruction_error(made, batch)}, made)
+
+    def reconstruction_error(self, made: Reconstruction, batch: EventBatch) -> Tensor:
+        """The share [B] of each event in the loss, when this is what is made of it.
 
         A latent space's loss is left out: it is no property of the event.
         """
-        made = self.model(batch.tokens_cont, batch.tokens_id).reconstruction
-        return Outcome(
-            {"reconstruction_error": self.weighted_sum(errors_of_events(made, batch))}, made
-        )
+        error: Tensor = self.weighted_sum(errors_of_events(made, batch))
+        return error
 
     def metrics(self, counts: dict[str, Tensor]) -> dict[str, float]:
         """How well the codebook is used."""
@@ -205,25 +210,23 @@ def errors_of_events(made: Reconstruction, batch: EventBatch) -> dict[str, Tenso
 
 
 def baseline_terms(splits: Splits, objective: AutoencoderObjective) -> dict[str, float]:
-    """The terms of predicting for every validation object the mean of the training split.
-
-    The mean of a normalised feature is 0; the mean of a type is how often it occurs.
-    """
-    train_dl, val_dl, *_ = splits
-    _, train_ids, _ = train_dl.tensors
-    tokens_cont, ids, globals_ = val_dl.tensors
-    mask = ids > 0
+    """The terms of predicting for every validation object the mean of the training split."""
+    _, train_ids, _ = splits.train.tensors
     n_types = objective.model.embedding.types.num_embeddings
-    counts = torch.bincount(train_ids[train_ids > 0], minlength=n_types)
-    # One more of each, so that a type which the training split lacks is rare, not impossible.
-    log_share = ((counts + 1.0) / (counts + 1.0).sum()).log()
+    batch = EventBatch(*splits.val.tensors)
+    made = MeanPrediction(train_ids, n_types, has_globals(objective.model))(batch)
     means = {
-        "token_mse": float(token_mse(torch.zeros_like(tokens_cont), tokens_cont, mask)),
-        "id_cross_entropy": float(-log_share[ids[mask]].mean()),
+        "token_mse": token_mse(made.tokens_cont, batch.tokens_cont, batch.mask),
+        "id_cross_entropy": id_cross_entropy(made.id_logits, batch.tokens_id),
     }
-    if getattr(objective.model.decoder, "globals_head", None) is not None:
-        means["globals_mse"] = float(globals_.square().mean())
-    return means
+    if made.globals is not None:
+        means["globals_mse"] = globals_mse(made.globals, batch.globals)
+    return {name: float(value) for name, value in means.items()}
+
+
+def has_globals(model: Autoencoder) -> bool:
+    """Whether it reconstructs event-wide numbers too."""
+    return getattr(model.decoder, "globals_head", None) is not None
 
 
 @torch.inference_mode()
@@ -274,7 +277,7 @@ def _describe(model: Autoencoder, meta: dict[str, Any]) -> dict[str, Any]:
     return {
         "path": meta["path"],
         "n_events": meta["n_events"],
-        "n_parameters": sum(p.numel() for p in model.parameters()),
+        "n_parameters": count_parameters(model)[1],
         "token_normaliser": meta["token_normaliser"].as_dict(),
         "global_normaliser": meta["global_normaliser"].as_dict(),
     }

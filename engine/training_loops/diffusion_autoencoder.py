@@ -10,12 +10,10 @@ from torch import Tensor
 
 from engine.architectures.autoencoder.base import Autoencoder, build_from_config
 from engine.architectures.autoencoder.decoders.diffusion import DiffusionDecoder
-from engine.architectures.autoencoder.losses.reconstruction import (
-    token_mse,
-    token_mse_of_events,
-)
+from engine.architectures.autoencoder.losses.reconstruction import token_mse
+from engine.architectures.autoencoder.outputs import Reconstruction
 from engine.architectures.simple.denoiser import Denoiser
-from engine.architectures.simple.diffusion import add_noise
+from engine.architectures.simple.diffusion import add_noise, balanced_noise
 from engine.data.batches import TensorBatches
 from engine.data.fields import EventBatch
 from engine.errors import ConfigError
@@ -43,8 +41,9 @@ __all__ = ["DiffusionObjective", "build", "load", "train"]
 class DiffusionObjective(AutoencoderObjective):
     """The weighted sum of the error of the noise and of the losses of types and latent space.
 
-    While it trains, the step of the noise is drawn for each event. In an evaluation steps and noise
-    are the same for all objects and epochs, so that curves and scores can be compared.
+    While it trains, steps and noise are drawn. In an evaluation they are the same for all objects
+    and epochs, so that curves and scores can be compared; the noise of a level then has several
+    directions, so that hardly anything depends on which they are.
 
     Parameters
     ----------
@@ -58,10 +57,8 @@ class DiffusionObjective(AutoencoderObjective):
         super().__init__(model, loss_weights)
         decoder: Any = model.decoder
         self.decoder: DiffusionDecoder = decoder
-        generator = torch.Generator().manual_seed(0)
-        noise = torch.randn(len(NOISE_LEVELS), decoder.n_features, generator=generator)
-        # As long as noise is on average; one direction for each level.
-        self._noise = noise * (decoder.n_features**0.5 / noise.norm(dim=1, keepdim=True))
+        self.noise = fixed_noise(decoder.n_features)
+        """That of an evaluation: directions [L, 2 F, F]."""
 
     def terms(self, batch: EventBatch) -> Terms:
         """Losses of one batch; in evaluation also at each level, and of the reconstruction."""
@@ -97,32 +94,46 @@ class DiffusionObjective(AutoencoderObjective):
         return token_mse(told, noise, batch.mask)
 
     def noise_errors(self, batch: EventBatch, z: Tensor) -> Tensor:
-        """The error of the noise at each level, of each event: [L, B]."""
-        denoiser = self.decoder.denoiser
-        condition = denoiser.of_latent(z)
-        errors = []
-        for level, one in zip(NOISE_LEVELS, self._noise, strict=True):
-            step, noise = step_of(denoiser, level), one.to(z).expand_as(batch.tokens_cont)
-            noised = add_noise(batch.tokens_cont, noise, denoiser.kept[step])
-            _, told = denoiser(noised, step, condition)
-            errors.append(token_mse_of_events(told, noise, batch.mask))
-        return torch.stack(errors)
+        """The error of the noise at each level, of each event: [L, B], the mean over directions."""
+        denoiser, mask = self.decoder.denoiser, batch.mask
+        # A denoiser looks at each object by itself, so that padding can be left out.
+        tokens, condition = batch.tokens_cont[mask], denoiser.of_latent(z[mask])
+        of_objects = torch.zeros(len(NOISE_LEVELS), *mask.shape).to(z)
+        for number, level in enumerate(NOISE_LEVELS):
+            step = step_of(denoiser, level)
+            errors = torch.zeros_like(tokens[:, 0])
+            for noise in self.noise[number].to(z):
+                noised = add_noise(tokens, noise, denoiser.kept[step])
+                _, told = denoiser(noised, step, condition)
+                errors += (told - noise).square().mean(dim=1)
+            of_objects[number, mask] = errors / len(self.noise[number])
+        return of_objects.sum(dim=2) / mask.sum(dim=1).clamp(min=1)
 
     def outcome(self, batch: EventBatch) -> Outcome:
-        """The reconstruction of each event and its error, and the error of the noise.
-
-        The error of the reconstruction is as that of `loop=ae`: the features count 1, types and
-        event-wide numbers as in the loss.
-        """
+        """The reconstruction of each event and its error, and the error of the noise."""
         z = self.model.latent(batch.tokens_cont, batch.tokens_id).z
         features = self.decoder.reconstruct(z, self.decoder.sampling_steps)
         made = self.decoder.heads(z, batch.mask, features)
-        errors = errors_of_events(made, batch)
         scores = {
-            "reconstruction_error": errors["token_mse"] + self.weighted_sum(errors),
+            "reconstruction_error": self.reconstruction_error(made, batch),
             "denoising_error": self.noise_errors(batch, z).mean(dim=0),
         }
         return Outcome(scores, made)
+
+    def reconstruction_error(self, made: Reconstruction, batch: EventBatch) -> Tensor:
+        """As that of `loop=ae`: the features count 1, types and event-wide numbers as in the loss.
+
+        The loss itself does not have the error of the features.
+        """
+        errors = errors_of_events(made, batch)
+        error: Tensor = errors["token_mse"] + self.weighted_sum(errors)
+        return error
+
+
+def fixed_noise(n_features: int, seed: int = 0) -> Tensor:
+    """The noise of an evaluation: for each level other directions [L, 2 F, F]."""
+    generator = torch.Generator().manual_seed(seed)
+    return torch.stack([balanced_noise(n_features, generator) for _ in NOISE_LEVELS])
 
 
 def step_of(denoiser: Denoiser, level: float) -> int:

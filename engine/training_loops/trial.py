@@ -15,8 +15,8 @@ from types import ModuleType
 from typing import Any, NamedTuple
 
 import torch
-from torch import nn
 
+from engine.architectures.autoencoder.latent_spaces.codebook import count_parameters
 from engine.data.batches import TensorBatches
 from engine.errors import ConfigError
 from engine.training_loops.checkpoints import last_record, size_as_saved
@@ -41,7 +41,7 @@ _FEW = 8
 
 
 class Part(NamedTuple):
-    """How many parameters a part of the model has."""
+    """How many parameters a part of the model has, the codes of a codebook among them."""
 
     name: str
     trainable: int
@@ -151,7 +151,7 @@ def try_out(objective: Objective, splits: Splits, device: torch.device, budget_s
     state = objective.state_dict() | {"random": random_state(), "total_time_s": 0.0}
     state.pop("pending", None)  # gradients that wait are saved in the middle of an epoch alone
     return Trial(
-        parts=count_parameters(objective.parts()),
+        parts=[Part(name, *count_parameters(one)) for name, one in objective.parts().items()],
         model_bytes=size_of([*objective.model.parameters(), *objective.model.buffers()]),
         optimiser_bytes=size_of(tensors_in([v for k, v in state.items() if k not in _NO_OPTIM])),
         data_bytes=sum(size_of(split.tensors) for split in splits[:3]),
@@ -171,16 +171,6 @@ def try_out(objective: Objective, splits: Splits, device: torch.device, budget_s
 
 _NO_OPTIM = ("model", "random")
 """What a state holds beside that of optimisers."""
-
-
-def count_parameters(parts: dict[str, nn.Module]) -> list[Part]:
-    """The parameters of each part; those of parts within it are its own."""
-    counted = []
-    for name, module in parts.items():
-        sizes = [(p.numel(), p.requires_grad) for p in module.parameters()]
-        trainable = sum(n for n, is_trained in sizes if is_trained)
-        counted.append(Part(name, trainable, sum(n for n, _ in sizes)))
-    return counted
 
 
 @torch.inference_mode()

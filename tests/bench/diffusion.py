@@ -1,8 +1,8 @@
 """Events a second of `loop=diffusion_ae` against a bare PyTorch loop of the model, on one thread.
 
-Both train, average the weights and validate at the same levels of noise and with the same sampler;
-the engine also writes its facts and checkpoints. Rounds alternate, so that a slow moment of the
-machine hits both.
+Both train, average the weights and validate at the same levels of noise, as often at each, and with
+the same sampler; the engine also writes its facts and checkpoints. Rounds alternate, so that a slow
+moment of the machine hits both.
 """
 
 from __future__ import annotations
@@ -89,9 +89,11 @@ def _bare_evaluate(model: Any, tensors: tuple[Tensor, ...]) -> float:
     with torch.inference_mode():
         for tokens_cont, tokens_id in zip(*(t.split(128) for t in tensors), strict=True):
             z = model.latent(tokens_cont, tokens_id).z
+            real = tokens_id != 0
+            objects = [one[real].unsqueeze(0) for one in (z, tokens_cont, tokens_id)]
             for level in LEVELS:
-                step = torch.full((len(z),), level)
-                total += _noise_loss(model, z, tokens_cont, tokens_id, step)
+                for _ in range(2 * tokens_cont.shape[-1]):
+                    total += _noise_loss(model, *objects, torch.tensor([level]))
             total += id_cross_entropy(model.decoder.types(z), tokens_id)
             made = model.decoder.reconstruct(z, model.decoder.sampling_steps)
             total += token_mse(made, tokens_cont, tokens_id != 0)

@@ -73,6 +73,8 @@ def test_parameters_and_checkpoints_are_those_of_the_training(
     assert code == 0
     assert {part["name"]: part["total"] for part in said["model"]["parts"]} == trained
     assert said["model"]["total"] == said["model"]["trainable"] == sum(trained.values())
+    (start,) = read_events(run.path).of("on_start")
+    assert start["meta"]["data"]["n_parameters"] == said["model"]["total"]
     assert said["checkpoint"]["best_bytes"] == pytest.approx(run.best.stat().st_size, rel=0.1)
     assert said["checkpoint"]["last_bytes"] == pytest.approx(run.last.stat().st_size, rel=0.1)
 

@@ -15,11 +15,13 @@ import pytest
 import engine.cli.train
 from engine.cli import main
 from engine.comparison.mean_prediction import evaluate_mean_prediction
-from engine.comparison.page import WORSE
+from engine.comparison.origins import origins_of, this_process, warning
+from engine.comparison.page import WORSE, Comparison
 from engine.comparison.plan import Choices, Combination, Plan, Training, make_plan
 from engine.comparison.table import BASELINE, make_rows
 from engine.config.compose import compose
 from engine.data import make_dataloaders
+from engine.facts import append_jsonl_event, build_event_payload
 from engine.library.summary import Number, RunSummary
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "COMPARISON.md"
@@ -57,6 +59,8 @@ def test_combinations_are_trained_once_and_compared(
     for row in (none, vq):
         assert (set(row["numbers"]), row["state"]) == (COLUMNS, "1 of 1")
     assert set(baseline["numbers"]) == COLUMNS - {"n_parameters", "events_per_s"}
+    sizes = [row["numbers"]["n_parameters"]["mean"] for row in (none, vq)]
+    assert sizes[1] - sizes[0] == 512 * 32, "the codes are learned too"
 
     text = (own_folder / "table.md").read_text()
     assert len(re.findall(r"^\| ae \|", text, re.M)) == 3
@@ -68,6 +72,15 @@ def test_combinations_are_trained_once_and_compared(
     runs = sorted((own_folder / "outputs" / "runs").iterdir())
     assert compared(capsys, *words) == told
     assert sorted((own_folder / "outputs" / "runs").iterdir()) == runs
+
+    assert [one["runs"] for one in told["trained_with"]] == [none["runs"] + vq["runs"]]
+    assert f"; trained with {this_process()}. " in text
+    events = own_folder / "outputs" / "runs" / vq["runs"][0] / "facts" / "events.jsonl"
+    events.write_text(re.sub(r'"git_commit":("\w+"|null)', f'"git_commit":"{COMMIT}"',
+        events.read_text()))  # fmt: skip
+    assert main(["compare", *words]) == 0
+    assert re.search(f"{COMMIT[:10]}.*{vq['runs'][0]}", capsys.readouterr().err)
+    assert f"commit {COMMIT[:10]}" in (own_folder / "table.md").read_text()
 
 
 def test_a_run_that_failed_is_a_row_that_says_so(
@@ -155,7 +168,7 @@ def test_numbers_worse_than_the_baseline_are_marked() -> None:
     told = {"error_pT": 9.0, "error_E": 30.0, "id_accuracy": 0.4, "auroc_tttt": 0.3}
     evaluated = {one.run.path: told for one in runs if one.run is not None}
     mean = {"error_pT": 8.0, "error_E": 31.0, "id_accuracy": 0.6, "auroc_tttt": 0.5}
-    first, row = make_rows(Plan(Choices(), runs), evaluated, mean)
+    first, row = make_rows(Plan(Choices(), runs), evaluated, {"ae": mean})
     assert first.numbers["val_loss"].mean == 0.65
     assert row.numbers["val_loss"].mean == pytest.approx(0.6)
     assert row.numbers["val_loss"].std == pytest.approx(0.1 * 2**0.5)
@@ -186,9 +199,64 @@ def test_predicting_the_mean_is_off_by_the_mean_absolute_deviation() -> None:
     assert result.id_accuracy == pytest.approx(float((test.tensors[1] == 1).sum()) / len(truth))
 
 
+@pytest.mark.parametrize("loop", ["ae", "gan_ae", "diffusion_ae"])
+def test_the_baseline_is_scored_as_the_models_of_its_loop_are(loop: str) -> None:
+    cfg = compose([f"loop={loop}", "data.limit_samples=100"])
+    cfg[loop].loss_weights.id_cross_entropy = 3.0
+    result = evaluate_mean_prediction(cfg)
+    train, _, test, _ = make_dataloaders(cfg)
+    tokens, ids, _ = test.tensors
+    of_type = np.bincount(train.tensors[1][train.tensors[1] > 0].numpy(), minlength=8) + 1.0
+    surprise = -np.log(of_type / of_type.sum())[ids.numpy()]
+    each = tokens.square().mean(dim=2).numpy() + 3.0 * surprise
+    real = (ids > 0).numpy()
+    expected = (each * real).sum(axis=1) / real.sum(axis=1)
+    assert result.collected.scores["reconstruction_error"] == pytest.approx(expected, rel=1e-4)
+
+
+def started(folder: Path, name: str, *starts: dict[str, Any]) -> RunSummary:
+    """A run with these starts."""
+    for meta in starts:
+        append_jsonl_event(folder / name, build_event_payload("on_start", folder / name, meta=meta))
+    return RunSummary(str(folder / name), name, "finished")
+
+
+COMMIT = "c" * 40
+OLD, NEW = ({"git_commit": letter * 40, "torch_version": "2.13"} for letter in "ab")
+
+
+def test_runs_are_asked_with_what_they_were_trained(tmp_path: Path) -> None:
+    runs = [started(tmp_path, name, NEW) for name in ("run_a", "run_b")]
+    origins = origins_of(runs)
+    ((origin, names),) = origins.items()
+    assert (origin.commit, origin.torch, names) == ("b" * 40, "2.13", ["run_a", "run_b"])
+    assert warning(origins) is None
+
+
+def test_runs_of_several_commits_are_warned_of_by_name(tmp_path: Path) -> None:
+    resumed = NEW | {"resumed_from": {"epoch": 1}}
+    runs = [started(tmp_path, name, NEW) for name in ("run_a", "run_b")]
+    runs += [started(tmp_path, "run_c", OLD), started(tmp_path, "run_d", OLD, NEW)]
+    runs += [started(tmp_path, "run_e", OLD, resumed)]
+    origins = origins_of(runs)
+    assert list(origins.values()) == [["run_a", "run_b", "run_d", "run_e"], ["run_c", "run_e"]]
+    told = warning(origins)
+    assert told is not None
+    assert "engine remove" in told[0]
+    assert ("a" * 10 in told[1][1], "run_c, run_e" in told[1][1]) == (True, True)
+    comparison = Comparison(Plan(Choices()), [], {}, None, [], "engine compare", "today",
+        origins, this_process())  # fmt: skip
+    page = comparison.markdown()
+    assert "**The runs were not all trained with the same code" in page
+    assert "run_c, run_e" in page.replace("\\", "")
+    assert "trained with" not in page.splitlines()[2]
+
+
 def test_the_page_in_the_docs_was_made_by_the_command() -> None:
     text = PAGE.read_text(encoding="utf-8")
+    made = text.splitlines()[2]
     assert text.startswith("# Comparison of models\n\nMade by `engine compare ")
+    assert re.search(r"; trained with commit [0-9a-f]{10}, thesis-ml \S+, torch \S+, Python ", made)
     found = titles(text)
     assert found[:4] == ["loop", "encoder", "latent space", "val_loss"]
     assert {"E [GeV]", "pT [GeV]", "eta", "phi [rad]", "parameters", "events/s"} <= set(found)

@@ -460,6 +460,18 @@ def test_a_run_without_an_event_began_when_it_was_launched(tmp_path: Path) -> No
     assert (run.state, run.started, run.launcher) == ("queued", BEGUN.timestamp(), "htcondor")
 
 
+def test_a_run_that_was_made_anew_has_nothing_of_the_one_before(tmp_path: Path) -> None:
+    place = make_run(tmp_path / "runs" / "run", epochs=2, end=None)
+    index = Index(tmp_path, cache_dir=tmp_path / "cache")
+    (run,) = index.refresh()
+    assert run.epochs_done == 2
+    shutil.rmtree(place)
+    RunDir.claim(place).launch.write_text('{"target": "htcondor", "state": "queued"}')
+    for looks in (index, Index(tmp_path, cache_dir=tmp_path / "cache")):
+        (run,) = looks.refresh()
+        assert (run.state, run.epochs_done) == ("queued", 0)
+
+
 def test_what_launchers_say_about_jobs_counts(root: Path, tmp_path: Path) -> None:
     path = make_run(root / "runs" / "live", epochs=1, end=None)
     runs = Index(root, tmp_path / "cache")

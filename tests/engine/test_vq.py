@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 from torch.nn.functional import normalize
 
-from engine.architectures.autoencoder.latent_spaces.codebook import Codebook
+from engine.architectures.autoencoder.latent_spaces.codebook import Codebook, count_parameters
 from engine.architectures.autoencoder.latent_spaces.vq import VectorQuantiser, perplexity
 
 B, T, D, K = 4, 6, 3, 8
@@ -300,3 +300,10 @@ def test_perplexity_of_nothing_is_finite() -> None:
 def test_perplexity_lies_between_1_and_the_number_of_used_codes(counts: list[int]) -> None:
     used = sum(count > 0 for count in counts)
     assert 1 - 1e-9 <= perplexity(torch.tensor(counts)) <= used + 1e-9
+
+
+@pytest.mark.parametrize("levels", [1, 3])
+def test_the_codes_count_as_parameters_and_what_follows_them_does_not(levels: int) -> None:
+    model = torch.nn.Sequential(torch.nn.Linear(2, D), VectorQuantiser(D, K, levels=levels))
+    model[0].requires_grad_(False)
+    assert count_parameters(model) == (levels * K * D, 3 * D + levels * K * D)

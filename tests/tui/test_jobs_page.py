@@ -11,6 +11,7 @@ import pytest
 from textual.pilot import Pilot
 
 from engine.facts import machine
+from engine.launch.job import HTCONDOR
 from engine.launch.jobs import find_jobs
 from tests.bench.tree import make_run
 from tests.conftest import long_form
@@ -98,6 +99,28 @@ def test_what_is_said_about_a_job_follows_the_cursor_and_so_does_its_log(
             await wait_for(pilot, lambda: "this is its last line" in text_of(pilot.app))
             page.job_list.go_to(names.index("exp_swept"))
             await wait_for(pilot, lambda: "from run_parent" in text_of(pilot.app))
+
+    run(test())
+
+
+def test_of_a_sweep_of_jobs_the_log_of_a_run_is_shown_as_it_has_none_itself(
+    tmp_path: Path, app_at: AppAt
+) -> None:
+    outputs = tmp_path / "outputs"
+    record(outputs / "multiruns" / "exp_far", "sweep", "sweep.json", target=HTCONDOR)
+    (outputs / "multiruns" / "exp_far" / "train.log").unlink()
+    for number in range(2):
+        path = outputs / "runs" / f"run_far_job{number}"
+        record(path, "run", sweep_id="a" * 32, target=HTCONDOR, job_id=f"{number}.0", state="ended")
+        (path / "train.log").write_text(f"printed by job {number}\n")
+
+    async def test() -> None:
+        async with app_at(outputs, (140, 40)) as pilot:
+            page = await opened(pilot)
+            await wait_for(pilot, lambda: any(job.runs for job in page.job_list.shown))
+            page.job_list.go_to([job.name for job in page.job_list.shown].index("exp_far"))
+            await wait_for(pilot, lambda: "printed by job 1" in text_of(pilot.app))
+            assert "below the log of run_far_job1" in text_of(pilot.app)
 
     run(test())
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rich.cells import cell_len
@@ -198,7 +199,18 @@ def told(job: Job) -> str:
         f"from {job.handle.parent}" if job.handle.parent else "",
         remedy(job),
     ]
+    logged = where_printed(job)
+    parts += [f"below the log of {logged.name}"] if logged != job.handle.directory else []
     return plain("; ".join(filter(None, parts)))
+
+
+def where_printed(job: Job) -> Path:
+    """Directory of the log to be shown of it: of a sweep of jobs the first run's under way."""
+    places = job.printed_in
+    running = [
+        place for run, place in zip(job.runs, places, strict=False) if run.state == "running"
+    ]
+    return [*running, places[-1]][0]
 
 
 def head(root: str, jobs: Sequence[Job], shown: Sequence[Job], urgent: str = "") -> str:

@@ -11,7 +11,7 @@ from textual.widgets import Static
 
 from engine.launch.jobs import Job
 from tui.jobs.job_list import JobList
-from tui.jobs.lines import head, told
+from tui.jobs.lines import head, told, where_printed
 from tui.run.log_view import LogView
 from tui.screens.job_actions import JobActions
 from tui.widgets.key_line import KeyLine
@@ -130,7 +130,7 @@ class JobsPage(JobActions):
         self.query_one("#told", Static).update(told(job) if job else "")
         # As many lines as there are jobs; the log has the others.
         jobs.styles.height = min(max(3, len(jobs.shown)), self.size.height // 2)
-        path = str(job.handle.directory) if job else ""
+        path = str(where_printed(job)) if job else ""
         if path != self._log.path:
             self._log.show_run(path)
         self._log.watch_files(bool(path))

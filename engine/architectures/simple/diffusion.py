@@ -33,6 +33,21 @@ def add_noise(data: Tensor, noise: Tensor, kept: Tensor) -> Tensor:
     return kept.sqrt() * data + (1 - kept).sqrt() * noise
 
 
+def balanced_noise(n_features: int, generator: torch.Generator) -> Tensor:
+    """Directions of noise [2 F, F] that stand for all there are, as long as noise is on average.
+
+    They are the axes of a drawn frame, both ways. So the mean over them of a polynomial of degree 3
+    is that over all directions (Delsarte, Goethals and Seidel, Geometriae Dedicata 6 (1977) 363):
+    an error that is squared hardly depends on the frame.
+    """
+    drawn = torch.randn(n_features, n_features, generator=generator, dtype=torch.float64)
+    axes, upper = torch.linalg.qr(drawn)
+    # With the signs of the diagonal every frame is as likely as any other (Mezzadri, Notices of
+    # the AMS 54 (2007) 592).
+    axes = n_features**0.5 * axes * upper.diagonal().sign()
+    return torch.cat([axes.T, -axes.T]).float()
+
+
 def spread_steps(n_steps: int, number: int) -> list[int]:
     """Falling steps from T on, at about the same distance from each other and the last from 0."""
     number = min(number, n_steps)

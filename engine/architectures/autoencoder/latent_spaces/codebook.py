@@ -125,6 +125,17 @@ class Codebook(nn.Module):
         self.codebook.copy_(functional.normalize(codes, dim=1) if self.cosine else codes)
 
 
+def count_parameters(module: nn.Module) -> tuple[int, int]:
+    """How many numbers training sets in a module, and how many parameters it has: with codebooks.
+
+    The codes are learned as parameters are, by averages instead of gradients.
+    """
+    sizes = [(p.numel(), p.requires_grad) for p in module.parameters()]
+    books = [one.codebook for one in module.modules() if isinstance(one, Codebook)]
+    sizes += [(codes.numel(), True) for codes in books]
+    return sum(n for n, is_trained in sizes if is_trained), sum(n for n, _ in sizes)
+
+
 def _draw_rows(flat: Tensor, real: Tensor, count: int) -> Tensor:
     """`count` rows of `flat` [N, D] where `real` [N], each once before any comes again."""
     order = torch.rand(flat.shape[0], device=flat.device).masked_fill_(~real, 2.0).argsort()
