@@ -317,7 +317,7 @@ def test_a_next_start_that_failed_counts_in_a_sweep_and_can_be_gone_on_with(
     (job,) = find_jobs("outputs")
     assert cluster_sweep_state(replace(job.handle, points=1), job.runs).state == "failed"
     assert job.runs[0].job_over
-    assert resume_command(job.runs[0]) is not None
+    assert resume_command(job.runs[0]) == "engine submit --resume run"
 
 
 LEFT = SUBMIT + EXECUTE + EVICTED
