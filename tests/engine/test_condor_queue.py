@@ -123,7 +123,7 @@ class Asked:
         (
             ad(status=IDLE, TerminationPending=True, ExitCode=0),
             "ended",
-            "HTCondor has not written its log yet",
+            None,
         ),
         (ad(status=IDLE, ExitCode=85), "queued", None),
         ({"ThesisRunId": "a", "JobStatus": "x", "ClusterId": None}, "queued", None),
