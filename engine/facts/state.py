@@ -125,7 +125,7 @@ def _job_running(evidence: Evidence, job: JobReport) -> RunState:
         return RunState("running", f"{_last_event(evidence)}{_whereabouts(evidence)}")
     on_same_host = evidence.attempt and job.host == evidence.attempt.host
     if on_same_host and evidence.process in ("gone", "reused", "rebooted") and not job.reason:
-        untold = "HTCondor has not told what becomes of its job"
+        untold = "HTCondor has not told what becomes of its job: engine jobs asks"
         return RunState("running", f"{_last_event(evidence)}{_whereabouts(evidence)}; {untold}")
     cause = CUT_OFF if job.reason else None
     return RunState("running", f"{_last_event(evidence)}; its job is running{where}", cause)
