@@ -19,6 +19,7 @@ from engine.launch.condor.ads import Cluster, read_ad
 from engine.launch.condor.client import Condor, CouldNotAsk
 from engine.launch.condor.following import Following
 from engine.launch.condor.queue import Queue, View, look_once
+from engine.launch.condor.why import why
 from engine.launch.job import HTCONDOR, JobHandle, JobSpec
 from engine.launch.record import NO_PROCESS, amend_record, new_entries, read_job, write_record
 from engine.library.index import summarise
@@ -414,6 +415,15 @@ def test_who_looks_once_is_told_at_once_what_became_of_a_job_that_is_gone(
     for report in (view.report(one), None):  # who asks nobody reads it in the record
         run = summarise(one.directory, report)
         assert (run.state, run.sentence) == ("lost", "its job was ended by signal 9 (SIGKILL)")
+
+
+def test_why_tells_what_became_of_a_job_that_is_gone(own_folder: Path) -> None:
+    fake, one = Fake(), on_htcondor("a", CUT_OFF)
+    fake.past = [ad(one.id or "", 4, **SIGKILLED)]
+    told = why(one, lambda schedd: fake)
+    assert told == "HTCondor does not have it: its job was ended by signal 9 (SIGKILL)"
+    fake.silent = True
+    assert (why(one, lambda schedd: fake) or "").startswith("HTCondor could not be asked at")
 
 
 @pytest.mark.parametrize("log", ["", CUT_OFF])

@@ -15,9 +15,10 @@ from engine.facts.words import count, first_line, in_words
 from engine.launch.condor.absent import TO_COME, still_to_come
 from engine.launch.condor.ads import WANTED, QueuedJob, one_of, read_ad
 from engine.launch.condor.client import Condor, CouldNotAsk
-from engine.launch.condor.queue import Connect
+from engine.launch.condor.queue import Connect, look_once
 from engine.launch.job import JobHandle
 from engine.launch.resources import Resources
+from engine.library.examine import summarise
 
 UNASKED = "HTCondor could not be asked"
 """How the answer begins where nobody gave one."""
@@ -35,14 +36,14 @@ _GPU = "AvailableGPUs"
 
 
 def why(job: JobHandle, connect: Connect = Condor) -> str | None:
-    """Why a job does not run; None where HTCondor does not have it, so that its files tell."""
+    """Why a job does not run; None where its record does not name it, so that its files tell."""
     if job.id is None:
         return None
     with connect(job.schedd) as condor:
         try:
             ads = condor.query(one_of([job.id]), WANTED)
             if not ads:
-                return _absent(job, condor)
+                return _absent(job, condor) or _gone(job, connect)
             found = read_ad(ads[0])
             match = condor.match(one_of([found.run_id])) if found.state == "queued" else {}
         except CouldNotAsk as error:
@@ -70,6 +71,12 @@ def _absent(job: JobHandle, condor: Condor) -> str | None:
         again = f"engine submit --again {job.name} finds out"
         return f"HTCondor does not have it yet, and may still get it: {again}"
     return f"it waits: {TO_COME}" if still_to_come(condor, [job]) else None
+
+
+def _gone(job: JobHandle, connect: Connect) -> str:
+    """What became of a job that is not in the queue."""
+    run = summarise(job.directory, look_once([job], connect).report(job))
+    return f"HTCondor does not have it: {run.sentence or run.problem}"
 
 
 def sentence(
