@@ -258,8 +258,8 @@ class AwaitedRuns:
             since = self._over_since.setdefault(place, self._clock())
             return is_told(run.state, over) or self._clock() - since >= GRACE_S
         self._over_since.pop(place, None)
-        # Somebody may have gone on with it here; else HTCondor starts again what was stopped.
-        return run.state in (OVER if job.target != HTCONDOR else ("finished", "failed"))
+        # Somebody may have gone on with it here; else HTCondor may start again what it sent away.
+        return run.state in (OVER if job.target != HTCONDOR else ("finished",))
 
     def _tell_of_hold(self, place: int, job: JobHandle, report: JobReport) -> None:
         """Tell of a hold once, and again when its reason is another one."""
