@@ -38,7 +38,8 @@ def in_doubt() -> Iterator[None]:
     try:
         yield
     except CouldNotAsk as error:
-        raise CouldNotAsk(f"whether it was done is not known: {error.message}") from error
+        doubt = f"whether it was done is not known: {error.message}"
+        raise CouldNotAsk(doubt, error.hint) from error
 
 
 def by_scheduler(
@@ -63,7 +64,7 @@ def telling(jobs: Sequence[JobHandle], done: Done) -> Iterator[None]:
     try:
         yield
     except EngineError as error:
-        text = error.message
+        text = error.in_a_line if isinstance(error, CouldNotAsk) else error.message
         done.problems |= {job.name: text.removeprefix(f"{job.name}: ") for job in jobs}
 
 
