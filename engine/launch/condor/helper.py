@@ -23,7 +23,7 @@ _REFUSED = "Unable to edit"
 """How HTCondor says no to a change; other words are of a connection that broke."""
 
 _CONFIGURATION = os.environ.get("CONDOR_CONFIG")
-"""What somebody names as the configuration; the bindings themselves name one where they find none."""
+"""The configuration that somebody names; the bindings themselves name one where they find none."""
 _NO_CONFIGURATION = "CONDOR_CONFIG is not set, and this machine has no configuration of HTCondor"
 
 _ACTIONS = {"hold": "Hold", "release": "Release", "remove": "Remove", "vacate": "Vacate"}
