@@ -340,8 +340,12 @@ def test_what_came_of_an_action_is_told_in_a_sentence() -> None:
     assert told_done(Done([one, two], remarks={"a": "it runs", "b": "it runs"}), "held", "x") == (
         "held 2 runs. it runs"
     )
-    with pytest.raises(Exception, match="held 1 run; b: it is held already"):
-        told_done(Done([one], {"b": "it is held already"}), "held", "x")
+    with pytest.raises(Exception, match="held 1 run; b: HTCondor does not have it"):
+        told_done(Done([one], {"b": "HTCondor does not have it"}), "held", "x")
+    done = Done([], already={"b": "it is held already"})
+    assert told_done(done, "held", "x") == "it is held already"
+    done = Done([one, two], changes=dict.fromkeys("ab", "memory 8GB -> 2GB"))
+    assert told_done(done, "changed", "x") == "changed 2 runs: memory 8GB -> 2GB"
 
 
 def test_a_change_is_proposed_and_read_as_it_is_typed() -> None:

@@ -212,8 +212,10 @@ def told_done(done: Done, verb: str, name: str) -> str:
         more = len(told) - MOST_TOLD
         told = told[:MOST_TOLD] + ([f"and {more} more"] if more > 0 else [])
         raise ConfigError("; ".join([said] * bool(n) + told))
-    remarks = dict.fromkeys(done.remarks.values())
-    return ". ".join([said, *remarks])
+    changes = [*dict.fromkeys(done.changes.values())]
+    said += f": {changes[0]}" if len(changes) == 1 else ""
+    rest = dict.fromkeys([*done.already.values(), *done.remarks.values()])
+    return ". ".join([said] * bool(n) + [*rest])
 
 
 def asks_and_takes(standing: Standing | None) -> str:

@@ -10,6 +10,7 @@ from engine.facts.records import read_record
 from engine.launch.condor.acting import Done, Pair, by_scheduler, telling, there
 from engine.launch.condor.ads import QueuedJob, one_of
 from engine.launch.condor.changes import (
+    described,
     expressions,
     new_environment,
     new_requirements,
@@ -55,16 +56,18 @@ def edited(
     for condor, own in by_scheduler(jobs, connect, done):
         with condor, telling(own, done):
             fit = there(condor, own, done, refusal)
+            wrong: str | None = None
             for job, queued, made in _changed(condor, fit, changes, done) if fit else ():
+                before = _before(job, queued)
                 _amend(job, made, done)
                 if len(made) == len(changes):
                     done.jobs.append(job)
+                    done.changes[job.name] = described(before, made)
                     told = [remark(job.name, queued)]
                     if queued.state == "running":
                         told = ["it runs: that counts from its next start on"]
-                    if job is fit[0][0]:  # the others ask for the same
-                        told.append(_too_much(condor, job))
-                    _remark(done, job, *told)
+                    wrong = _too_much(condor, job) if wrong is None else wrong
+                    _remark(done, job, *told, wrong)  # the others ask for the same
     return done
 
 
@@ -144,6 +147,14 @@ def _resources(job: JobHandle) -> dict[str, Any]:
 def _written(job: JobHandle) -> dict[str, Any]:
     resources = (read_record(job.path) or {}).get("resources")
     return dict(resources) if isinstance(resources, dict) else {}
+
+
+def _before(job: JobHandle, queued: QueuedJob) -> dict[str, Any]:
+    """What a job asks for so far, as far as its record and the queue tell."""
+    try:
+        return {"priority": queued.priority} | _written(job)
+    except FactsError:
+        return {"priority": queued.priority}
 
 
 def _amend(job: JobHandle, changes: Mapping[str, Any], done: Done) -> None:
