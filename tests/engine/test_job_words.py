@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import re
 import shutil
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -77,6 +78,45 @@ def test_a_job_is_named_by_its_number_with_and_without_the_point(
     word: str, name: str, jobs: Path
 ) -> None:
     assert select_job(find_jobs("outputs"), word).name == name
+
+
+@pytest.mark.parametrize(
+    ("word", "name"),
+    [("_job1", "run_s_job1"), ("s_job0", "run_s_job0"), ("_s", "exp_s")],
+)
+def test_a_part_of_the_name_of_a_run_of_a_sweep_is_enough(word: str, name: str, jobs: Path) -> None:
+    put("run_s_job11", "77.11", Path("outputs/multiruns/exp_s").absolute())
+    assert select_job(find_jobs("outputs"), word).name == name
+
+
+@pytest.mark.parametrize(
+    ("word", "told"),
+    [
+        ("run_s_jb0", r"no such job\n  Did you mean run_s_job0"),
+        ("run_s_job", r"2 runs of sweeps have that in their name\n  run_s_job0, run_s_job1"),
+        ("qqqq", "no such job\n  engine jobs --all lists jobs, and engine runs the runs of sweeps"),
+        ("1", "no such job"),
+    ],
+)
+def test_a_word_that_means_no_job_says_which_there_are(word: str, told: str, jobs: Path) -> None:
+    known = [job for job in find_jobs("outputs") if job.name != "run_20261128-120000_ae"]
+    with pytest.raises(ConfigError) as caught:
+        select_job(known, word)
+    assert re.search(told, str(caught.value))
+
+
+def test_where_no_job_is_the_folder_is_named(
+    own_folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["jobs"]) == 0
+    out, err = capsys.readouterr()
+    assert (out, err) == (
+        "", "there are no jobs in outputs yet; engine launch and engine submit start some\n"
+    )  # fmt: skip
+    Path("outputs/runs").mkdir(parents=True)
+    make_run(Path("outputs/runs/typed"), epochs=1)
+    assert main(["submit", "--again", "exp_nothere"]) == 2
+    assert "exp_nothere: there is no such run or sweep in outputs" in capsys.readouterr().err
 
 
 def test_a_number_that_two_schedulers_gave_means_no_job(jobs: Path) -> None:
