@@ -66,6 +66,11 @@ class Acting(Fake):
     def match(self, constraint: str) -> dict[str, Any]:
         return {}
 
+    def fit(self, asked: dict[str, Any], requirements: str) -> dict[str, Any]:
+        if "&&&" in requirements:
+            raise LaunchError("HTCondor does not understand this: parse error")
+        return {}
+
     def _allowed(self, constraint: str) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
         told = [one for one in self.ads if f'"{one["ThesisRunId"]}"' in constraint]
         mine = [one for one in told if "Owner" not in one]
@@ -119,6 +124,22 @@ def test_the_job_of_somebody_else_keeps_no_other_from_what_is_done(tmp_path: Pat
     assert done.remarks == {name: told.format(name) for name in "ac"}
     assert done.problems == {"b": "HTCondor did not change the job: Unable to edit jobs"}
     assert [one.get("RequestMemory") for one in asked.ads] == ["20", None, "20"]
+
+
+def test_requirements_that_are_no_expression_are_refused_before_anything_is_changed(
+    tmp_path: Path,
+) -> None:
+    asked = Acting()
+    asked.ads = [ad("a")]
+    with pytest.raises(ConfigError) as caught:
+        edit(
+            [recorded(tmp_path, "a", id="a")],
+            {"memory": "20MB", "requirements": "Machine=x &&& 3"},
+            connect=lambda schedd: asked,
+        )
+    assert caught.value.message == "requirements=Machine=x &&& 3: HTCondor cannot read it"
+    assert 'such as Machine == "wn-9"' in caught.value.hint
+    assert "RequestMemory" not in asked.ads[0]
 
 
 def test_a_connection_that_breaks_leaves_in_doubt_what_was_done(tmp_path: Path) -> None:

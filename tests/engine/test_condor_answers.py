@@ -104,7 +104,10 @@ class Pool:
             "a job asks for memory 900 GB, and no node has more than 15.62 GB; "
             "launcher.memory=… asks for less",
         ),
-        (match(asked={"RequestGPUs": 1}), "a job asks for 1 GPU, and no node has any"),
+        (
+            match(asked={"RequestGPUs": 1}),
+            "a job asks for 1 GPU, and no node has any; launcher.gpus=0 asks for less",
+        ),
         (match(conditions=[["Memory > 5", 3], ["a == 1", 0]]), "no node fulfils a == 1"),
         (CouldNotAsk("nobody is there"), ""),
     ],

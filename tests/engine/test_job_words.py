@@ -262,6 +262,22 @@ def test_an_expression_is_told_as_it_has_to_be_typed() -> None:
     )
 
 
+@pytest.mark.parametrize("typed", ["Machine=wn-9", "Machine == wn-9"])
+def test_what_is_proposed_for_requirements_is_an_expression(typed: str) -> None:
+    words = ["launcher=htcondor", f"launcher.requirements={typed}"]
+    (told,) = find_problems(words, (), sweep=False, composer=Composer([]))
+    assert told.endswith(r"""'launcher.requirements="Machine == \"wn-9\""'""")
+
+
+def test_several_values_of_what_a_job_asks_for_are_no_sweep_either() -> None:
+    words = ["launcher=htcondor", "launcher.memory=4GB,8GB", "phase1.trainer.seed=1,2"]
+    told = find_problems(words, (), sweep=False, composer=Composer([]))
+    assert told == [
+        "launcher.memory=4GB,8GB: several values; submit one job for each",
+        "phase1.trainer.seed=1,2: several values; --multirun takes each",
+    ]
+
+
 def test_a_first_hold_is_none_again() -> None:
     from engine.facts.attempts import Attempt
 

@@ -18,7 +18,7 @@ from engine.launch.condor.changes import (
 )
 from engine.launch.condor.client import Condor, CouldNotAsk
 from engine.launch.condor.queue import Connect
-from engine.launch.condor.why import obstacles
+from engine.launch.condor.why import obstacles, unreadable
 from engine.launch.job import JobHandle
 from engine.launch.record import amend_record
 from engine.launch.resources import problems_of, seconds_in
@@ -51,8 +51,14 @@ def edited(
     """Change those of the jobs that `refusal` says nothing against; `remark` is told of the others.
 
     Of one that is changed by half its record has what HTCondor has, and its problem says so.
+
+    Raises
+    ------
+    ConfigError
+        If the requirements that are wanted are no expression; nothing is changed then.
     """
     done = Done()
+    _check_expression(changes.get("requirements"), connect)
     for condor, own in by_scheduler(jobs, connect, done):
         with condor, telling(own, done):
             fit = there(condor, own, done, refusal)
@@ -69,6 +75,19 @@ def edited(
                     wrong = _too_much(condor, job) if wrong is None else wrong
                     _remark(done, job, *told, wrong)  # the others ask for the same
     return done
+
+
+def _check_expression(requirements: str | None, connect: Connect) -> None:
+    """HTCondor's own words would be about all that the requirements of a job are made of."""
+    if requirements is None:
+        return
+    with connect(None) as condor:
+        try:
+            condor.fit({}, requirements)
+        except CouldNotAsk:  # who changes it says so
+            return
+        except LaunchError as error:
+            raise unreadable(f"requirements={requirements}") from error
 
 
 def _changed(
