@@ -16,12 +16,13 @@ from engine.launch.condor.changes import (
     new_requirements,
     quoted,
 )
+from engine.launch.condor.check import too_little
 from engine.launch.condor.client import Condor, CouldNotAsk
 from engine.launch.condor.queue import Connect
 from engine.launch.condor.why import obstacles, unreadable
 from engine.launch.job import JobHandle
 from engine.launch.record import amend_record
-from engine.launch.resources import problems_of, seconds_in
+from engine.launch.resources import Resources, problems_of, seconds_in
 
 
 def edit(jobs: Sequence[JobHandle], changes: Mapping[str, Any], connect: Connect = Condor) -> Done:
@@ -59,6 +60,7 @@ def edited(
     """
     done = Done()
     _check_expression(changes.get("requirements"), connect)
+    little = too_little(Resources(memory=changes["memory"])) if "memory" in changes else ""
     for condor, own in by_scheduler(jobs, connect, done):
         with condor, telling(own, done):
             fit = there(condor, own, done, refusal)
@@ -69,9 +71,9 @@ def edited(
                 if len(made) == len(changes):
                     done.jobs.append(job)
                     done.changes[job.name] = described(before, made)
-                    told = [remark(job.name, queued)]
+                    told = [remark(job.name, queued), little]
                     if queued.state == "running":
-                        told = ["it runs: that counts from its next start on"]
+                        told = ["it runs: that counts from its next start on", little]
                     wrong = _too_much(condor, job) if wrong is None else wrong
                     _remark(done, job, *told, wrong)  # the others ask for the same
     return done
