@@ -105,6 +105,16 @@ def test_a_word_that_means_no_job_says_which_there_are(word: str, told: str, job
     assert re.search(told, str(caught.value))
 
 
+def test_who_is_not_answered_why_is_told_what_to_do_once(
+    jobs: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["jobs", "why", "exp_s"]) == 1
+    out, err = capsys.readouterr()
+    assert re.fullmatch(r"exp_s: 2 runs: HTCondor could not be asked at .+\n", out)
+    assert "Jobs are sent from a machine that is set up" in out or "pip install" in out
+    assert not err
+
+
 def test_where_no_job_is_the_folder_is_named(
     own_folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -47,7 +47,7 @@ def why(job: JobHandle, connect: Connect = Condor) -> str | None:
             match = condor.match(one_of([found.run_id])) if found.state == "queued" else {}
         except CouldNotAsk as error:
             since = time.strftime("%H:%M")
-            return f"{UNASKED} at {since}: {error.message}"
+            return f"{UNASKED} at {since}: {error.in_a_line}"
     return sentence(job.name, found, match) + (_cut_off(job) if found.state == "running" else "")
 
 
