@@ -111,22 +111,6 @@ def test_what_is_done_to_a_copy_does_nothing_to_the_job_of_the_original(
     assert not copy.is_copy, "it was moved, and nobody else has the job"
 
 
-def test_the_job_of_somebody_else_keeps_no_other_from_what_is_done(tmp_path: Path) -> None:
-    asked = Acting()
-    asked.ads = [ad("a"), ad("b", Owner="somebody else"), ad("c")]
-    a, _, c = jobs = [recorded(tmp_path, name, id=name) for name in "abc"]
-    done = condor_actions.hold(jobs, connect=lambda schedd: asked)
-    assert done.jobs == [a, c]
-    assert done.problems == {"b": "HTCondor did not do it: permission denied"}
-    done = edit(jobs, {"memory": "20MB"}, connect=lambda schedd: asked)
-    assert done.jobs == [a, c]
-    told = "it is held: engine jobs release {} lets it go on; memory=20MB: the smallest training"
-    assert sorted(done.remarks) == ["a", "c"]
-    assert all(text.startswith(told.format(name)) for name, text in done.remarks.items())
-    assert done.problems == {"b": "HTCondor did not change the job: Unable to edit jobs"}
-    assert [one.get("RequestMemory") for one in asked.ads] == ["20", None, "20"]
-
-
 def test_requirements_that_are_no_expression_are_refused_before_anything_is_changed(
     tmp_path: Path,
 ) -> None:
@@ -141,6 +125,22 @@ def test_requirements_that_are_no_expression_are_refused_before_anything_is_chan
     assert caught.value.message == "requirements=Machine=x &&& 3: HTCondor cannot read it"
     assert 'such as Machine == "wn-9"' in caught.value.hint
     assert "RequestMemory" not in asked.ads[0]
+
+
+def test_the_job_of_somebody_else_keeps_no_other_from_what_is_done(tmp_path: Path) -> None:
+    asked = Acting()
+    asked.ads = [ad("a"), ad("b", Owner="somebody else"), ad("c")]
+    a, _, c = jobs = [recorded(tmp_path, name, id=name) for name in "abc"]
+    done = condor_actions.hold(jobs, connect=lambda schedd: asked)
+    assert done.jobs == [a, c]
+    assert done.problems == {"b": "HTCondor did not do it: permission denied"}
+    done = edit(jobs, {"memory": "20MB"}, connect=lambda schedd: asked)
+    assert done.jobs == [a, c]
+    told = "it is held: engine jobs release {} lets it go on; memory=20MB: the smallest training"
+    assert sorted(done.remarks) == ["a", "c"]
+    assert all(text.startswith(told.format(name)) for name, text in done.remarks.items())
+    assert done.problems == {"b": "HTCondor did not change the job: Unable to edit jobs"}
+    assert [one.get("RequestMemory") for one in asked.ads] == ["20", None, "20"]
 
 
 def test_a_connection_that_breaks_leaves_in_doubt_what_was_done(tmp_path: Path) -> None:
