@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, ClassVar, cast
 
 from rich.text import Text
 from textual.screen import Screen
@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 
 class Page(Screen[None]):
     """A screen that is told when runs or curves change, while it is the one that is seen."""
+
+    OWN_KEYS_FIRST: ClassVar[bool] = False
+    """Whether its help begins with its own keys, before those of its focused part."""
 
     followed: Sequence[str] = ()
     """Paths of the runs whose curves are seen here, and read while they grow."""

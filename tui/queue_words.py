@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
@@ -67,6 +68,29 @@ def is_stale(job: Job, standings: Mapping[str, Standing]) -> bool:
     """Whether a job may be otherwise by now, as its scheduler does not answer."""
     found = (standings.get(run.path) for run in job.runs)
     return job.under_way and any(one.is_stale for one in found if one is not None)
+
+
+def by_keys(answer: str, name: str, before: str = "") -> str:
+    """Why a job waits, with keys of the screen of jobs for the commands that it advises.
+
+    Parameters
+    ----------
+    name
+        Of the job, in these commands.
+    before
+        What is pressed before such a key.
+    """
+    job = re.escape(name)
+    release = f"engine jobs release {job}"
+    for command, key in (
+        (f"engine jobs edit {job} (\\S+), then {release}", r"E with \1 lets it go on"),
+        (f"engine jobs edit {job}", "E with"),
+        (rf"{release} --(\w+) (\S+)", r"E with \1=\2"),
+        (release, "U"),
+        (f"engine jobs remove {job}", "D"),
+    ):
+        answer = re.sub(rf"{command}(?!\w)", before + key, answer)
+    return answer
 
 
 def remedy(job: Job) -> str:

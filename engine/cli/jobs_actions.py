@@ -27,10 +27,8 @@ CHANGING = ("release", "edit")
 ANSWER_S = 10.0
 """How long a scheduler may take to say how a job is."""
 
-MOST_REASONS = 10
+MOST_REASONS = 40
 """Runs of a sweep of which it is told why they do not run."""
-
-_DONE = {"hold": "held", "release": "released", "remove": "removed", "edit": "changed"}
 
 
 def choose(args: argparse.Namespace) -> list[Job]:
@@ -76,7 +74,7 @@ def act_on_cluster(args: argparse.Namespace, changes: Sequence[str]) -> int:
     if args.action == "remove" and any(job.handle.kind == "sweep" for job in jobs):
         return _remove_sweeps(jobs, args)
     handles = [handle for job in jobs for handle in _of(job)]
-    return _tell(_ACTIONS[args.action](handles, args, changed), args)
+    return _tell(jobs, _ACTIONS[args.action](handles, args, changed), args)
 
 
 def _remove_sweeps(jobs: Sequence[Job], args: argparse.Namespace) -> int:
@@ -97,7 +95,7 @@ def _remove_sweeps(jobs: Sequence[Job], args: argparse.Namespace) -> int:
             done.jobs.append(job.handle)
         except LaunchError as error:
             done.problems[job.name] = error.message.removeprefix(f"{job.name}: ")
-    return _tell(done, args)
+    return _tell(jobs, done, args)
 
 
 def _connect(schedd: str | None) -> Condor:
@@ -148,40 +146,51 @@ def _of(job: Job) -> list[JobHandle]:
     return job.on_cluster or list(job.handles[:1]) or [job.handle]
 
 
-def _tell(done: Done, args: argparse.Namespace) -> int:
-    told = {job.name: _DONE[args.action] for job in done.jobs} | done.problems
+def _tell(jobs: Sequence[Job], done: Done, args: argparse.Namespace) -> int:
+    """What came of it, a line for each job that was named; 1 if anything came to nothing."""
+    from engine.cli.jobs_told import action_lines, shared_lines, told_of_each
+
+    told = told_of_each(args.action, done)
     if args.json:
         print_json(told)
-    else:
-        for name, text in told.items():
-            say(f"{name}: {text}")
-    for name, text in done.remarks.items():
-        remark(f"{name}: {text}")
+    for job in jobs:
+        runs = [job.name] if job.name in told else [one.name for one in _of(job)]
+        for line in [] if args.json else action_lines(job.name, runs, args.action, done):
+            say(line)
+        remarks = {run: done.remarks[run] for run in runs if run in done.remarks}
+        for line in shared_lines(job.name, runs, remarks):
+            remark(line)
     return 1 if done.problems else 0
 
 
 def _why(jobs: Sequence[Job], as_json: bool) -> int:
     """Why jobs do not run, by their files where HTCondor has none; 1 if it could not be asked."""
+    from engine.cli.jobs_told import shared_lines
+    from engine.launch.condor.why import UNASKED
+
+    told: dict[str, str] = {}
+    for job in jobs:
+        reasons = _reasons(job)
+        told |= reasons
+        for line in [] if as_json else shared_lines(job.name, list(reasons), reasons):
+            say(line)
+        if len(job.on_cluster) > len(reasons):
+            remark(f"{job.name}: {len(job.on_cluster) - len(reasons)} more runs are not told of")
+    if as_json:
+        print_json(told)
+    return 1 if any(sentence.startswith(UNASKED) for sentence in told.values()) else 0
+
+
+def _reasons(job: Job) -> dict[str, str]:
+    """Why its runs do not run; where nobody answers, he is not asked again."""
     from engine.launch.condor.why import UNASKED, why
 
     told: dict[str, str] = {}
-    code = 0
-    for job in jobs:
-        waiting = job.on_cluster
-        for handle in waiting[:MOST_REASONS]:
-            sentence = why(handle, _connect) or _files(job, handle)
-            told[handle.name] = sentence
-            code = 1 if sentence.startswith(UNASKED) else code
-        if len(waiting) > MOST_REASONS:
-            remark(f"{job.name}: {len(waiting) - MOST_REASONS} more runs are not told of")
-        if not waiting:
-            told[job.name] = job.state.sentence
-    if as_json:
-        print_json(told)
-    else:
-        for name, text in told.items():
-            say(f"{name}: {text}")
-    return code
+    for handle in job.on_cluster[:MOST_REASONS]:
+        told[handle.name] = why(handle, _connect) or _files(job, handle)
+        if told[handle.name].startswith(UNASKED):
+            return dict.fromkeys([one.name for one in job.on_cluster], told[handle.name])
+    return told or {job.name: job.state.sentence}
 
 
 def _files(job: Job, handle: JobHandle) -> str:

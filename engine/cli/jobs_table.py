@@ -16,8 +16,9 @@ from engine.cli.output import (
     remark,
     state_cell,
 )
-from engine.cli.select import existing_root
+from engine.cli.select import existing_root, output_root
 from engine.errors import ConfigError
+from engine.facts.text import plain
 
 if TYPE_CHECKING:
     from engine.launch.condor.ads import QueuedJob
@@ -59,10 +60,11 @@ def list_jobs(args: argparse.Namespace) -> int:
         raise ConfigError(f"{args.jobs[0]}: list takes no job", "engine jobs --help tells more.")
     root = existing_root(args.root)
     known, view = look(str(root)) if root else ([], None)
+    place = plain(str(root or output_root(args.root)))
     jobs = known if args.all else _recent(known)
     if args.json:
         print_json(_record(job, view) for job in jobs)
-    elif jobs or not on_terminal():
+    elif jobs or (known and not on_terminal()):
         _print(jobs, view)
     for problem in view.problems if view else []:
         remark(problem)
@@ -71,7 +73,7 @@ def list_jobs(args: argparse.Namespace) -> int:
     if len(jobs) < len(known):
         remark(f"{len(known) - len(jobs)} older: --all lists them")
     elif not known:
-        remark("no jobs yet: engine launch starts one")
+        remark(f"there are no jobs in {place} yet; engine launch and engine submit start some")
     return 0
 
 

@@ -16,6 +16,7 @@ from engine.facts.launched import launch_record
 from engine.facts.run_dir import RunDir
 from engine.facts.state import UNDER_WAY
 from engine.facts.time_limit import REQUEUE
+from engine.facts.words import count
 
 if TYPE_CHECKING:
     from engine.launch.job import JobHandle
@@ -212,7 +213,7 @@ def nothing_left_in(run_dir: RunDir, summary: RunSummary, cfg: Any) -> str | Non
     """Why a run that has finished cannot go on; None if it has not, or can."""
     if summary.state != "finished":
         return None
-    done = f"{run_dir.run_id} has finished {summary.epochs_done} epochs"
+    done = f"{run_dir.run_id} has finished {count(summary.epochs_done, 'epoch')}"
     if not run_dir.last.exists():
         return f"{done} and left no last.pt to go on from"
     from engine.training_loops.checkpoints import load_last

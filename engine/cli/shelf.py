@@ -197,7 +197,7 @@ class Shelf:
         return [path for path in paths if self._archived or not _is_archived(path)]
 
     def _unknown(self, word: str, archived: Sequence[Path]) -> ConfigError:
-        message = f"{plain(word)}: there is no such run in {self.root}"
+        message = f"{plain(word)}: there is no such run or sweep in {self.root}"
         if archived:
             names = ", ".join(plain(path.name) for path in archived[:_SHOWN])
             return ConfigError(message, f"Archived runs are named by their whole names: {names}.")

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import difflib
 import itertools
-import re
-import shlex
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
@@ -22,6 +20,7 @@ from engine.config.file_problems import file_problem, first_line
 from engine.config.help import group_help
 from engine.config.paths import config_dir
 from engine.config.points import sweep_problem
+from engine.config.quoting import unparsable
 from engine.config.schema import value_problems
 
 
@@ -50,11 +49,11 @@ def find_problems(
     """
     composer = composer or Composer(config_dirs)
     with search_path(config_dirs):
-        problems = [_unparsable(text) for text in overrides if _parse(text) is None]
+        problems = [unparsable(text) for text in overrides if _parse(text) is None]
         parsed = [override for override in map(_parse, overrides) if override is not None]
         if not sweep:
             several = [o for o in parsed if o.is_sweep_override()]
-            problems += [f"{o.input_line}: several values; --multirun takes each" for o in several]
+            problems += [_several(override) for override in several]
         else:
             told = {id(one): sweep_problem(one) for one in parsed}
             spaces = _search_spaces(parsed)
@@ -212,19 +211,11 @@ def _group_options(group: str) -> list[str]:
     return sorted(option for option in options if not option.startswith(("_", ".", "config")))
 
 
-def _unparsable(text: str) -> str:
-    if "=" not in text.strip("="):
-        return f"{text or '(empty)'}: an override is written key=value, without spaces around ="
-    return f"{text}: cannot be read; put quotes around special characters: {_quoted(text)}"
-
-
-def _quoted(text: str) -> str:
-    """An override as it is typed in a shell where its value is one text."""
-    key, _, value = text.partition("=")
-    if value[0] in "'\"":
-        return "'key=\"a, b\"'"
-    value = re.sub(r'(\\*)"', r"\1\1\"", value)
-    return shlex.quote(f'{key}="{value}"')
+def _several(override: Override) -> str:
+    """What is told of several values where no sweep is wanted."""
+    is_asked_for = str(override.key_or_group).partition(".")[0] == "launcher"
+    remedy = "submit one job for each" if is_asked_for else "--multirun takes each"
+    return f"{override.input_line}: several values; {remedy}"
 
 
 def _explain(

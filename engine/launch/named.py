@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from difflib import get_close_matches
 from pathlib import Path
 
 from engine.errors import ConfigError
@@ -20,8 +21,9 @@ _NUMBER = re.compile(r"[0-9]{1,10}(?:\.[0-9]{1,10})?", re.ASCII)
 def select_job(jobs: Sequence[Job], word: str) -> Job:
     """The one job that a word means: a directory, a name or a part of one, an id.
 
-    An id is that of its record, or what HTCondor calls it. The whole name of a run of a sweep, or
-    its directory, means that run alone, the number of a cluster that has several the sweep.
+    An id is that of its record, or what HTCondor calls it. The name of a run of a sweep, or its
+    directory, means that run alone, the number of a cluster that has several the sweep; so does a
+    part of that name which no job has, and of several such runs the end of one.
 
     Parameters
     ----------
@@ -53,7 +55,7 @@ def select_job(jobs: Sequence[Job], word: str) -> Job:
         if found:
             names = ", ".join(job.name for job in found[:8])
             raise ConfigError(f"{word}: {len(found)} jobs have that in their name", names)
-    raise ConfigError(f"{word}: there is no such job", "engine jobs --all lists them.")
+    return _part_of_a_run(jobs, word)
 
 
 def job_of_newest(jobs: Sequence[Job], newest: Path, on_cluster: bool) -> Job:
@@ -82,6 +84,31 @@ def job_of_newest(jobs: Sequence[Job], newest: Path, on_cluster: bool) -> Job:
     what = "job on HTCondor" if on_cluster else "job that was launched"
     other = f"the newest that is one is {others[-1].name}" if others else "no run here is one"
     raise ConfigError(f"{newest.name}, the newest run, is no {what}; {other}")
+
+
+def _part_of_a_run(jobs: Sequence[Job], word: str) -> Job:
+    """The one run of a sweep that has a word in its name, or whose name ends in it.
+
+    Raises
+    ------
+    ConfigError
+        If there is none, or several.
+    """
+    runs = [pair for job in jobs for pair in _runs_of_sweep(job)]
+    is_part = not _NUMBER.fullmatch(word)  # which may be meant as HTCondor's
+    found = [pair for pair in runs if is_part and word in pair[1].name]
+    ends = [pair for pair in found if pair[1].name.endswith(word)]
+    found = ends if len(ends) == 1 else found
+    if len(found) == 1:
+        return _alone(*found[0])
+    if found:
+        names = ", ".join(handle.name for _, handle in found[:8])
+        raise ConfigError(f"{word}: {len(found)} runs of sweeps have that in their name", names)
+    known = [*(job.name for job in jobs), *(handle.name for _, handle in runs)]
+    close = get_close_matches(word, known, n=3, cutoff=0.5)
+    lists = "engine jobs --all lists jobs, and engine runs the runs of sweeps, too."
+    guess = f"Did you mean {' or '.join(map(first_line, close))}?" if close else lists
+    raise ConfigError(f"{word}: there is no such job", guess)
 
 
 def has_number(word: str, number: str | None) -> bool:

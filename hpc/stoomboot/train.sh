@@ -4,7 +4,12 @@
 #   train.sh OVERRIDE...                    from train.sub
 # It becomes the training, as HTCondor's signals go to this process alone.
 set -euo pipefail
-[ -n "${PYTHON-}" ] || . "$(dirname "$0")/settings.sh"
+if ! command -v "${PYTHON:?is set by settings.sub}" >/dev/null; then
+  remedy="PYTHON in $(dirname "$0")/settings.sub names it"
+  [ "${1-}" != --launch ] || remedy="the environment has to be where all nodes see it"
+  echo "there is no interpreter $PYTHON on $(uname -n): $remedy" >&2
+  exit 127
+fi
 
 # A job of train.sub may be started again: its directories bear the time and the number of the job,
 # so that each start finds the same ones, and goes on there. The time is that of no zone, as nodes may

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shlex
 import shutil
 import subprocess
 import sys
@@ -24,24 +23,25 @@ TINY = "data.limit_samples=64 phase1.trainer.epochs={} logging.make_plots=false 
 
 @pytest.fixture
 def checkout(own_folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder with the batch files, whose settings name the interpreter of this machine."""
+    """A folder with the batch files, and one for what is printed."""
     shutil.copytree(ROOT / "hpc" / "stoomboot", own_folder / "hpc" / "stoomboot")
-    python, place = shlex.quote(sys.executable), shlex.quote(str(ROOT))
-    settings = f"PYTHON={python}\nexport PYTHONPATH={place}\n"
-    (own_folder / "hpc" / "stoomboot" / "settings.sh").write_text(settings)
     for name in ("stdout", "stderr"):
         (own_folder / "logs" / name).mkdir(parents=True)
     monkeypatch.setenv("USER", "student")
     return own_folder
 
 
-def batch(pool: Pool, file: str, arguments: str) -> str:
-    """Submit as the guide does; the number of the job."""
-    words = [f"arguments = {arguments}", "LOGS = logs", "request_memory = 10 MB"]
-    words += ["OUTPUTS = outputs"] if file == "report.sub" else []
-    given = [part for word in [*words, "request_disk = 1 MB"] for part in ("-append", word)]
-    told = pool.call("condor_submit", "-terse", f"hpc/stoomboot/{file}", *given)
-    return told.split()[0]
+def batch(pool: Pool, file: str, arguments: str, *more: str) -> str:
+    """Submit as the guide does, with settings of this machine; what is told."""
+    words = [f"arguments = {arguments}", "LOGS = logs", "OUTPUTS = my runs", "request_disk = 1 MB"]
+    words += [f"PYTHON = {sys.executable}", f"MORE = PYTHONPATH='{ROOT}'", "request_memory = 10 MB"]
+    given = [part for word in words for part in ("-append", word)]
+    return pool.call("condor_submit", *more, f"hpc/stoomboot/{file}", *given)
+
+
+def submit(pool: Pool, file: str, arguments: str) -> str:
+    """The number of the job."""
+    return batch(pool, file, arguments, "-terse").split()[0]
 
 
 def is_over(pool: Pool) -> bool:
@@ -49,18 +49,60 @@ def is_over(pool: Pool) -> bool:
 
 
 def only_run() -> Path:
-    (path,) = Path("outputs/runs").iterdir()
+    (path,) = Path("my runs/runs").iterdir()
     return path
 
 
 def test_a_batch_job_trains(pool: Pool, checkout: Path) -> None:
-    job = batch(pool, "train.sub", TINY.format(1))
+    job = submit(pool, "train.sub", TINY.format(1))
     wait_until(lambda: is_over(pool))
     path = only_run()
     assert path.name.startswith("run_20")
     assert path.name.endswith(f"_ae_c{job}")
     assert summarise(str(path)).state == "finished"
     assert "[1/1] epoch 0" in Path("logs", "stdout", f"train_{job}.out").read_text()
+
+
+def test_settings_have_blanks_and_arguments_quotes(pool: Pool, checkout: Path) -> None:
+    told = batch(pool, "train.sub", "env=stoomboot phase1.trainer.epochs=50", "-dry-run", "-")
+    assert "THESIS_OUTPUT_ROOT=my' 'runs" in told
+    assert 'Args="env=stoomboot phase1.trainer.epochs=50"' in told
+    assert '\nJobCategory="short"' in told
+    filtered = "\"'state=finished and val_loss<0.5' -o good.html\""
+    assert filtered in Path("hpc/stoomboot/report.sub").read_text()
+    told = batch(pool, "report.sub", filtered, "-dry-run", "-")
+    assert "Arguments=\"state=finished' 'and' 'val_loss<0.5 -o good.html\"" in told
+    assert '\nJobCategory="express"' in told
+
+
+def test_a_user_without_a_name_is_refused(
+    pool: Pool, checkout: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("USER")
+    with pytest.raises(subprocess.CalledProcessError) as refused:
+        batch(pool, "train.sub", "", "-dry-run", "-")
+    told = "the variable USER is not set here: export USER=$(id -un) sets it"
+    assert told in refused.value.stderr
+
+
+@pytest.mark.parametrize(
+    ("script", "words", "remedy"),
+    [
+        ("train.sh", [], "hpc/stoomboot/settings.sub names it"),
+        ("report.sh", ["last"], "hpc/stoomboot/settings.sub names it"),
+        ("train.sh", ["--launch", "launch.json"], "has to be where all nodes see it"),
+    ],
+)
+def test_a_missing_interpreter_is_told(script: str, words: list[str], remedy: str) -> None:
+    done = subprocess.run(
+        [ROOT / "hpc" / "stoomboot" / script, *words],
+        env={"PATH": os.environ["PATH"], "PYTHON": "/nothing/bin/python"},
+        capture_output=True,
+        text=True,
+    )
+    assert (done.returncode, done.stdout) == (127, "")
+    assert done.stderr.startswith("there is no interpreter /nothing/bin/python on ")
+    assert remedy in done.stderr
 
 
 def start(own_folder: Path, zone: str, *words: str) -> list[str]:
@@ -104,8 +146,8 @@ def test_each_start_of_a_batch_job_finds_the_runs_of_the_first(
 def test_a_batch_job_goes_on_where_it_was_sent_away_from_and_a_report_is_made_of_it(
     pool: Pool, checkout: Path
 ) -> None:
-    job = batch(pool, "train.sub", TINY.format(100000) + " logging.progress_every_s=0.05")
-    wait_until(lambda: Path("outputs/runs").is_dir() and RunDir(only_run()).scalars.exists())
+    job = submit(pool, "train.sub", TINY.format(100000) + " logging.progress_every_s=0.05")
+    wait_until(lambda: Path("my runs/runs").is_dir() and RunDir(only_run()).scalars.exists())
     path = only_run()
     pool.call("condor_vacate_job", job)
     wait_until(lambda: len(read_events(path).of("on_start")) == 2)
@@ -115,6 +157,6 @@ def test_a_batch_job_goes_on_where_it_was_sent_away_from_and_a_report_is_made_of
     assert [one.job_id for one in read_attempts(RunDir(path))] == [job, job]
     epochs = [record["epoch"] for record in read_events(path).of("on_epoch_end")]
     assert epochs == list(range(len(epochs)))
-    batch(pool, "report.sub", "last -o page.html")
+    submit(pool, "report.sub", "last -o page.html")
     wait_until(lambda: is_over(pool))
     assert path.name in Path("page.html").read_text()

@@ -68,6 +68,11 @@ class Acting(Fake):
     def match(self, constraint: str) -> dict[str, Any]:
         return {}
 
+    def fit(self, asked: dict[str, Any], requirements: str) -> dict[str, Any]:
+        if "&&&" in requirements:
+            raise LaunchError("HTCondor does not understand this: parse error")
+        return {}
+
     def _allowed(self, constraint: str) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
         told = [one for one in self.ads if f'"{one["ThesisRunId"]}"' in constraint]
         mine = [one for one in told if "Owner" not in one]
@@ -108,6 +113,22 @@ def test_what_is_done_to_a_copy_does_nothing_to_the_job_of_the_original(
     assert not copy.is_copy, "it was moved, and nobody else has the job"
 
 
+def test_requirements_that_are_no_expression_are_refused_before_anything_is_changed(
+    tmp_path: Path,
+) -> None:
+    asked = Acting()
+    asked.ads = [ad("a")]
+    with pytest.raises(ConfigError) as caught:
+        edit(
+            [recorded(tmp_path, "a", id="a")],
+            {"memory": "20MB", "requirements": "Machine=x &&& 3"},
+            connect=lambda schedd: asked,
+        )
+    assert caught.value.message == "requirements=Machine=x &&& 3: HTCondor cannot read it"
+    assert 'such as Machine == "wn-9"' in caught.value.hint
+    assert "RequestMemory" not in asked.ads[0]
+
+
 def test_the_job_of_somebody_else_keeps_no_other_from_what_is_done(tmp_path: Path) -> None:
     asked = Acting()
     asked.ads = [ad("a"), ad("b", Owner="somebody else"), ad("c")]
@@ -117,8 +138,9 @@ def test_the_job_of_somebody_else_keeps_no_other_from_what_is_done(tmp_path: Pat
     assert done.problems == {"b": "HTCondor did not do it: permission denied"}
     done = edit(jobs, {"memory": "20MB"}, connect=lambda schedd: asked)
     assert done.jobs == [a, c]
-    told = "it is held: engine jobs release {} lets it go on"
-    assert done.remarks == {name: told.format(name) for name in "ac"}
+    told = "it is held: engine jobs release {} lets it go on; memory=20MB: the smallest training"
+    assert sorted(done.remarks) == ["a", "c"]
+    assert all(text.startswith(told.format(name)) for name, text in done.remarks.items())
     assert done.problems == {"b": "HTCondor did not change the job: Unable to edit jobs"}
     assert [one.get("RequestMemory") for one in asked.ads] == ["20", None, "20"]
 

@@ -50,15 +50,35 @@ def test_our_sentence_comes_first_and_its_words_are_the_hint() -> None:
     with pytest.raises(CouldNotAsk) as silent:
         read_answer({"phase": "query", "error": FROZEN})
     assert silent.value.message == "HTCondor's queue cannot be read"
-    assert silent.value.hint.startswith("Jobs that run go on; try again in a few minutes. HTCondor")
+    assert silent.value.hint.startswith("Jobs that run go on; try again in a few minutes: condor_q")
+    assert "HTCondor says: This service is running" in silent.value.hint
     with pytest.raises(LaunchError) as refused:
         read_answer({"phase": "submit", "error": REFUSED})
     assert refused.value.message == "HTCondor did not take the job"
     assert refused.value.hint.startswith("HTCondor says: Parse error in expression")
     with pytest.raises(CouldNotAsk) as lost:
-        read_answer({"phase": "locate", "error": "Unable to locate local daemon."})
-    told = "HTCondor's scheduler cannot be found: Unable to locate local daemon"
-    assert lost.value.message == told
+        read_answer({"phase": "name", "error": "no scheduler is named taai"})
+    told = "HTCondor's scheduler cannot be found: no scheduler is named taai"
+    assert (lost.value.message, lost.value.hint[:22]) == (told, "condor_status -schedd ")
+
+
+@pytest.mark.parametrize(
+    ("config", "told", "remedy"),
+    [
+        ("", "scheduler does not answer", "try again in a few minutes: condor_q tells"),
+        ("/nothing/here", "CONDOR_CONFIG names /nothing/here", "set up for HTCondor"),
+    ],
+)
+def test_a_pool_that_is_down_is_no_missing_configuration(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, config: str, told: str, remedy: str
+) -> None:
+    pytest.importorskip("htcondor2")
+    (tmp_path / "config").write_text(f"SCHEDD_ADDRESS_FILE = {tmp_path}/gone\n")
+    monkeypatch.setenv("CONDOR_CONFIG", config or str(tmp_path / "config"))
+    with Condor() as condor, pytest.raises(CouldNotAsk) as caught:
+        condor.ping()
+    assert told in caught.value.message
+    assert remedy in caught.value.hint
 
 
 class Pool:
@@ -84,7 +104,10 @@ class Pool:
             "a job asks for memory 900 GB, and no node has more than 15.62 GB; "
             "launcher.memory=… asks for less",
         ),
-        (match(asked={"RequestGPUs": 1}), "a job asks for 1 GPU, and no node has any"),
+        (
+            match(asked={"RequestGPUs": 1}),
+            "a job asks for 1 GPU, and no node has any; launcher.gpus=0 asks for less",
+        ),
         (match(conditions=[["Memory > 5", 3], ["a == 1", 0]]), "no node fulfils a == 1"),
         (CouldNotAsk("nobody is there"), ""),
     ],

@@ -14,6 +14,7 @@ from engine.launch.condor.check import (
     mount_of,
     read_mounts,
     too_full,
+    too_little,
     too_short,
     unshared,
 )
@@ -59,6 +60,12 @@ def test_a_category_has_to_be_long_enough_for_the_estimate() -> None:
 def test_a_disk_that_is_nearly_full_is_told() -> None:
     assert too_full("/data", LEAST_FREE - 1) == "/data: 255 MB are free, and checkpoints need more"
     assert too_full("/data", LEAST_FREE) == too_full("/data", None) == ""
+
+
+def test_memory_that_no_training_has_enough_of_is_told() -> None:
+    (told,) = findings({}, Path("/"), Resources(memory="4mb"))
+    assert told.startswith("launcher.memory=4mb: the smallest training takes 200 MB and more, ")
+    assert too_little(Resources(memory="200MB")) == ""
 
 
 def test_links_are_followed_to_where_things_lie(own_folder: Path) -> None:

@@ -59,7 +59,8 @@ def stranger(folder: Path, request: pytest.FixtureRequest) -> Iterator[subproces
 def test_no_process_is_ended_but_the_pools_own(
     folder: Path, stranger: subprocess.Popen[bytes]
 ) -> None:
-    assert script("down", folder).returncode == 0
+    answer = script("down", folder)
+    assert (answer.returncode, answer.stderr) == (0, f"no pool runs in {folder}\n")
     assert stranger.poll() is None
 
 
@@ -113,6 +114,21 @@ def test_a_folder_that_somebody_else_may_have_filled_is_refused(
     assert answer.returncode == 1
     assert answer.stderr.startswith(f"{folder} is not yours alone")
     assert not list(folder.iterdir())
+
+
+@pytest.mark.slow
+def test_a_pool_that_was_down_has_no_jobs(folder: Path, pool: Pool) -> None:
+    assert script("up", folder).returncode == 0
+    own = Pool(folder, {"CONDOR_CONFIG": f"{folder}/condor_config"}, pool.programs)
+    try:
+        Path("job.sub").write_text("executable = /bin/true\nrequest_memory = 900 GB\nqueue 2\n")
+        own.call("condor_submit", "job.sub")
+        answer = script("down", folder)
+        assert answer.stderr == f"the pool in {folder} is down; its queue is empty\n"
+        assert script("up", folder).returncode == 0
+        assert own.call("condor_q", "-af", "ClusterId").strip() == ""
+    finally:
+        script("down", folder)
 
 
 def test_a_machine_that_cannot_have_a_pool_is_told_why(own_folder: Path) -> None:

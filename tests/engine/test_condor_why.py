@@ -76,7 +76,8 @@ def match(**more: Any) -> dict[str, Any]:
         (
             queued(),
             match(asked={"RequestGPUs": 1}),
-            "it has waited for 12 min: it asks for 1 GPU, and no node has any",
+            "it has waited for 12 min: it asks for 1 GPU, and no node has any; "
+            "engine jobs edit run gpus=0 asks for less",
         ),
         (
             queued(),

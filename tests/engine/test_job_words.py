@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import re
 import shutil
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -77,6 +78,55 @@ def test_a_job_is_named_by_its_number_with_and_without_the_point(
     word: str, name: str, jobs: Path
 ) -> None:
     assert select_job(find_jobs("outputs"), word).name == name
+
+
+@pytest.mark.parametrize(
+    ("word", "name"),
+    [("_job1", "run_s_job1"), ("s_job0", "run_s_job0"), ("_s", "exp_s")],
+)
+def test_a_part_of_the_name_of_a_run_of_a_sweep_is_enough(word: str, name: str, jobs: Path) -> None:
+    put("run_s_job11", "77.11", Path("outputs/multiruns/exp_s").absolute())
+    assert select_job(find_jobs("outputs"), word).name == name
+
+
+@pytest.mark.parametrize(
+    ("word", "told"),
+    [
+        ("run_s_jb0", r"no such job\n  Did you mean run_s_job0"),
+        ("run_s_job", r"2 runs of sweeps have that in their name\n  run_s_job0, run_s_job1"),
+        ("qqqq", "no such job\n  engine jobs --all lists jobs, and engine runs the runs of sweeps"),
+        ("1", "no such job"),
+    ],
+)
+def test_a_word_that_means_no_job_says_which_there_are(word: str, told: str, jobs: Path) -> None:
+    known = [job for job in find_jobs("outputs") if job.name != "run_20261128-120000_ae"]
+    with pytest.raises(ConfigError) as caught:
+        select_job(known, word)
+    assert re.search(told, str(caught.value))
+
+
+def test_who_is_not_answered_why_is_told_what_to_do_once(
+    jobs: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["jobs", "why", "exp_s"]) == 1
+    out, err = capsys.readouterr()
+    assert re.fullmatch(r"exp_s: 2 runs: HTCondor could not be asked at .+\n", out)
+    assert "Jobs are sent from a machine that is set up" in out or "pip install" in out
+    assert not err
+
+
+def test_where_no_job_is_the_folder_is_named(
+    own_folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["jobs"]) == 0
+    out, err = capsys.readouterr()
+    assert (out, err) == (
+        "", "there are no jobs in outputs yet; engine launch and engine submit start some\n"
+    )  # fmt: skip
+    Path("outputs/runs").mkdir(parents=True)
+    make_run(Path("outputs/runs/typed"), epochs=1)
+    assert main(["submit", "--again", "exp_nothere"]) == 2
+    assert "exp_nothere: there is no such run or sweep in outputs" in capsys.readouterr().err
 
 
 def test_a_number_that_two_schedulers_gave_means_no_job(jobs: Path) -> None:
@@ -220,6 +270,22 @@ def test_an_expression_is_told_as_it_has_to_be_typed() -> None:
     assert composer.compose(["launcher=htcondor", typed]).launcher.requirements == (
         'Machine == "wn-9"'
     )
+
+
+@pytest.mark.parametrize("typed", ["Machine=wn-9", "Machine == wn-9"])
+def test_what_is_proposed_for_requirements_is_an_expression(typed: str) -> None:
+    words = ["launcher=htcondor", f"launcher.requirements={typed}"]
+    (told,) = find_problems(words, (), sweep=False, composer=Composer([]))
+    assert told.endswith(r"""'launcher.requirements="Machine == \"wn-9\""'""")
+
+
+def test_several_values_of_what_a_job_asks_for_are_no_sweep_either() -> None:
+    words = ["launcher=htcondor", "launcher.memory=4GB,8GB", "phase1.trainer.seed=1,2"]
+    told = find_problems(words, (), sweep=False, composer=Composer([]))
+    assert told == [
+        "launcher.memory=4GB,8GB: several values; submit one job for each",
+        "phase1.trainer.seed=1,2: several values; --multirun takes each",
+    ]
 
 
 def test_a_first_hold_is_none_again() -> None:

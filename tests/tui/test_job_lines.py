@@ -54,6 +54,13 @@ def test_at_80_columns_names_and_totals_are_whole() -> None:
     assert all("2377/3000" in one and "_ae" in one for one in lines)
 
 
+def test_one_name_that_has_no_room_shortens_all() -> None:
+    jobs = [a_job("run_20261127-234446_ae"), a_job("run_20261127-234447_a_name_that_is_long")]
+    lines = [line(job, 60, *jobs) for job in jobs]
+    assert [" 1127-23444" in one for one in lines] == [True, True]
+    assert [" run_2026" in line(jobs[0], 60), " 1127" in line(jobs[0], 60)] == [True, False]
+
+
 def test_a_sentence_tells_the_counts_of_a_sweep_once() -> None:
     job = a_job("exp_a", *["running"] * 4, *["queued"] * 2)
     assert told(job).count("4 running") == 1

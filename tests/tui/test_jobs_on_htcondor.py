@@ -14,11 +14,14 @@ import pytest
 from textual.pilot import Pilot
 
 from engine.errors import LaunchError
+from engine.facts.holds import hold_remedy
 from engine.launch.condor import actions as condor_actions
 from engine.launch.condor import editing as condor_editing
 from engine.launch.condor import why as condor_why
 from engine.launch.condor.acting import Done
-from engine.launch.job import JobHandle
+from engine.launch.job import HTCONDOR, JobHandle, JobState
+from engine.launch.jobs import Job
+from engine.library.summary import RunSummary
 from tests.tui.clustered import HELD, QUEUED, RUNNING, FakeQueue, submitted_run
 from tests.tui.conftest import AppAt, lines_of, run, text_of, wait_for
 from tests.tui.test_jobs_page import opened
@@ -27,7 +30,9 @@ from tui.app import ThesisApp
 from tui.dialogs import TellDialog, TextDialog
 from tui.job_menu import JobMenu, Meant, as_words, asked_now, changed, offers, proposed
 from tui.queue_feed import QueueFeed, Standing
+from tui.queue_words import by_keys
 from tui.screens.acting_on_jobs import asks_and_takes, told_done, wrong_change
+from tui.screens.job_actions import why_not
 from tui.screens.jobs import JobsPage
 from tui.screens.run import RunPage
 from tui.widgets.said_line import SaidLine
@@ -302,6 +307,36 @@ def test_what_a_job_asks_for_is_shown_as_it_is_typed_and_only_what_differs_is_ch
     assert changed("memory=8GB", less) == ["memory=8GB"], "the queue has another than the record"
 
 
+@pytest.mark.parametrize(
+    ("answer", "told"),
+    [
+        (
+            "it waits; engine jobs edit run_a memory=… asks for less",
+            "it waits; E with memory=… asks",
+        ),
+        (hold_remedy(34, 102, "run_a"), "E with memory=8GB asks for more and lets it go on"),
+        (hold_remedy(46, None, "run_a"), "E with category=long lets it go on"),
+        (hold_remedy(7, 2, "run_a"), "see to it that the node can write there, then U"),
+        (hold_remedy(1, None, "run_a"), "U lets it go on"),
+        ("engine jobs remove run_a ends it now", "D ends it now"),
+    ],
+)
+def test_an_answer_advises_keys(answer: str, told: str) -> None:
+    assert by_keys(answer, "run_a").startswith(told)
+    assert "engine jobs" not in by_keys(answer, "run_a")
+    assert "Q, " in by_keys(answer, "run_a", "Q, ")
+
+
+def test_a_key_that_does_nothing_with_a_job_says_why() -> None:
+    run = RunSummary("/r/a", "a", state="running")
+    here = Job(JobHandle(Path("/r/a/launch.json"), target="local"), JobState("running", ""), (run,))
+    assert why_not("remove", here).startswith("it runs on this machine, not on HTCondor: X asks")
+    there = replace(here, handle=replace(here.handle, target=HTCONDOR), handles=(here.handle,))
+    assert why_not("release", there) == "it is not held"
+    assert why_not("remove", there) == why_not("", there) == ""
+    assert why_not("hold", replace(there, state=JobState("finished", ""))) == "it is over already"
+
+
 def test_why_a_job_waits_is_told_in_a_dialog(
     queue: FakeQueue, root: Path, app_at: AppAt, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -340,8 +375,12 @@ def test_what_came_of_an_action_is_told_in_a_sentence() -> None:
     assert told_done(Done([one, two], remarks={"a": "it runs", "b": "it runs"}), "held", "x") == (
         "held 2 runs. it runs"
     )
-    with pytest.raises(Exception, match="held 1 run; b: it is held already"):
-        told_done(Done([one], {"b": "it is held already"}), "held", "x")
+    with pytest.raises(Exception, match="held 1 run; b: HTCondor does not have it"):
+        told_done(Done([one], {"b": "HTCondor does not have it"}), "held", "x")
+    done = Done([], already={"b": "it is held already"})
+    assert told_done(done, "held", "x") == "it is held already"
+    done = Done([one, two], changes=dict.fromkeys("ab", "memory 8GB -> 2GB"))
+    assert told_done(done, "changed", "x") == "changed 2 runs: memory 8GB -> 2GB"
 
 
 def test_a_change_is_proposed_and_read_as_it_is_typed() -> None:

@@ -19,6 +19,7 @@ from tests.engine.launching import LONG, Jobs, jobs
 from tests.tui.conftest import AppAt, run, text_of, wait_for
 from tui.screens.compare import ComparePage
 from tui.screens.compared_runs import CURVES, DIFFERENCES
+from tui.screens.help import sections
 from tui.screens.jobs import JobsPage
 
 __all__ = ["jobs"]  # a fixture
@@ -134,9 +135,14 @@ def test_a_job_that_is_over_cannot_be_ended(
             await wait_for(pilot, lambda: bool(page.job_list.shown))
             told: list[str] = []
             monkeypatch.setattr(pilot.app, "notify", lambda text, **_: told.append(text))
-            await pilot.press("K")
-            await wait_for(pilot, lambda: bool(told))
-            assert "over already" in told[0]
+            await pilot.press("K", "D")  # no key is silent
+            await wait_for(pilot, lambda: len(told) == 2)
+            assert all("over already" in text for text in told)
+            (first, keys), *_ = sections(page, page.job_list)
+            assert (first, keys[0]) == (
+                "this screen",
+                ("E", "Change what it asks for; a held job goes on"),
+            )
 
     run(test())
 

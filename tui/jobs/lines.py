@@ -41,6 +41,8 @@ class Column:
     least: int
     spare: int = 0
     right: bool = False
+    is_short: bool = False
+    """Whether names in it are without their year, as one of them has no room."""
 
 
 COLUMNS = (
@@ -91,7 +93,8 @@ def columns_for(width: int, jobs: Sequence[Job], scene: JobScene) -> list[tuple[
     for one in chosen:
         wanted = longest[one.title] if one.title in ("job", "where") else 0
         grown = min(rest, max(0, wanted - one.least))
-        widths.append((one, one.least + grown))
+        is_short = one.title == "job" and wanted > one.least + grown
+        widths.append((replace(one, is_short=is_short), one.least + grown))
         rest -= grown
     return widths
 
@@ -128,7 +131,7 @@ def _cell(job: Job, column: Column, width: int, scene: JobScene) -> list[Piece]:
     if not column.title:
         return _bar(job, look)
     text = {
-        "job": short_name(plain(job.name), width, look),
+        "job": short_name(plain(job.name), width, look, column.is_short),
         "kind": job.handle.kind or "",
         "progress": _progress(job),
         "where": _where(job, scene),
@@ -140,10 +143,13 @@ def _cell(job: Job, column: Column, width: int, scene: JobScene) -> list[Piece]:
     return [(fit(text, width, right=column.right, more=look.more), style)]
 
 
-def short_name(name: str, width: int, look: Look) -> str:
-    """A name in so few cells that it can be told from others: without the year, or its middle."""
+def short_name(name: str, width: int, look: Look, is_short: bool = False) -> str:
+    """A name in so few cells that it can be told from others: without the year, or its middle.
+
+    Without the year, too, where those beside it are.
+    """
     stamp = _STAMP.fullmatch(name)
-    if cell_len(name) > width and stamp:
+    if (is_short or cell_len(name) > width) and stamp:
         before = "" if stamp[1] == "run" else "exp "
         name = f"{before}{stamp[2]} {stamp[3]}"
     return cut(name, width, look)

@@ -6,7 +6,7 @@ import asyncio
 import shlex
 from collections.abc import Callable
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from textual import on, work
 from textual.message import Message
@@ -17,7 +17,7 @@ from engine.launch.control import kill_job
 from tui.dialogs import ConfirmDialog, TellDialog, TextDialog
 from tui.job_menu import Meant, asked_now, changed, proposed, resources_of
 from tui.page import Page
-from tui.queue_words import size
+from tui.queue_words import by_keys, size
 from tui.widgets.key_line import KeyLine
 from tui.widgets.said_line import SaidLine
 
@@ -36,6 +36,9 @@ EDIT_HINT = (
 
 class ActingOnJobs(Page):
     """A page from which HTCondor is asked to do something."""
+
+    BEFORE_KEY: ClassVar[str] = "Q, "
+    """What is pressed here before a key of `job_menu.KEYS`: it opens the menu of them."""
 
     class Acted(Message):
         """Something was done to a job, or could not be."""
@@ -149,6 +152,7 @@ class ActingOnJobs(Page):
         told = []
         for handle in meant.jobs[:MOST_TOLD]:
             answer = why(handle) or f"HTCondor does not have it: {meant.sentence}"
+            answer = by_keys(answer, handle.name, self.BEFORE_KEY)
             told.append(f"{handle.name}: {answer}" if len(meant.jobs) > 1 else answer)
         more = len(meant.jobs) - MOST_TOLD
         told += [f"and {more} more"] if more > 0 else []
@@ -212,8 +216,10 @@ def told_done(done: Done, verb: str, name: str) -> str:
         more = len(told) - MOST_TOLD
         told = told[:MOST_TOLD] + ([f"and {more} more"] if more > 0 else [])
         raise ConfigError("; ".join([said] * bool(n) + told))
-    remarks = dict.fromkeys(done.remarks.values())
-    return ". ".join([said, *remarks])
+    changes = [*dict.fromkeys(done.changes.values())]
+    said += f": {changes[0]}" if len(changes) == 1 else ""
+    rest = dict.fromkeys([*done.already.values(), *done.remarks.values()])
+    return ". ".join([said] * bool(n) + [*rest])
 
 
 def asks_and_takes(standing: Standing | None) -> str:

@@ -50,9 +50,15 @@ class HelpPage(ModalScreen[None]):
 
 
 def sections(page: Page, focused: DOMNode) -> Iterator[tuple[str, list[tuple[str, str]]]]:
-    """Title, and pairs of keys and what they do: from the focused part out to the app."""
+    """Title, and pairs of keys and what they do: from the focused part out to the app.
+
+    A page that says so is before all of them.
+    """
     seen: set[str] = set()
-    for node in focused.ancestors_with_self:
+    nodes = focused.ancestors_with_self
+    if page.OWN_KEYS_FIRST:
+        nodes = sorted(nodes, key=lambda node: node is not page)
+    for node in nodes:
         lines = []
         for key, binding in node._bindings:  # the public list holds the active ones only
             told = binding.tooltip or binding.description

@@ -18,6 +18,7 @@ from tui.screens.acting_on_jobs import ActingOnJobs
 class JobActions(ActingOnJobs):
     """A page with a job that keys are for."""
 
+    BEFORE_KEY = ""
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("E", "edit", "Edit", tooltip="Change what it asks for; a held job goes on"),
         Binding("U", "release", "Release", tooltip="Let a held job go on"),
@@ -33,21 +34,13 @@ class JobActions(ActingOnJobs):
         """The job that a key is for."""
         raise NotImplementedError
 
-    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """Whether a key does something with the job."""
-        if action in KEYS:
-            job = self.job_meant()
-            return job is not None and fits(action, job)
-        if action == "kill":
-            job = self.job_meant()
-            return job is None or job.handle.target != HTCONDOR
-        return super().check_action(action, parameters)
-
     def is_offered(self, action: str) -> bool:
-        """Whether the job can be stopped, or killed, now."""
+        """Whether a key does something with the job now; the others say why they do not."""
         job = self.job_meant()
+        if action in KEYS:
+            return job is not None and not why_not(action, job)
         if action in ("stop", "kill") and job is not None:
-            return job.under_way
+            return job.under_way and (action == "stop" or job.handle.target != HTCONDOR)
         return super().is_offered(action)
 
     # On HTCondor.
@@ -81,10 +74,9 @@ class JobActions(ActingOnJobs):
         job = self.job_meant()
         if job is None:
             return
-        if not fits(action or "act_on_job", job):
-            on_cluster = job.handle.target == HTCONDOR
-            why_not = "it is over already" if on_cluster else "its job is not on HTCondor"
-            self.notify(why_not, timeout=3)
+        problem = why_not(action, job)
+        if problem:
+            self.notify(problem, timeout=3)
             return
         meant, chosen = meant_by(job), action or None
         if not action:
@@ -116,6 +108,9 @@ class JobActions(ActingOnJobs):
         job = self._may_change()
         if job is None:
             return
+        if job.handle.target == HTCONDOR:
+            self.notify("it is on HTCondor: D removes it", timeout=3)
+            return
         details = (
             "Its processes on this machine get SIGTERM, on which they save and end, and SIGKILL "
             "after 10 seconds. What was done since the last checkpoint may be lost."
@@ -135,8 +130,12 @@ class JobActions(ActingOnJobs):
         return job
 
 
-def fits(action: str, job: Job) -> bool:
-    """Whether something can be done to a job on HTCondor."""
-    if job.handle.target != HTCONDOR or not job.under_way:
-        return False
-    return action not in KEYS or action in offers(meant_by(job))
+def why_not(action: str, job: Job) -> str:
+    """Why HTCondor cannot be asked to do something with a job; empty where it can."""
+    if not job.under_way:
+        return "it is over already"
+    if job.handle.target != HTCONDOR:
+        return "it runs on this machine, not on HTCondor: X asks it to stop, K ends it"
+    if action in KEYS and action not in offers(meant_by(job)):
+        return "it is held already" if action == "hold" else "it is not held"
+    return ""

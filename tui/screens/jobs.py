@@ -26,6 +26,7 @@ class JobsPage(JobActions):
     """The jobs of the output root, with the log of the one under the cursor."""
 
     HELP_TITLE = "jobs"
+    OWN_KEYS_FIRST = True
     DEFAULT_CSS = """
     JobsPage {
         layout: vertical; background: $surface;

@@ -28,6 +28,10 @@ class Done:
     """Those that it was done to."""
     problems: dict[str, str] = field(default_factory=dict)
     """Name of each other job, to why not."""
+    already: dict[str, str] = field(default_factory=dict)
+    """Name of a job that was as it should be before, to how it is."""
+    changes: dict[str, str] = field(default_factory=dict)
+    """Name of a job to what was changed of it, from what to what."""
     remarks: dict[str, str] = field(default_factory=dict)
     """Name of a job to what is worth knowing all the same."""
 
@@ -38,7 +42,8 @@ def in_doubt() -> Iterator[None]:
     try:
         yield
     except CouldNotAsk as error:
-        raise CouldNotAsk(f"whether it was done is not known: {error.message}") from error
+        doubt = f"whether it was done is not known: {error.message}"
+        raise CouldNotAsk(doubt, error.hint) from error
 
 
 def by_scheduler(
@@ -63,23 +68,32 @@ def telling(jobs: Sequence[JobHandle], done: Done) -> Iterator[None]:
     try:
         yield
     except EngineError as error:
-        text = error.message
+        text = error.in_a_line if isinstance(error, CouldNotAsk) else error.message
         done.problems |= {job.name: text.removeprefix(f"{job.name}: ") for job in jobs}
 
 
 def there(
-    condor: Condor, jobs: Sequence[JobHandle], done: Done, refusal: Callable[[QueuedJob], str]
+    condor: Condor,
+    jobs: Sequence[JobHandle],
+    done: Done,
+    refusal: Callable[[QueuedJob], str],
+    is_done: Callable[[QueuedJob], bool] = lambda job: False,
 ) -> list[Pair]:
-    """Those of the jobs that are in the queue and fit for it; the others are problems."""
+    """Those of the jobs that are in the queue and fit for it.
+
+    The others are problems, but for those that are refused as they are so already: see `is_done`.
+    """
     known, fit = known_of(condor, [job.id or "" for job in jobs]), []
     absent = [job for job in jobs if job.id not in known]
     to_come = still_to_come(condor, absent)
     for job in jobs:
         queued = known.get(job.id or "")
         absence = _TO_COME if job.id in to_come else GONE
-        problem = refusal(queued) if queued else absence
-        if problem or queued is None:
-            done.problems[job.name] = problem
+        if queued is None:
+            done.problems[job.name] = absence
+        elif problem := refusal(queued):
+            told = done.already if is_done(queued) else done.problems
+            told[job.name] = problem
         else:
             fit.append((job, queued))
     return fit

@@ -58,6 +58,7 @@ def release(
     if changed is not None:
         done.problems = changed.problems | done.problems
         done.remarks = changed.remarks | done.remarks
+        done.changes = changed.changes
     return done
 
 
@@ -104,7 +105,7 @@ def _act(
     done = Done()
     for condor, own in by_scheduler(jobs, connect, done):
         with condor, telling(own, done):
-            fit = there(condor, own, done, refusal)
+            fit = there(condor, own, done, refusal, is_done)
             ids = [job.id or "" for job, _ in fit]
             if not ids:
                 continue

@@ -13,9 +13,13 @@ from engine.facts.words import first_line
 
 _MISSING = "HTCondor's Python bindings are not here"
 _INSTALL = "pip install htcondor"
-_SET_UP = "Jobs are sent from a machine that is set up for HTCondor; launcher.schedd names another."
+_REMEDIES = {
+    "locate": "Jobs are sent from a machine that is set up for HTCondor.",
+    "name": "condor_status -schedd lists those that answer; launcher.schedd names one.",
+}
 _SENTENCES = {
-    "locate": "HTCondor's scheduler cannot be found",
+    **dict.fromkeys(("locate", "name"), "HTCondor's scheduler cannot be found"),
+    **dict.fromkeys(("reach", "ping"), "HTCondor's scheduler does not answer"),
     "submit": "HTCondor did not take the job",
     "submit_each": "HTCondor did not take the jobs",
     "submit_cluster": "HTCondor did not take the jobs",
@@ -25,14 +29,14 @@ _SENTENCES = {
     "lost": "the connection to HTCondor broke",
     "edit": "HTCondor did not change the job",
     **dict.fromkeys(("match", "fit"), "HTCondor's slots cannot be read"),
-    "ping": "HTCondor's scheduler does not answer",
     "request": "HTCondor does not understand this",
 }
 """The phase in which a request failed to what is told."""
 
-_NAMED = ("locate", "request", "edit")
+_NAMED = ("locate", "name", "request", "edit")
 """Phases in which the sentence needs HTCondor's words; else they are in the hint."""
-_WAIT = "Jobs that run go on; try again in a few minutes."
+WAIT = "Jobs that run go on; try again in a few minutes: condor_q tells whether it answers."
+"""What to do where the scheduler does not answer."""
 _CODE = re.compile(r"(?:^|\s*)\b[A-Za-z_]+:-?\d+:\s*")
 _SENTENCE_END = re.compile(r"\.(?:\s|$)|\|")
 _LONGEST = 120
@@ -83,8 +87,8 @@ def read_answer(told: Mapping[str, Any]) -> Answer:
     sentence, words = _SENTENCES.get(phase, "HTCondor cannot be asked"), condensed(said)
     kind = LaunchError if phase in _REFUSALS else CouldNotAsk
     if phase in _NAMED:
-        raise kind(f"{sentence}: {words}" if words else sentence, _SET_UP * (phase == "locate"))
-    wait = _WAIT if kind is CouldNotAsk else ""
+        raise kind(f"{sentence}: {words}" if words else sentence, _REMEDIES.get(phase, ""))
+    wait = WAIT if kind is CouldNotAsk else ""
     says = f"HTCondor says: {words}" if words else ""
     raise kind(sentence, " ".join(filter(None, [wait, says])))
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from engine.errors import ConfigError
 from engine.facts.time_limit import TIME_LIMIT
+from engine.facts.words import first_line
 from engine.launch.expressions import conjuncts
 from engine.launch.resources import CATEGORIES, Resources, problems_of
 
@@ -68,6 +69,19 @@ def expressions(changes: Mapping[str, Any]) -> dict[str, str]:
         "priority": ("JobPrio", changes.get("priority")),
     }
     return {told[key][0]: str(told[key][1]) for key in changes if key in told}
+
+
+def described(before: Mapping[str, Any], changes: Mapping[str, Any]) -> str:
+    """What was changed, from what to what as far as that is known: `memory 8GB -> 2GB`."""
+    told = []
+    for key, value in changes.items():
+        was = f"{_shown(before[key])} -> " if key in before else ""
+        told.append(f"{key} {was}{_shown(value)}")
+    return ", ".join(told)
+
+
+def _shown(value: Any) -> str:
+    return "none" if value is None else first_line(str(value))
 
 
 def new_requirements(before: str, wanted: str | None) -> str:

@@ -23,6 +23,8 @@ SERVED_KINDS = ("nfs", "nfs4", "cifs", "smb3", "ceph", "lustre", "gpfs", "beegfs
 """File systems of a server, where each step waits for the network."""
 LEAST_FREE = 256 * 2**20
 """Bytes below which a disk is as good as full."""
+LEAST_MEMORY_MIB = 200
+"""Less than the smallest training takes: Python with PyTorch alone is more."""
 SPARE = 0.9
 """Share of the time of a category that an estimate may take."""
 
@@ -92,6 +94,14 @@ def too_short(resources: Resources, estimate_s: float | None) -> str:
     )
 
 
+def too_little(resources: Resources) -> str:
+    """Why the memory cannot be enough for any training; empty where it can."""
+    if resources.memory_mib >= LEAST_MEMORY_MIB:
+        return ""
+    takes = f"the smallest training takes {LEAST_MEMORY_MIB} MB and more"
+    return f"memory={resources.memory}: {takes}, and may be held or ended where it asks for less"
+
+
 def too_full(folder: str, free: int | None) -> str:
     """Why there is no room for runs; empty if there is, as far as known."""
     if free is None or free >= LEAST_FREE:
@@ -116,6 +126,8 @@ def findings(
     real = {what: os.path.realpath(path) for what, path in places.items()}
     told = unshared(real | {"run directories": os.path.realpath(output)}, mounts_here())
     told += [too_full(os.fspath(output), _free(output)), too_short(resources, estimate_s)]
+    little = too_little(resources)
+    told += [f"launcher.{little}"] if little else []
     return [text for text in told if text]
 
 

@@ -18,7 +18,7 @@ from typing import IO, Any, Literal
 
 from engine.facts.text import plain
 from engine.launch.condor.ads import CLUSTERS, WANTED_OF_CLUSTERS, Cluster, read_cluster
-from engine.launch.condor.answers import Acted, Answer, CouldNotAsk, condensed, read_answer
+from engine.launch.condor.answers import WAIT, Acted, Answer, CouldNotAsk, condensed, read_answer
 from engine.launch.local import environment
 from engine.launch.pipe import next_line, send
 
@@ -212,7 +212,7 @@ class Condor:
         except TimeoutError:
             raise CouldNotAsk(
                 f"HTCondor's scheduler did not answer within {deadline_s:g} s",
-                "It is stuck or overloaded; jobs that run go on.",
+                f"It is stuck or overloaded. {WAIT}",
             ) from None
         if not line:
             raise CouldNotAsk("the process that talks to HTCondor has ended", self._last_words())

@@ -10,17 +10,19 @@ from engine.facts.records import read_record
 from engine.launch.condor.acting import Done, Pair, by_scheduler, telling, there
 from engine.launch.condor.ads import QueuedJob, one_of
 from engine.launch.condor.changes import (
+    described,
     expressions,
     new_environment,
     new_requirements,
     quoted,
 )
+from engine.launch.condor.check import too_little
 from engine.launch.condor.client import Condor, CouldNotAsk
 from engine.launch.condor.queue import Connect
-from engine.launch.condor.why import obstacles
+from engine.launch.condor.why import obstacles, unreadable
 from engine.launch.job import JobHandle
 from engine.launch.record import amend_record
-from engine.launch.resources import problems_of, seconds_in
+from engine.launch.resources import Resources, problems_of, seconds_in
 
 
 def edit(jobs: Sequence[JobHandle], changes: Mapping[str, Any], connect: Connect = Condor) -> Done:
@@ -50,22 +52,44 @@ def edited(
     """Change those of the jobs that `refusal` says nothing against; `remark` is told of the others.
 
     Of one that is changed by half its record has what HTCondor has, and its problem says so.
+
+    Raises
+    ------
+    ConfigError
+        If the requirements that are wanted are no expression; nothing is changed then.
     """
     done = Done()
+    _check_expression(changes.get("requirements"), connect)
+    little = too_little(Resources(memory=changes["memory"])) if "memory" in changes else ""
     for condor, own in by_scheduler(jobs, connect, done):
         with condor, telling(own, done):
             fit = there(condor, own, done, refusal)
+            wrong: str | None = None
             for job, queued, made in _changed(condor, fit, changes, done) if fit else ():
+                before = _before(job, queued)
                 _amend(job, made, done)
                 if len(made) == len(changes):
                     done.jobs.append(job)
-                    told = [remark(job.name, queued)]
+                    done.changes[job.name] = described(before, made)
+                    told = [remark(job.name, queued), little]
                     if queued.state == "running":
-                        told = ["it runs: that counts from its next start on"]
-                    if job is fit[0][0]:  # the others ask for the same
-                        told.append(_too_much(condor, job))
-                    _remark(done, job, *told)
+                        told = ["it runs: that counts from its next start on", little]
+                    wrong = _too_much(condor, job) if wrong is None else wrong
+                    _remark(done, job, *told, wrong)  # the others ask for the same
     return done
+
+
+def _check_expression(requirements: str | None, connect: Connect) -> None:
+    """HTCondor's own words would be about all that the requirements of a job are made of."""
+    if requirements is None:
+        return
+    with connect(None) as condor:
+        try:
+            condor.fit({}, requirements)
+        except CouldNotAsk:  # who changes it says so
+            return
+        except LaunchError as error:
+            raise unreadable(f"requirements={requirements}") from error
 
 
 def _changed(
@@ -144,6 +168,14 @@ def _resources(job: JobHandle) -> dict[str, Any]:
 def _written(job: JobHandle) -> dict[str, Any]:
     resources = (read_record(job.path) or {}).get("resources")
     return dict(resources) if isinstance(resources, dict) else {}
+
+
+def _before(job: JobHandle, queued: QueuedJob) -> dict[str, Any]:
+    """What a job asks for so far, as far as its record and the queue tell."""
+    try:
+        return {"priority": queued.priority} | _written(job)
+    except FactsError:
+        return {"priority": queued.priority}
 
 
 def _amend(job: JobHandle, changes: Mapping[str, Any], done: Done) -> None:

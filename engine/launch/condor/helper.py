@@ -22,8 +22,8 @@ SPARE_S = 5
 _REFUSED = "Unable to edit"
 """How HTCondor says no to a change; other words are of a connection that broke."""
 
-_IS_CONFIGURED = "CONDOR_CONFIG" in os.environ
-"""Whether somebody names a configuration; the bindings themselves do where they find none."""
+_CONFIGURATION = os.environ.get("CONDOR_CONFIG")
+"""The configuration that somebody names; the bindings themselves name one where they find none."""
 _NO_CONFIGURATION = "CONDOR_CONFIG is not set, and this machine has no configuration of HTCondor"
 
 _ACTIONS = {"hold": "Hold", "release": "Release", "remove": "Remove", "vacate": "Vacate"}
@@ -68,14 +68,9 @@ def _carry_out(request: dict[str, Any]) -> Any:
     for key in ("constraint", "expression"):
         if key in request:
             _parse(classad2, request[key])
-    try:
-        place = _in_phase("locate", lambda: _locate(htcondor2, request.get("schedd")))
-    except _Failure as failure:
-        if not _IS_CONFIGURED and os.environ.get("CONDOR_CONFIG") == os.devnull:
-            raise _Failure("locate", _NO_CONFIGURATION) from failure
-        raise
+    place = _in_phase("reach", lambda: _locate(htcondor2, request.get("schedd")))
     # A scheduler that was started again has another address, which an old object never learns.
-    schedd = _in_phase("locate", lambda: htcondor2.Schedd(place))
+    schedd = _in_phase("reach", lambda: htcondor2.Schedd(place))
     call = _CALLS[request["call"]]
     if request["call"] in _CHANGING:
         _in_phase("ping", lambda: _ping(htcondor2, schedd, request))
@@ -103,12 +98,25 @@ def _in_phase(phase: str, call: Callable[[], Any]) -> Any:
 
 def _locate(htcondor2: Any, name: str | None) -> Any:
     """Where the scheduler is; an unknown name is never taken for this machine's own."""
+    missing = _missing_configuration()
+    if missing:
+        raise _Failure("locate", missing)
     name = name or htcondor2.param.get("SCHEDD_HOST")
     words = (name,) if name else ()
     place = htcondor2.Collector().locate(htcondor2.DaemonType.Schedd, *words)
     if place is None:
-        raise _Failure("locate", f"no scheduler is named {name}" if name else "no scheduler")
+        raise _Failure("name", f"no scheduler is named {name}" if name else "no scheduler")
     return place
+
+
+def _missing_configuration() -> str:
+    """That this machine is not set up for HTCondor; else its scheduler may just not answer."""
+    if _CONFIGURATION is None:
+        return _NO_CONFIGURATION if os.environ.get("CONDOR_CONFIG") == os.devnull else ""
+    is_file = os.path.isabs(_CONFIGURATION) and not _CONFIGURATION.rstrip().endswith("|")
+    if is_file and not os.path.exists(_CONFIGURATION):
+        return f"CONDOR_CONFIG names {_CONFIGURATION}, and there is no such file"
+    return ""
 
 
 def _ping(htcondor2: Any, schedd: Any, request: dict[str, Any]) -> bool:

@@ -48,7 +48,7 @@ def why(job: JobHandle, connect: Connect = Condor) -> str | None:
             match = condor.match(one_of([found.run_id])) if found.state == "queued" else {}
         except CouldNotAsk as error:
             since = time.strftime("%H:%M")
-            return f"{UNASKED} at {since}: {error.message}"
+            return f"{UNASKED} at {since}: {error.in_a_line}"
     asked_to_stop = RunDir(job.directory).stop.exists()
     told = sentence(job.name, found, match, asked_to_stop)
     return told + (_cut_off(job) if found.state == "running" else "")
@@ -125,8 +125,7 @@ def _waits(name: str, match: Mapping[str, Any]) -> str:
         return "the pool has no nodes at present"
     keys, told = obstacles(match)
     if keys:
-        less = " ".join(f"{key}=…" for key in keys)
-        told.append(f"engine jobs edit {name} {less} asks for less")
+        told.append(f"engine jobs edit {name} {' '.join(keys)} asks for less")
     return "; ".join(told) or _busy(match)
 
 
@@ -153,8 +152,13 @@ def misfit(resources: Resources, condor: Condor) -> str:
     except CouldNotAsk:
         return ""
     except LaunchError as error:
-        wrong = f"launcher.requirements={resources.requirements}: HTCondor cannot read it"
-        raise ConfigError(wrong, 'An expression is needed, such as Machine == "wn-9".') from error
+        raise unreadable(f"launcher.requirements={resources.requirements}") from error
+
+
+def unreadable(requirements: str) -> ConfigError:
+    """What is told of requirements that are no expression."""
+    needed = 'An expression is needed, such as Machine == "wn-9".'
+    return ConfigError(f"{first_line(requirements)}: HTCondor cannot read it", needed)
 
 
 def _never(match: Mapping[str, Any]) -> str:
@@ -165,12 +169,12 @@ def _never(match: Mapping[str, Any]) -> str:
     told = [text.replace("it asks", "a job asks") for text in texts]
     told += [f"no node fulfils {part}" for part in _never_fulfilled(match)]
     if keys:
-        told.append(f"{' '.join(f'launcher.{key}=…' for key in keys)} asks for less")
+        told.append(f"{' '.join(f'launcher.{key}' for key in keys)} asks for less")
     return "; ".join(told)
 
 
 def obstacles(match: Mapping[str, Any]) -> tuple[list[str], list[str]]:
-    """All that stands in the way of a job for good: keys of which less would do, and sentences."""
+    """All that stands in the way of a job for good: what to ask for instead, and sentences."""
     keys, told = _too_much(match)
     never = _never_fulfilled(match)
     told += [f"no node fulfils its requirement {part}" for part in never if _GPU not in part]
@@ -195,15 +199,16 @@ def _too_much_of(match: Mapping[str, Any]) -> list[str]:
 
 
 def _too_much(match: Mapping[str, Any]) -> tuple[list[str], list[str]]:
-    """Keys of what is asked for that no slot has so much of, where less would do; and sentences."""
+    """What to ask for instead, `memory=…`, where no slot has so much; and sentences."""
     keys, told = [], []
     for attribute in _too_much_of(match):
         called, unit = _NAMES[attribute]
         asked, most = match["asked"][attribute], match["largest"][attribute]
         if attribute == "RequestGPUs" and not most:
             told.append(f"it asks for {count(int(asked), 'GPU')}, and no node has any")
+            keys.append("gpus=0")
             continue
-        keys.append(called)
+        keys.append(f"{called}=…")
         wanted, there = _amount(asked * unit, unit), _amount(most * unit, unit)
         told.append(f"it asks for {called} {wanted}, and no node has more than {there}")
     return keys, told
