@@ -141,12 +141,13 @@ def _anew(job: JobHandle, typed: Sequence[str], target: str | None) -> str:
 
 def refusal(run_dir: RunDir, cfg: Any, again: bool = False, take_over: bool = False) -> str | None:
     """Why nothing is left to train; raises if somebody trains there, or may begin to."""
-    from engine.launch.condor.over import check_job_is_over
+    from engine.launch.condor.over import as_told, check_job_is_over
     from engine.library.index import summarise
 
     if again:
         return nothing_left_in(run_dir, wait_for_a_process_here(run_dir), cfg)
     summary = summarise(run_dir.path)
+    summary = summary if take_over else as_told(run_dir, summary)
     if take_over:
         refuse_a_process_here(run_dir, summary)
     elif summary.state in UNDER_WAY:
