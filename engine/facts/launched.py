@@ -30,18 +30,18 @@ def launch_record(run_dir: RunDir) -> dict[str, Any]:
 
 
 def recorded_end(
-    run_dir: RunDir, launch: dict[str, Any], now: float | None = None
+    run_dir: RunDir, launch: dict[str, Any], now: float | None = None, *, cut_off: bool = False
 ) -> JobReport | None:
     """The end of a job that its record tells of; None where it does not.
 
     A log that was full, or whose scheduler was ended, may never tell it. A removal counts a minute
-    after it was asked for: until then the training saves.
+    after it was asked for: until then the training saves. On a node that is cut off nobody hears.
     """
     changed = _changed(run_dir.launch)
     if launch.get("state") not in JOB_OVER or changed is None:
         return None
     now = time.time() if now is None else now
-    is_young = launch["state"] == "removed" and now - changed < REMOVAL_S
+    is_young = launch["state"] == "removed" and not cut_off and now - changed < REMOVAL_S
     return None if is_young else report_in(launch)
 
 
