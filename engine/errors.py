@@ -87,15 +87,17 @@ class Stopped(BaseException):
         self.exit_code = 128 + signum
 
 
-class TimeOver(Stopped):
-    """The time of a job is nearly over: it has saved, and is to be started again.
+class StartsAgain(Stopped):
+    """A job ends so that its scheduler starts it again: its time is over, or it cannot begin yet.
 
     Parameters
     ----------
     exit_code
         What tells the scheduler so.
+    why
+        The reason, for who debugs it.
     """
 
-    def __init__(self, exit_code: int) -> None:
-        BaseException.__init__(self, "the time of this job is nearly over")
+    def __init__(self, exit_code: int, why: str) -> None:
+        BaseException.__init__(self, why)
         self.exit_code = exit_code

@@ -95,6 +95,7 @@ def train_in(
                 raise ConfigError(f"another start has taken {run_dir.path} over")
             write_config(run_dir, cfg, new)
         with contextlib.chdir(run_dir.path), log_file(run_dir.log), Heartbeat(attempt):
+            _tell_of_other_code(run_dir)
             try:
                 loop(cfg)
             except BaseException as error:
@@ -103,6 +104,17 @@ def train_in(
             finally:
                 if run_dir.events.exists():
                     log.info("run directory %s", place)
+
+
+def _tell_of_other_code(run_dir: RunDir) -> None:
+    """Warn where a job runs other code than that it was submitted with, which is not copied."""
+    from engine.facts.launched import launch_record
+    from engine.facts.provenance import git_commit
+    from engine.facts.records import text_in
+
+    then, now = text_in(launch_record(run_dir), "git_commit"), git_commit()
+    if then and now and then != now:
+        log.warning("the code is another than at submission: %.12s then, %.12s now", then, now)
 
 
 def _record_end(run_dir: RunDir, attempt: Attempt, error: BaseException) -> None:

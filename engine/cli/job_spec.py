@@ -150,7 +150,7 @@ def _beginning(args: argparse.Namespace, typed: Sequence[str], at_once: int) -> 
     parent = select_one(args.parent, args.root) if args.parent else None
     if parent is not None:
         overrides = _changed(composer, parent, overrides, args.trust)
-    sweep = _look_ahead(composer, overrides, args.multirun)
+    sweep = _look_ahead(composer, overrides, args.multirun, leave_out)
     if not sweep and (at_once != 1 or leave_out):
         raise ConfigError("--at-once and --leave-out are for a sweep: add --multirun")
     launcher = wanted_launcher(composer, overrides)
@@ -161,7 +161,8 @@ def _beginning(args: argparse.Namespace, typed: Sequence[str], at_once: int) -> 
         points(composer, overrides),
     )
     is_placed = any(key_of(one) in ("hydra.run.dir", "hydra.sweep.dir") for one in overrides)
-    _check_start(configs_of(composer, every), has_place=is_placed)
+    trained = [point for point in every if point.number not in out]
+    _check_start(configs_of(composer, trained), has_place=is_placed)
     return JobSpec(
         draft.without(overrides, draft.LEAVE_OUT),
         directory,
@@ -197,15 +198,21 @@ def _changed(
     return [one for one in after if one not in dropped]
 
 
-def _look_ahead(composer: Composer, overrides: Sequence[str], multirun: bool) -> bool:
+def _look_ahead(
+    composer: Composer, overrides: Sequence[str], multirun: bool, leave_out: Sequence[int]
+) -> bool:
     """Whether it is a sweep; raises with all problems at once. An experiment is one by itself."""
     from engine.cli.train import DISPATCH
     from engine.config.points import asks_for_sweep
     from engine.config.problems import find_problems
+    from engine.config.sweep_problems import sweep_problems
     from engine.preflight.start import start_problems, usable_config
 
     sweep = multirun or asks_for_sweep(composer, overrides)
-    problems = find_problems(overrides, composer.config_dirs, sweep=sweep, composer=composer)
+    if sweep:
+        problems = sweep_problems(composer, overrides, leave_out)
+    else:
+        problems = find_problems(overrides, composer.config_dirs, sweep=False, composer=composer)
     if problems:
         rest = usable_config(composer, overrides, problems)
         problems += start_problems([rest] if rest is not None else [], DISPATCH)

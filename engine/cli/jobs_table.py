@@ -84,13 +84,9 @@ def look(root: str) -> tuple[list[Job], View | None]:
     handles = [handle for job in jobs for handle in job.on_cluster]
     if not handles:
         return jobs, None
-    from engine.launch.condor.queue import Queue
+    from engine.launch.condor.queue import look_once
 
-    queue = Queue(deadline_s=ANSWER_S)
-    try:
-        view = queue.look(handles)
-    finally:
-        queue.close()
+    view = look_once(handles, deadline_s=ANSWER_S)
     return finder.refresh(reports=view.reports(handles)), view
 
 

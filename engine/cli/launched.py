@@ -15,11 +15,14 @@ from typing import TYPE_CHECKING, Any
 
 from engine.cli.attempt import guarded, import_from_here
 from engine.cli.recorded import complete, reason_of, recorded
+from engine.cli.sweep import relayed
 from engine.errors import ConfigError, LaunchError
 from engine.facts.run_dir import RunDir
 
 if TYPE_CHECKING:
     from engine.launch.job import JobHandle
+
+_NUMBER = "hydra.job.num="
 
 
 @dataclass(frozen=True)
@@ -159,23 +162,48 @@ def _train(job: JobHandle, failures: list[Exception], debug: bool) -> None:
     """Train as the record of a job says."""
     from engine.cli.train import DISPATCH, Task
 
-    if job.kind == "resume":
-        from engine.cli.resume import resume
-        from engine.cli.trust import trusted_packages
-
-        trusted = [*job.trust, *trusted_packages()]
-        again = Placement(job).starts_again
-        resume(RunDir(job.directory), job.overrides, trusted, launched=True, again=again)
+    if job.kind == "resume" or _has_begun(job):
+        _go_on(job)
         return
     from engine.config.command import run_command
+    from engine.config.paths import composing_from
+    from engine.launch.configs import kept_configs
     from engine.launch.record import sweep_settings
 
-    words = [word for folder in job.config_dirs for word in ("--config-dir", folder)]
+    kept = kept_configs(job)
+    further = kept[1:] if kept else job.config_dirs
+    words = [word for folder in further for word in ("--config-dir", str(folder))]
     words += ["--multirun"] if job.kind == "sweep" else []
     words += [*job.overrides, *sweep_settings(job.at_once or 1, job.leave_out)]
     words += _directories(job)
     task = Task(failures, debug, Placement(job))
-    run_command("thesis-train", words, task, list(DISPATCH))
+    with composing_from(kept[0] if kept else None):
+        run_command("thesis-train", words, task, list(DISPATCH))
+
+
+def _has_begun(job: JobHandle) -> bool:
+    """Whether a job is a run that HTCondor starts again: what it trains is written down there."""
+    is_run = job.kind == "run" and Placement(job).starts_again
+    return is_run and (RunDir(job.directory).hydra / "config.yaml").exists()
+
+
+def _go_on(job: JobHandle) -> None:
+    """Go on with the saved config of a run, whatever the config files say by now."""
+    from engine.cli.resume import resume
+    from engine.cli.train import job_number
+    from engine.cli.trust import trusted_packages
+
+    run_dir, placement, is_typed = RunDir(job.directory), Placement(job), job.kind == "run"
+    overrides = () if is_typed else job.overrides
+    # What somebody typed here may name whatever it likes; the config of another run may not.
+    trusted = None if is_typed and job.parent is None else [*job.trust, *trusted_packages()]
+    stop = placement.sweep_stop
+    if stop is not None and stop.exists():
+        run_dir.stop.touch()
+    numbers = [one for one in (*_number(job), *job.overrides) if one.startswith(_NUMBER)]
+    number = numbers[0].removeprefix(_NUMBER) if numbers else None
+    with job_number(number), relayed(stop, run_dir.stop):
+        resume(run_dir, overrides, trusted, launched=True, again=placement.starts_again)
 
 
 def _directories(job: JobHandle) -> list[str]:
@@ -195,4 +223,4 @@ def _directories(job: JobHandle) -> list[str]:
 
 def _number(job: JobHandle) -> list[str]:
     """What tells a run of a sweep which one it is, as Hydra tells the runs of its own sweeps."""
-    return [] if job.number is None else [f"hydra.job.num={job.number}"]
+    return [] if job.number is None else [f"{_NUMBER}{job.number}"]

@@ -2,18 +2,29 @@
 
 from __future__ import annotations
 
+import logging
+import os
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from engine.cli.attempt import import_from_here
-from engine.errors import ConfigError
+from engine.errors import ConfigError, StartsAgain
+from engine.facts.attempts import JOB_ID, newest_attempt, process_of
+from engine.facts.launched import launch_record
 from engine.facts.run_dir import RunDir
 from engine.facts.state import UNDER_WAY
+from engine.facts.time_limit import REQUEUE
 
 if TYPE_CHECKING:
     from engine.launch.job import JobHandle
     from engine.library.summary import RunSummary
+
+log = logging.getLogger("engine")
+
+_LOOK_S = 1.0
+"""How often it is looked whether a process has ended."""
 
 
 def config_to_go_on(
@@ -36,9 +47,15 @@ def config_to_go_on(
 
 
 def changed_config(
-    run_dir: RunDir, overrides: Sequence[str], trusted: Sequence[str]
+    run_dir: RunDir, overrides: Sequence[str], trusted: Sequence[str] | None
 ) -> tuple[Any, bool]:
-    """The saved config with what changes, and whether that is anything."""
+    """The saved config with what changes, and whether that is anything.
+
+    Parameters
+    ----------
+    trusted
+        Packages whose classes it may name; None for a config that may name all.
+    """
     from omegaconf import OmegaConf
 
     from engine.config.saved import change, load_saved, untrusted
@@ -47,12 +64,39 @@ def changed_config(
     cfg = load_saved(run_dir.hydra / "config.yaml")
     before = OmegaConf.to_yaml(cfg)
     change(cfg, overrides)
-    if trusted:
+    if trusted is None or trusted:
         import_from_here()
-    problems = untrusted(cfg, trusted)
+    problems = [] if trusted is None else untrusted(cfg, trusted)
     if problems:
         raise ConfigError.from_problems(problems)
     return cfg, OmegaConf.to_yaml(cfg) != before
+
+
+def as_begun(cfg: Any, run_dir: RunDir) -> Any:
+    """The config of a batch job that goes on by itself: the saved one, where it has begun.
+
+    HTCondor starts it again with the same command, which may give another config by then.
+
+    Raises
+    ------
+    ConfigError
+        If what is saved there names what the command does not, and may not.
+    """
+    from omegaconf import OmegaConf
+
+    from engine.cli.trust import trusted_packages
+    from engine.config.saved import load_saved, untrusted
+
+    path = run_dir.hydra / "config.yaml"
+    goes_on = OmegaConf.select(cfg, "run.resume") == "auto" and JOB_ID in os.environ
+    if not goes_on or not path.exists():
+        return cfg
+    saved, trusted = load_saved(path), trusted_packages()
+    typed = untrusted(cfg, trusted)
+    problems = [text for text in untrusted(saved, trusted) if text not in typed]
+    if problems:
+        raise ConfigError.from_problems(problems)
+    return saved
 
 
 def refuse_what_never_began(
@@ -100,8 +144,10 @@ def refusal(run_dir: RunDir, cfg: Any, again: bool = False, take_over: bool = Fa
     from engine.launch.going_on import way_out
     from engine.library.index import summarise
 
+    if again:
+        return nothing_left_in(run_dir, wait_for_a_process_here(run_dir), cfg)
     summary = summarise(run_dir.path)
-    if again or take_over:
+    if take_over:
         refuse_a_process_here(run_dir, summary)
     elif summary.state in UNDER_WAY:
         told = f"{run_dir.run_id} is {summary.state}: {summary.sentence}"
@@ -119,15 +165,48 @@ def refuse_a_process_here(run_dir: RunDir, summary: RunSummary) -> None:
 
     A job that was moved may have left a heartbeat elsewhere: it is ended by this new start.
     """
-    from engine.facts.attempts import newest_attempt, process_of
+    pid = _process_here(run_dir, summary)
+    if pid is not None:
+        raise ConfigError(
+            f"{run_dir.run_id} is running: process {pid} on this host",
+            f"engine stop {run_dir.run_id} ends it.",
+        )
 
+
+def wait_for_a_process_here(run_dir: RunDir) -> RunSummary:
+    """What a run is like once no start of it lives on this machine, for a job that goes on.
+
+    HTCondor may start a job again while the process before still saves, which has as long for it
+    as the job asked for.
+
+    Raises
+    ------
+    StartsAgain
+        If it lives longer: the job stays in the queue.
+    """
+    from engine.launch.resources import Resources
+    from engine.library.index import summarise
+
+    asked = launch_record(run_dir).get("resources")
+    known = asked.get("max_vacate_time") if isinstance(asked, dict) else None
+    patience_s = known if isinstance(known, int) else Resources.max_vacate_time
+    deadline, told = time.monotonic() + patience_s, None
+    while (pid := _process_here(run_dir, summary := summarise(run_dir.path))) is not None:
+        if pid != told:
+            log.info("%s: waiting for process %d, which still saves", run_dir.run_id, pid)
+        if time.monotonic() >= deadline:
+            raise StartsAgain(REQUEUE, f"{run_dir.run_id}: process {pid} on this host lives on")
+        told = pid
+        time.sleep(_LOOK_S)
+    return summary
+
+
+def _process_here(run_dir: RunDir, summary: RunSummary) -> int | None:
+    """The process on this machine that trains a run; None where there is none."""
     newest = newest_attempt(run_dir)
     if newest is None or process_of(newest) != "alive" or summary.state != "running":
-        return
-    raise ConfigError(
-        f"{run_dir.run_id} is running: process {newest.pid} on this host",
-        f"engine stop {run_dir.run_id} ends it.",
-    )
+        return None
+    return newest.pid
 
 
 def nothing_left_in(run_dir: RunDir, summary: RunSummary, cfg: Any) -> str | None:

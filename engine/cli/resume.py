@@ -5,17 +5,25 @@ from __future__ import annotations
 import argparse
 import contextlib
 import logging
+import os
 from collections.abc import Callable, Sequence
 from typing import Any
 
 from engine.cli.attempt import Loop, draw_seed, guarded, train_in, write_config
 from engine.cli.output import Command
 from engine.cli.recorded import taken_from_cluster, was_submitted
-from engine.cli.resumable import changed_config, nothing_left_in, refusal, refuse_a_process_here
+from engine.cli.resumable import (
+    changed_config,
+    nothing_left_in,
+    refusal,
+    refuse_a_process_here,
+    wait_for_a_process_here,
+)
 from engine.cli.select import add_root_option, select_one
 from engine.cli.sweep import left_out
 from engine.cli.trust import trusted_packages
 from engine.errors import ConfigError
+from engine.facts.attempts import JOB_ID
 from engine.facts.run_dir import RunDir
 
 log = logging.getLogger("engine")
@@ -104,7 +112,7 @@ def resume_words(words: Sequence[str]) -> None:
 def resume(
     run_dir: RunDir,
     overrides: Sequence[str],
-    trusted: Sequence[str],
+    trusted: Sequence[str] | None,
     launched: bool = False,
     again: bool = False,
     take_over: bool = False,
@@ -113,6 +121,8 @@ def resume(
 
     Parameters
     ----------
+    trusted
+        Packages whose classes the saved config may name; None for one that may name all.
     launched
         Whether a launcher started this process, and a file `stop` is meant for it.
     again
@@ -148,7 +158,11 @@ def resume(
 
 
 def _ready(
-    run_dir: RunDir, overrides: Sequence[str], trusted: Sequence[str], again: bool, take_over: bool
+    run_dir: RunDir,
+    overrides: Sequence[str],
+    trusted: Sequence[str] | None,
+    again: bool,
+    take_over: bool,
 ) -> tuple[Loop, Any] | None:
     """The loop and the config with which a run goes on; None where nothing is left to do."""
     from omegaconf import OmegaConf
@@ -225,8 +239,11 @@ def _is_ready(run_dir: RunDir, cfg: Any, is_new: bool) -> bool:
     from engine.config.saved import differences, load_saved
     from engine.library.index import summarise
 
-    summary = summarise(run_dir.path)
-    refuse_a_process_here(run_dir, summary)
+    if JOB_ID in os.environ:
+        summary = wait_for_a_process_here(run_dir)
+    else:
+        summary = summarise(run_dir.path)
+        refuse_a_process_here(run_dir, summary)
     if is_new:
         return True
     saved = load_saved(run_dir.hydra / "config.yaml")
@@ -245,7 +262,8 @@ def _is_ready(run_dir: RunDir, cfg: Any, is_new: bool) -> bool:
 def _go_on(
     run_dir: RunDir, loop: Loop, cfg: Any, begun: Callable[[], object] = lambda: None
 ) -> None:
-    if run_dir.events.exists() and not run_dir.last.exists():
+    begins = loop is not left_out and not run_dir.last.exists()
+    if begins and run_dir.events.exists():
         log.warning("%s has no last.pt: it begins again from the first step", run_dir.run_id)
         run_dir.scalars.unlink(missing_ok=True)  # its rows will be written again
     train_in(run_dir, loop, cfg, begun=begun)

@@ -45,10 +45,14 @@ def doubt_about(path: Path) -> str | None:
 
 
 def _strange(run_dir: RunDir) -> Iterator[str]:
-    """What no training writes, seen from the run directory."""
+    """What neither a training nor a launcher writes, seen from the run directory."""
+    from engine.launch.condor.submit import ERR, OUT
+    from engine.launch.record import lock_of
+
     folders = {run_dir.hydra, run_dir.facts, run_dir.figures, run_dir.attempts}
     files = {run_dir.best, run_dir.last, run_dir.model, run_dir.log, run_dir.launch}
-    files |= {run_dir.stop, run_dir.labels, run_dir.evaluation}
+    files |= {run_dir.stop, run_dir.labels, run_dir.evaluation, run_dir.job_log}
+    files |= {run_dir.submit_lock, lock_of(run_dir.launch), run_dir.path / OUT, run_dir.path / ERR}
     yield from _strange_in(run_dir.path, {known.name for known in folders | files})
     if run_dir.facts.is_dir():
         known = {run_dir.events.name, run_dir.scalars.name}

@@ -25,8 +25,6 @@ FILES_SHOWN = 30
 LINES_SHOWN = 40
 """Lines about one thing, at most."""
 
-_LOG_BYTES = 1 << 20
-
 
 def _add_arguments(parser: argparse.ArgumentParser) -> None:
     add_run_argument(parser)
@@ -173,28 +171,17 @@ def run_files(path: Path) -> Iterator[tuple[str, int]]:
 
 
 def log_lines(path: Path, most: int) -> list[str]:
-    """The last lines of what a run printed, of the last MiB; none where there is no log.
+    """The last lines of what a run printed, or else its job; none where neither printed any.
 
     Raises
     ------
     FactsError
-        If it cannot be read, or is no ordinary file.
+        If they cannot be read, or their file is no ordinary one.
     """
-    from engine.facts.files import as_facts_error, open_own
+    from engine.facts.printed import printed_lines
     from engine.facts.run_dir import RunDir
 
-    log = RunDir(path).log
-    with as_facts_error(log, "read"):
-        try:
-            handle = open_own(log)
-        except FileNotFoundError:
-            return []
-        with open(handle, "rb") as file:
-            file.seek(max(0, os.fstat(handle).st_size - _LOG_BYTES))
-            text = file.read(_LOG_BYTES).decode("utf-8", "replace")
-    # A progress bar writes one line over the other: the last one is what was seen.
-    lines = [line.rstrip("\r").rpartition("\r")[2] for line in text.split("\n")]
-    return [line for line in lines if line][-most:]
+    return printed_lines(RunDir(path))[-most:]
 
 
 main = Command(

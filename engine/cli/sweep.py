@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import io
 import logging
+import os
 import sys
 import threading
 from collections.abc import Iterator
@@ -14,6 +15,7 @@ from typing import Any
 from engine.cli.attempt import Interrupt, remove_scratch
 from engine.cli.console import console
 from engine.errors import Stopped, TrainingError
+from engine.facts.attempts import JOB_ID
 from engine.facts.run_dir import RunDir
 
 log = logging.getLogger("engine")
@@ -63,7 +65,8 @@ def left_out(cfg: Any) -> dict[str, Any]:
 
     log.info("left out, as it was asked to stop before it began")
     append_jsonl_event(".", build_event_payload("on_train_end", ".", stopped=True))
-    RunDir(Path()).stop.unlink(missing_ok=True)  # it has been obeyed
+    if JOB_ID not in os.environ:  # else it may be started once more
+        RunDir(Path()).stop.unlink(missing_ok=True)  # it has been obeyed
     return {}
 
 

@@ -191,6 +191,7 @@ def _train(cfg: Any, placement: Placement) -> float | None:
     """One training: checks first, then a directory of its own, then the loop; its best loss."""
     from omegaconf import OmegaConf
 
+    from engine.cli.resumable import as_begun
     from engine.config.command import (
         check_values,
         has_fixed_directory,
@@ -201,23 +202,24 @@ def _train(cfg: Any, placement: Placement) -> float | None:
     )
     from engine.config.paths import make_paths_absolute
 
-    wanted, texts, job_number = run_settings()
+    wanted, texts, number = run_settings()
     stop = sweep_stop()
     if stop is not None and stop.exists():
         log.info("left out, as %s is there", stop)
         _remove_empty(wanted)
         return None
     try:
+        cfg = as_begun(cfg, RunDir(wanted))
         check_values(cfg)
         placement.check(cfg)
-        _tell_where(cfg, placement, job_number)
+        _tell_where(cfg, placement, number)
         import_from_here()
         loop = find_loop(cfg.loop)
     except ConfigError:
         _remove_empty(wanted)
         raise
     make_paths_absolute(cfg)
-    with _environment(HYDRA_JOB_ID, job_number):
+    with job_number(number):
         by_itself = OmegaConf.select(cfg, "run.resume") == "auto" and placement.job is None
         by_itself = by_itself or placement.starts_again
         if not cfg.logging.save_artifacts:
@@ -273,14 +275,14 @@ def _remove_empty(wanted: Path) -> None:
 
 
 @contextlib.contextmanager
-def _environment(name: str, value: str | None) -> Iterator[None]:
-    """An environment variable for as long as the block runs; None leaves it unset."""
-    before = os.environ.pop(name, None)
-    if value is not None:
-        os.environ[name] = value
+def job_number(number: str | None) -> Iterator[None]:
+    """For as long as the block runs a run is that of this number in its sweep; None is of none."""
+    before = os.environ.pop(HYDRA_JOB_ID, None)
+    if number is not None:
+        os.environ[HYDRA_JOB_ID] = number
     try:
         yield
     finally:
-        os.environ.pop(name, None)
+        os.environ.pop(HYDRA_JOB_ID, None)
         if before is not None:
-            os.environ[name] = before
+            os.environ[HYDRA_JOB_ID] = before

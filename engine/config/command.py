@@ -35,6 +35,7 @@ from engine.config.launcher import with_cluster
 from engine.config.paths import config_dir
 from engine.config.problems import find_problems, flag_problem
 from engine.config.schema import value_problems
+from engine.config.sweep_problems import sweep_problems
 from engine.config.sweeper import STOP, register_sweeper
 from engine.errors import ConfigError
 
@@ -148,10 +149,10 @@ def _parse(argv: Sequence[str]) -> tuple[Any, list[Path]]:
 
 
 def _check_sweep(argv: Sequence[str]) -> None:
-    """Refuse a sweep before its first run if any of its values is wrong."""
+    """Refuse a sweep before its first run if anything is wrong with one of them."""
     args, folders = _parse(argv)
     if args.config_name is None and args.config_path is None:
-        problems = find_problems(args.overrides, folders)
+        problems = sweep_problems(Composer(folders), args.overrides)
         if problems:
             raise ConfigError.from_problems(problems)
 

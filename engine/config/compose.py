@@ -42,7 +42,8 @@ def register_resolvers() -> None:
     `sample_dir:` is the folder of the sample, `user:` the name of the user (also where no
     environment variable tells it, as in a batch job), `file_name:TEXT` the text without what does
     not belong in a file name, `join_paths:FOLDER,FILE` what it says,
-    `artifact_dir:SAVE,ROOT` the root, or a scratch folder for a run that saves nothing.
+    `artifact_dir:SAVE,ROOT` the root, or a scratch folder for a run that saves nothing, `once:TEXT`
+    the text as it was where it was read first: for all runs of a sweep what it is for the sweep.
     """
     resolvers: dict[str, Callable[..., str]] = {
         "sample_dir": lambda: str(sample_dir()),
@@ -53,6 +54,7 @@ def register_resolvers() -> None:
     }
     for name, resolver in resolvers.items():
         OmegaConf.register_new_resolver(name, resolver, replace=True)
+    OmegaConf.register_new_resolver("once", str, replace=True, use_cache=True)
 
 
 def _artifact_dir(save: bool, root: str) -> str:

@@ -8,10 +8,11 @@ from pathlib import Path
 
 from omegaconf import DictConfig
 
+from engine.config import draft
 from engine.config.compose import COMPOSE_ERRORS
 from engine.config.composer import Composer
 from engine.config.points import points
-from engine.config.sweeper import without
+from engine.config.sweeper import is_named_after_loop, loops_of_sweep, without
 from engine.errors import ConfigError
 
 
@@ -23,9 +24,13 @@ def wanted_directory(composer: Composer, overrides: Sequence[str], *, sweep: boo
     ConfigError
         If the run is to leave nothing behind, so that nobody could follow it.
     """
-    single = [text for text in overrides if not composer.parse(text).is_sweep_override()]
+    parsed = [composer.parse(text) for text in overrides]
+    single = [str(one.input_line) for one in parsed if not one.is_sweep_override()]
     cfg = composer.compose_with_hydra(single)
     check_it_saves(cfg)
+    loops = loops_of_sweep(parsed)
+    if loops and is_named_after_loop(cfg):
+        cfg = composer.compose_with_hydra([*single, f"hydra.job.name={draft.literal(loops)}"])
     return Path(os.path.abspath(cfg.hydra.sweep.dir if sweep else cfg.hydra.run.dir))
 
 

@@ -99,7 +99,7 @@ class Form:
     problems: tuple[str, ...] = ()
     """What is wrong, in sentences: those of values begin with their key."""
     config: DictConfig | None = field(default=None, compare=False)
-    """What the overrides compose to; of a sweep its first point."""
+    """What the overrides compose to; of a sweep its first run."""
     name: str = ""
     """What its run is called, behind the time."""
     settings: dict[str, Any] = field(default_factory=dict, compare=False)
@@ -129,12 +129,12 @@ class FormMaker:
         Where nothing composes, as a file is broken, it is the last one that there was, without a
         config.
         """
-        from engine.config.points import first_point
+        from engine.config.points import first_run
 
         given = tuple(overrides)
         self._know_loops(dotted_loops(given))
         try:
-            made = self._form(given, first_point(self.composer, given), ())
+            made = self._form(given, first_run(self.composer, given), ())
         except (*COMPOSE_ERRORS, OSError):
             made = self._partly(given)
         if made.config is not None:

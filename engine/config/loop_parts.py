@@ -27,7 +27,7 @@ def part_problems(loop: object, targets: dict[str, object]) -> Iterator[str]:
         `encoder` and `decoder` to the `_target_` of each.
     """
     for part, trained in TRAINS.get(str(loop), {}).items():
-        option = _option(part, targets.get(part))
+        option = option_of(part, targets.get(part))
         others = loops_that_train(part, option) if option is not None else []
         if others and option not in trained:
             ways = [*(f"loop={name}" for name in others), f"phase1/{part}={trained[0]}"]
@@ -39,7 +39,7 @@ def loops_that_train(part: str, option: str) -> list[str]:
     return [loop for loop, parts in TRAINS.items() if option in parts.get(part, ())]
 
 
-def _option(part: str, target: object) -> str | None:
+def option_of(part: str, target: object) -> str | None:
     """The option that a class of ours is: modules are named like them. None for other classes."""
     within = f"{_CLASSES}.{part}s."
     name = str(target)

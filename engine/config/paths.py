@@ -2,24 +2,36 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+from collections.abc import Iterator
+from contextvars import ContextVar
 from pathlib import Path
 from typing import Any
 
-import engine
+from engine.packaged import packaged
 
-_PACKAGE = Path(engine.__file__).resolve().parent
+_COPY: ContextVar[Path | None] = ContextVar("copy of the configs", default=None)
 
 
 def config_dir() -> Path:
-    """The folder `configs/`: inside the package in a wheel, beside it in a checkout."""
-    inside = _PACKAGE / "configs"
-    return inside if inside.is_dir() else _PACKAGE.parent / "configs"
+    """The folder with our config groups: `configs/`, or the copy that a job composes from."""
+    return _COPY.get() or packaged("configs")
+
+
+@contextlib.contextmanager
+def composing_from(copy: Path | None) -> Iterator[None]:
+    """Compose from a copy of our config groups for as long as the block runs, if there is one."""
+    token = _COPY.set(copy)
+    try:
+        yield
+    finally:
+        _COPY.reset(token)
 
 
 def sample_dir() -> Path:
     """The folder with the sample of simulated collisions."""
-    return _PACKAGE / "data" / "samples"
+    return packaged("data/samples")
 
 
 def make_paths_absolute(cfg: Any) -> None:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,6 +13,7 @@ from hydra.core.override_parser.types import Override, RangeSweep
 from hydra.errors import HydraException
 from hydra.types import RunMode
 
+from engine.config import draft
 from engine.config.compose import COMPOSE_ERRORS
 from engine.config.composer import Composer
 from engine.config.draft import key_of
@@ -199,7 +201,16 @@ def first_point(composer: Composer, overrides: Sequence[str]) -> list[str]:
     return [_values(one)[0] for one in parsed]
 
 
-def check(composer: Composer, found: Sequence[Point]) -> Iterator[tuple[Point, list[str]]]:
+def first_run(composer: Composer, overrides: Sequence[str]) -> list[str]:
+    """The overrides of the first run of a sweep: `first_point`, unless that is left out."""
+    if draft.find(overrides, draft.LEAVE_OUT) is not None:
+        with contextlib.suppress(*COMPOSE_ERRORS):  # told with the points
+            runs = (one for one in points(composer, overrides) if not one.is_out)
+            return next(([*one.overrides] for one in runs), first_point(composer, overrides))
+    return first_point(composer, overrides)
+
+
+def check(composer: Composer, found: Iterable[Point]) -> Iterator[tuple[Point, list[str]]]:
     """Each point with what is wrong with its config."""
     told: dict[str, list[str]] = {}
     for point in found:

@@ -15,7 +15,10 @@ from omegaconf.errors import InterpolationToMissingValueError, OmegaConfBaseExce
 
 from engine.errors import ConfigError
 
-ALLOWED = ("oc.env", "now", "sample_dir", "user", "file_name", "join_paths", "artifact_dir")
+ALLOWED = (
+    *("oc.env", "now", "sample_dir", "user", "file_name", "join_paths", "artifact_dir"),
+    "once",
+)
 """Functions that a reference may call: each gives a text, and none makes keys with values."""
 
 OWN_VARIABLES = "THESIS_"

@@ -10,7 +10,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import InterpolationResolutionError, OmegaConfBaseException
 
 from engine.config.fields import FIELDS
-from engine.config.loop_parts import part_problems
+from engine.config.loop_parts import option_of, part_problems
 from engine.launch.resources import problems_of
 
 WIDTHS = (
@@ -52,7 +52,7 @@ def value_problems(cfg: DictConfig) -> list[str]:
     if shape:
         return shape
     problems = [*_field_problems(node), *_list_problems(node), *_resource_problems(node)]
-    problems += [*_near_misses(node), *_loop_problems(node)]
+    problems += [*_near_misses(node), *_misfits(node)]
     return problems or (list(_unresolved(cfg)) if node is cfg else [])
 
 
@@ -79,10 +79,21 @@ def _node_problems(cfg: Node) -> Iterator[str]:
             yield f"{key}={value}: has keys of its own; write {group}={value} to choose an option"
 
 
-def _loop_problems(cfg: Node) -> Iterator[str]:
-    """Components that the loop cannot train."""
-    targets = {part: _select(cfg, f"phase1.{part}._target_") for part in ("encoder", "decoder")}
+def _misfits(cfg: Node) -> Iterator[str]:
+    """What is as it should be by itself, and does not go together."""
+    parts = ("encoder", "latent_space", "decoder")
+    targets = {part: _select(cfg, f"phase1.{part}._target_") for part in parts}
     yield from part_problems(_select(cfg, "loop"), targets)
+    encoder, latent_space, decoder = (option_of(part, targets[part]) for part in parts)
+    features = _select(cfg, "data.features")
+    if encoder == "gnn" and _is_list(features):
+        for name in sorted({"eta", "phi"} - set(map(str, features))):
+            yield f"phase1/encoder=gnn: needs the feature {name}, which data.features does not name"
+    cosine, levels = (_select(cfg, f"phase1.latent_space.{key}") for key in ("cosine", "levels"))
+    if latent_space == "vq" and cosine is True and levels not in (1, _ABSENT):
+        yield "phase1.latent_space.cosine=true: goes with phase1.latent_space.levels=1 only"
+    if decoder == "diffusion" and _select(cfg, "phase1.decoder.hidden_dims") == []:
+        yield "phase1.decoder.hidden_dims=[]: a denoiser needs a hidden layer, such as [128]"
 
 
 def _is_ours(cfg: Node, key: str) -> bool:

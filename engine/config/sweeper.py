@@ -16,7 +16,7 @@ import logging
 import signal
 import sys
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -24,12 +24,13 @@ from types import FrameType
 from typing import Any, TypeVar
 
 from hydra.core.config_store import ConfigStore
+from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
 from hydra.core.plugins import Plugins
 from hydra.core.utils import JobReturn, JobStatus
 from hydra.plugins.sweeper import Sweeper
 from hydra.types import HydraContext, TaskFunction
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf, open_dict, read_write
 from omegaconf.errors import OmegaConfBaseException
 
 from engine.config.draft import LEAVE_OUT
@@ -95,6 +96,7 @@ class PointsSweeper(Sweeper):
             If the process of one of several runs at once was killed.
         """
         basic, size = self._basic, self._basic.max_batch_size
+        _name_after_loops(self.config, [*basic._parse_config(), *arguments])
         # The only place where the points are known and none of them runs yet.
         chunks = basic.split_overrides_to_chunks
         basic.split_arguments = lambda overrides, _: list(  # type: ignore
@@ -136,6 +138,27 @@ def _failures_at_the_end(basic: Any) -> Iterator[None]:
     yield
     for one in failed:
         _ = one.return_value  # raises what the run did
+
+
+def _name_after_loops(config: DictConfig, words: Sequence[str]) -> None:
+    """Name a sweep over several loops after all of them."""
+    name = loops_of_sweep(OverridesParser.create().parse_overrides(list(words)))
+    if name and is_named_after_loop(config):
+        with read_write(config.hydra), open_dict(config.hydra):
+            config.hydra.job.name = name
+
+
+def loops_of_sweep(overrides: Iterable[Override]) -> str:
+    """The loops that a sweep goes through, as part of its name; empty where it has one."""
+    swept = [one for one in overrides if one.key_or_group == "loop" and one.is_discrete_sweep()]
+    values = [str(value) for one in swept for value in one.sweep_string_iterator()]
+    return "_".join(dict.fromkeys(values))
+
+
+def is_named_after_loop(config: DictConfig) -> bool:
+    """Whether nobody has given the runs of a config, with Hydra's own node, another name."""
+    job: Any = OmegaConf.to_container(config.hydra.job, resolve=False)
+    return bool(job["name"] == "${loop}")
 
 
 def _fix_the_time(config: DictConfig) -> None:

@@ -26,9 +26,11 @@ from engine.facts.launched import (
     report_in,
     starting_process,
 )
+from engine.facts.printed import last_error
 from engine.facts.records import integer_in, read_record, text_in
 from engine.facts.run_dir import RunDir
 from engine.facts.values import seconds_of
+from engine.facts.words import signal_of
 
 ENDS = ("on_train_end", "on_exception")
 """The moments after which a training writes nothing more."""
@@ -142,6 +144,7 @@ def gather(
         evidence = replace(evidence, job=recorded)
     elif job is not None and job.state == "ended" and not job.reason:
         evidence = replace(evidence, job=_with_reason(job, launch))
+    evidence = replace(evidence, job=_with_last_error(run_dir, evidence.job))
     _refuse_nothing(run_dir, evidence)
     return evidence
 
@@ -203,6 +206,14 @@ def _with_reason(job: JobReport, launch: dict[str, Any]) -> JobReport:
     """What a scheduler says of an end, with the reason that the job wrote into its record."""
     same = text_in(launch, "state") == "ended" and integer_in(launch, "exit_code") == job.exit_code
     return replace(job, reason=text_in(launch, "reason")) if same else job
+
+
+def _with_last_error(run_dir: RunDir, job: JobReport | None) -> JobReport | None:
+    """A job that ended by an error of which nothing tells, with what it printed last."""
+    if job is None or job.state != "ended" or job.reason or not job.exit_code:
+        return job
+    by_signal = signal_of(job.exit_code, job.signal) is not None
+    return job if by_signal else replace(job, reason=last_error(run_dir))
 
 
 def _is_rival(older: Attempt, newest: Attempt, now: float) -> bool:

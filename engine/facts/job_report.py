@@ -59,3 +59,19 @@ def agreed(logged: JobReport | None, asked: JobReport | None) -> JobReport | Non
     known = logged.told is not None and asked.told is not None
     is_newer = known and (asked.told or 0.0) > (logged.told or 0.0)
     return asked if is_newer and asked.state != logged.state else logged
+
+
+def known_of(
+    logged: JobReport | None, asked: JobReport | None, recorded: JobReport | None
+) -> JobReport | None:
+    """What counts of these two, and of the end that the record of the job tells of.
+
+    A job that is sent away and fails as it saves writes that end down, and is started again: what
+    is told of it since then counts more.
+    """
+    told = agreed(logged, asked)
+    if recorded is None or told is None:
+        return told
+    goes_on = recorded.state == "ended" and told.state not in OVER
+    is_newer = (told.told or 0.0) > (recorded.told or 0.0)
+    return told if goes_on and is_newer else agreed(logged, recorded)

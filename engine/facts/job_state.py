@@ -8,6 +8,7 @@ from signal import SIGHUP, SIGINT, SIGKILL, SIGTERM, SIGXCPU
 
 from engine.facts.evidence import Evidence
 from engine.facts.job_report import REMOVED_HERE, JobReport
+from engine.facts.time_limit import REQUEUE
 from engine.facts.verdict import KILLED, OUT_OF_MEMORY, RunState
 from engine.facts.words import first_line, signal_name, signal_of
 
@@ -36,21 +37,62 @@ def waiting(evidence: Evidence, job: JobReport) -> RunState:
     return RunState(job.state, f"{job.state}{again}{reason}{asked}", cause)
 
 
-def between_starts(evidence: Evidence, job: JobReport) -> RunState | None:
-    """A job that has its node though its training saved and stopped; None if that is over.
+def after_end(evidence: Evidence, ended: RunState) -> RunState:
+    """What follows of a training that said its end, as its job tells; `ended` if nothing does.
+
+    Whoever sends a job away ends its training, which saves and stops, or fails at that, and is
+    started again. One that ends by itself leaves the queue.
+    """
+    job = evidence.job
+    if job is None or ended.state == "finished":
+        return ended
+    if job.state == "running":
+        return _between_starts(evidence, job) or ended
+    if job.state not in ("queued", "held"):
+        return next_start_failed(ended, job) or ended
+    told = waiting(evidence, job)
+    if ended.state == "stopped":
+        return told
+    is_old = _told_since(evidence) is False  # it waited for the start that failed
+    failed = replace(told, sentence=f"{told.sentence}; its last start {ended.sentence}")
+    return ended if is_old else failed
+
+
+def _between_starts(evidence: Evidence, job: JobReport) -> RunState | None:
+    """A job that has its node though its training is over; None if that is all.
 
     It is about to end, to be held or to be sent away, of which its log is yet to tell; or it was
     started again, and its training loads.
     """
-    told_s, stopped_s = evidence.job_told_s, evidence.events_age_s
-    if told_s is not None and stopped_s is not None and told_s < stopped_s:
+    if _told_since(evidence):
         where = f" on {first_line(job.host)}" if job.host else ""
         return RunState("running", f"started again{where}{evidence.seen.after_epochs}")
     if evidence.seen.starts_again:
         return waiting(evidence, replace(job, state="queued"))
-    if told_s is not None and stopped_s is not None and stopped_s < GRACE_S:
+    is_new = evidence.events_age_s is not None and evidence.events_age_s < GRACE_S
+    if evidence.seen.stopped and is_new and evidence.job_told_s is not None:
         return RunState("running", f"saved{evidence.seen.after_epochs}; its job is ending")
     return None
+
+
+def _told_since(evidence: Evidence) -> bool | None:
+    """Whether its launcher told of the job after the last event; None where that is not known."""
+    told_s, event_s = evidence.job_told_s, evidence.events_age_s
+    return None if told_s is None or event_s is None else told_s < event_s
+
+
+def next_start_failed(ended: RunState, job: JobReport | None) -> RunState | None:
+    """A training that saved and stopped, whose job then ended by an error; None if it did not.
+
+    What sends a job away is a signal, and its time that is over has a code of its own: another
+    code is that of a start after it, which came to no event.
+    """
+    code = job.exit_code if job and job.state == "ended" else None
+    if ended.state != "stopped" or code in (None, 0, REQUEUE) or signal_of(code) is not None:
+        return None
+    reason = first_line(job.reason) if job else ""
+    why = f": {reason}" if reason else f" with exit code {code}"
+    return RunState("failed", f"{ended.sentence}; its next start failed{why}")
 
 
 def job_over(evidence: Evidence, job: JobReport) -> RunState:

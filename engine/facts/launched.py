@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from engine.errors import FactsError
 from engine.facts.attempts import Attempt, attempt_of, process_of
 from engine.facts.job_report import OVER as JOB_OVER
-from engine.facts.job_report import JobReport
+from engine.facts.job_report import REMOVED_HERE, JobReport
 from engine.facts.records import integer_in, read_record, text_in
 from engine.facts.run_dir import RunDir
 
@@ -34,15 +35,18 @@ def recorded_end(
 ) -> JobReport | None:
     """The end of a job that its record tells of; None where it does not.
 
-    A log that was full, or whose scheduler was ended, may never tell it. A removal counts a minute
-    after it was asked for: until then the training saves. On a node that is cut off nobody hears.
+    A log that was full, or whose scheduler was ended, may never tell it. A removal that was
+    asked for here counts a minute later: until then the training saves. On a node that is cut off
+    nobody hears of it.
     """
     changed = _changed(run_dir.launch)
     if launch.get("state") not in JOB_OVER or changed is None:
         return None
     now = time.time() if now is None else now
-    is_young = launch["state"] == "removed" and not cut_off and now - changed < REMOVAL_S
-    return None if is_young else report_in(launch)
+    ours = (text_in(launch, "reason") or "").startswith(REMOVED_HERE)
+    saves = launch["state"] == "removed" and ours and not cut_off
+    is_young = saves and now - changed < REMOVAL_S
+    return None if is_young else replace(report_in(launch), told=changed)
 
 
 def report_in(launch: dict[str, Any]) -> JobReport:

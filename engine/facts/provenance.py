@@ -71,7 +71,12 @@ def _hostname() -> str:
 
 @functools.cache
 def git_commit() -> str | None:
-    """The commit of the checkout that `engine` runs from; None for an installed wheel."""
+    """The commit of the checkout that `engine` runs from, as it was when this was asked first."""
+    return commit_of_code()
+
+
+def commit_of_code() -> str | None:
+    """The commit of the checkout that `engine` lies in now; None for an installed wheel."""
     root = Path(engine.__file__).resolve().parent.parent
     if not (root / ".git").exists():
         return None

@@ -90,6 +90,11 @@ class RunDir:
         return self.path / "job.log"
 
     @functools.cached_property
+    def job_err(self) -> Path:
+        """What the last start of the job wrote as errors: all there is before `log` is open."""
+        return self.path / "job.err"
+
+    @functools.cached_property
     def submit_lock(self) -> Path:
         """Locked by whoever starts the run, or lets it go on, until others can see that."""
         return self.path / ".submit.lock"

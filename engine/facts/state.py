@@ -18,7 +18,7 @@ from engine.facts.evidence import (
 )
 from engine.facts.job_report import OVER as JOB_OVER
 from engine.facts.job_report import JobReport
-from engine.facts.job_state import between_starts, job_over, waiting
+from engine.facts.job_state import after_end, job_over, next_start_failed, waiting
 from engine.facts.last_seen import LastSeen
 from engine.facts.run_dir import RunDir
 from engine.facts.verdict import CUT_OFF, KILLED, NODE_GONE, OUT_OF_MEMORY, RESTARTED, RunState
@@ -72,15 +72,11 @@ def judge(evidence: Evidence) -> RunState:
     seen = evidence.seen
     ended = _ended(seen) if seen.moment in ENDS else None
     if ended and not evidence.reopened:
-        job = evidence.job
-        if ended.state == "stopped" and job and job.state in ("queued", "held"):
-            return waiting(evidence, job)  # it was sent away, has saved, and will go on
-        if ended.state == "stopped" and job and job.state == "running":
-            return between_starts(evidence, job) or ended
-        return ended
+        return after_end(evidence, ended)
     told = _open_state(evidence)
     if ended and told.state in ("lost", "failed"):
-        return replace(ended, sentence=f"{ended.sentence}; a later start came to nothing")
+        nothing = replace(ended, sentence=f"{ended.sentence}; a later start came to nothing")
+        return next_start_failed(ended, evidence.job) or nothing
     return replace(told, sentence=told.sentence + _remarks(evidence, told))
 
 
@@ -130,7 +126,7 @@ def _job_running(evidence: Evidence, job: JobReport) -> RunState:
         return RunState("running", f"{_last_event(evidence)}{_whereabouts(evidence)}", cause)
     on_same_host = evidence.attempt and job.host == evidence.attempt.host
     if on_same_host and evidence.process in ("gone", "reused", "rebooted") and not job.reason:
-        untold = "HTCondor has not told what becomes of its job"
+        untold = "HTCondor has not told what becomes of its job: engine jobs asks"
         return RunState("running", f"{_last_event(evidence)}{_whereabouts(evidence)}; {untold}")
     return RunState("running", f"{_last_event(evidence)}; its job is running{where}", cause)
 

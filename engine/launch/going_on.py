@@ -16,12 +16,15 @@ if TYPE_CHECKING:
 
 
 def check_is_over(run_dir: RunDir) -> None:
-    """Raise a `ConfigError` if a run is under way, or its record may not be replaced."""
+    """Raise a `ConfigError` if a run is under way, or its record may not be replaced.
+
+    Of one that lives as far as its log tells, whose end may be lost, the scheduler is asked.
+    """
     from engine.facts.state import UNDER_WAY
-    from engine.launch.condor.over import check_job_is_over
+    from engine.launch.condor.over import as_told, check_job_is_over
     from engine.library.examine import summarise
 
-    summary = summarise(run_dir.path)
+    summary = as_told(run_dir, summarise(run_dir.path))
     if summary.state is None or run_dir.launch.is_symlink():
         raise ConfigError(f"{run_dir.path}: {summary.problem or 'its launch.json is a link'}")
     if summary.state in UNDER_WAY:

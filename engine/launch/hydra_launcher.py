@@ -7,12 +7,13 @@ from its facts. Who calls it again for the same sweep finds the jobs that are th
 from __future__ import annotations
 
 import contextlib
+import functools
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 from engine.errors import ConfigError, EngineError, FactsError
 from engine.facts.job_report import OVER as JOB_OVER
@@ -28,6 +29,7 @@ from engine.launch.condor.client import Condor, CouldNotAsk
 from engine.launch.condor.doubt import give_up, submit_again
 from engine.launch.condor.following import is_told
 from engine.launch.condor.jobs import submit
+from engine.launch.configs import as_submitted
 from engine.launch.control import ask_to_stop
 from engine.launch.job import HTCONDOR, JobHandle, JobSpec
 from engine.launch.record import read_job
@@ -158,6 +160,11 @@ class AwaitedRuns:
         for place, job in open_ones.items():
             self._note(place, job, reports.get(job.id or ""), read or job.target != HTCONDOR)
 
+    @functools.cached_property
+    def _as_submitted(self) -> dict[str, Any]:
+        """What they all train with, which is looked at once."""
+        return as_submitted(self._points[0].spec.config_dirs, self._sweep.directory)
+
     def _is_asked_to_stop(self) -> bool:
         return SweepDir(self._sweep.directory).stop.exists()
 
@@ -223,6 +230,7 @@ class AwaitedRuns:
         job = known_job(point.spec, self._sweep)
         if job is None:
             own = {"sweep_id": self._sweep.id, "sweep_dir": str(self._sweep.directory)}
+            own |= self._as_submitted
             job = self.jobs[place] = submit(point.spec, point.resources, self._condor, **own)
             if self._is_asked_to_stop():  # whoever did could not remove what was on its way
                 self._condor.act("remove", one_of([job.id]), REMOVED_HERE)
@@ -258,8 +266,8 @@ class AwaitedRuns:
             since = self._over_since.setdefault(place, self._clock())
             return is_told(run.state, over) or self._clock() - since >= GRACE_S
         self._over_since.pop(place, None)
-        # Somebody may have gone on with it here; else HTCondor starts again what was stopped.
-        return run.state in (OVER if job.target != HTCONDOR else ("finished", "failed"))
+        # Somebody may have gone on with it here; else HTCondor may start again what it sent away.
+        return run.state in (OVER if job.target != HTCONDOR else ("finished",))
 
     def _tell_of_hold(self, place: int, job: JobHandle, report: JobReport) -> None:
         """Tell of a hold once, and again when its reason is another one."""

@@ -118,6 +118,10 @@ class JobHandle:
     """Of a run that went on the commands of the starts before, the oldest first."""
     overrides: tuple[str, ...] = ()
     config_dirs: tuple[str, ...] = ()
+    configs: str | None = None
+    """The copy of all config groups that it was submitted with; None where today's count."""
+    git_commit: str | None = None
+    """Of the code that it was submitted with."""
     at_once: int | None = None
     leave_out: tuple[int, ...] = ()
     points: int | None = None

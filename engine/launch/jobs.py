@@ -12,7 +12,7 @@ from pathlib import Path
 
 from engine.errors import FactsError
 from engine.facts.job_report import JobReport
-from engine.facts.state import UNDER_WAY
+from engine.facts.state import RESUMABLE, UNDER_WAY
 from engine.facts.sweep_dir import SweepDir
 from engine.facts.values import seconds_of
 from engine.facts.words import count, first_line, signal_name
@@ -189,11 +189,11 @@ def find_jobs(root: str | os.PathLike[str]) -> list[Job]:
 
 def may_be_queued(run: RunSummary, handle: JobHandle) -> bool:
     """Whether a scheduler may know more than the files of a run."""
-    if handle.target != HTCONDOR or run.state in ("finished", "failed"):
+    if handle.target != HTCONDOR or run.state == "finished":
         return False
-    if run.state not in ("stopped", "lost"):
+    if run.state not in RESUMABLE:
         return True
-    if run.state == "stopped" and run.job_over:
+    if run.state != "lost" and run.job_over:
         return False  # else it may have been sent away, with no word about it in the log
     signs = [sign for sign in (seconds_of(handle.submitted), run.updated) if sign is not None]
     return bool(signs) and time.time() - max(signs) < LONGEST_S

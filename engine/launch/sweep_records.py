@@ -29,6 +29,7 @@ from engine.launch.sweep_runs import SweepRun
 
 _OF_THE_SWEEP = (
     *("target", "submitted", "config_dirs", "parent", "trust", "cwd", "schedd", "resources"),
+    *("configs", "git_commit"),
 )
 
 

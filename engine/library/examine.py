@@ -15,7 +15,7 @@ from engine.facts.attempts import Attempt, newest_attempt
 from engine.facts.condor_log import LogReader
 from engine.facts.copies import last_event_at
 from engine.facts.evidence import ENDS, Evidence
-from engine.facts.job_report import HTCONDOR, OVER, JobReport, agreed
+from engine.facts.job_report import HTCONDOR, OVER, JobReport, known_of
 from engine.facts.labels import read_labels
 from engine.facts.last_seen import LastSeen
 from engine.facts.launched import launch_record, recorded_end
@@ -103,7 +103,8 @@ def judge(
     """`record` with the state of the run, and what else may change while its events do not."""
     problems, state = list(record["problems"]), {}
     run_dir = RunDir(Path(found.path))
-    known = agreed(_noted_job(run_dir, record, problems, now), job)
+    logged, recorded = _noted_job(run_dir, record, problems, now)
+    known = known_of(logged, job, recorded)
     try:
         if record["readable"]:
             seen = _last_seen(record, found)
@@ -126,20 +127,20 @@ def judge(
 
 def _is_over(run_dir: RunDir, record: Record, known: JobReport | None) -> bool:
     """Whether a run has no job on a cluster any more, as anybody tells."""
-    if record["around"].get("launcher") != HTCONDOR or (known and known.state in OVER):
+    if record["around"].get("launcher") != HTCONDOR:
         return True
-    return launch_record(run_dir).get("state") in OVER
+    return (known.state if known else launch_record(run_dir).get("state")) in OVER
 
 
 def _noted_job(
     run_dir: RunDir, record: Record, problems: list[str], now: float | None
-) -> JobReport | None:
-    """What the log of the job of a run says, or its record where that alone tells the end.
+) -> tuple[JobReport | None, JobReport | None]:
+    """What the log of the job of a run says, and the end that its record tells of beside a log.
 
     None where another launcher than HTCondor has started it.
     """
     if record["around"].get("launcher") != HTCONDOR:
-        return None
+        return None, None
     reader = LogReader(run_dir.job_log)
     try:
         reader.read()
@@ -148,8 +149,8 @@ def _noted_job(
     launch = launch_record(run_dir)
     logged = reader.report(text_in(launch, "id"), text_in(launch, "job_id"))
     if logged is None:
-        return None
-    return agreed(logged, recorded_end(run_dir, launch, now, cut_off=logged.is_cut_off))
+        return None, None
+    return logged, recorded_end(run_dir, launch, now, cut_off=logged.is_cut_off)
 
 
 def _ended(record: Record, seen: LastSeen, found: Found) -> RunState | None:

@@ -79,10 +79,11 @@ def make_points(
             raise ConfigError("there are no points to leave out: this is no sweep")
     except COMPOSE_ERRORS as error:  # an interval, say, which has no values to go through
         why = " ".join(str(error).split("\n\n")[0].split())
-    # Nothing is to be explained where every point is as it should be, and that is told soon.
-    if len(readable) == len(overrides) and not why and _compose_points(composer, points):
-        return points, []
-    sentences = find_problems(overrides, config_dirs, sweep=is_sweep, composer=composer)
+    # Where every point composes, what is wrong with each is known.
+    is_known = len(readable) == len(overrides) and not why and _compose_points(composer, points)
+    sentences: list[str] = []
+    if not is_known:
+        sentences = find_problems(overrides, config_dirs, sweep=is_sweep, composer=composer)
     found = [keyed(text) for text in sentences or filter(None, [why])]
     found = [p for p in found if _any_has(p, points) or not _any_has(p, left_out)]
     _explain_points(composer, points, found)
@@ -116,7 +117,7 @@ def compose_all(
 
 
 def _compose_points(composer: Composer, points: Sequence[CheckedPoint]) -> bool:
-    """Fill `cfg` and `usable` of each point that has no problem; whether all are so."""
+    """Fill `cfg` and `usable` of each point that has no problem; whether all compose."""
     composed = compose_all(composer, [point.overrides for point in points])
     for point, cfg in zip(points, composed, strict=True):
         if isinstance(cfg, DictConfig):
@@ -124,7 +125,7 @@ def _compose_points(composer: Composer, points: Sequence[CheckedPoint]) -> bool:
             point.cfg = point.usable = None if point.problems else cfg
         else:
             point.error = " ".join(str(cfg).split())
-    return all(point.cfg is not None for point in points)
+    return not any(point.error for point in points)
 
 
 def _explain_points(

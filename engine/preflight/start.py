@@ -59,12 +59,11 @@ def start_problems(
 
 
 def configs_of(composer: Composer, points: Sequence[Point]) -> list[DictConfig]:
-    """The configs of a sweep that differ in what is looked at here: one of each kind."""
+    """The configs of runs that differ in what is looked at here: one of each kind."""
     kinds: dict[tuple[str, ...], Point] = {}
     for point in points:
-        if not point.is_out:
-            differs = (text for text in point.differing if key_of(text).startswith(_MATTERS))
-            kinds.setdefault(tuple(differs), point)
+        differs = (text for text in point.differing if key_of(text).startswith(_MATTERS))
+        kinds.setdefault(tuple(differs), point)
     return [composer.compose(point.overrides) for point in kinds.values()]
 
 

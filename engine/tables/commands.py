@@ -30,10 +30,14 @@ def train_command(run: RunSummary) -> str | None:
 
 
 def resume_command(run: RunSummary) -> str | None:
-    """The command that goes on with a run; None where that makes no sense, or none can be typed."""
+    """The command that goes on with a run where it ran before.
+
+    None where that makes no sense, or none can be typed.
+    """
     if run.state not in RESUMABLE or plain(run.name) != run.name:
         return None
-    return _command("engine", ["resume", run.name])
+    words = ["submit", "--resume"] if run.launcher == HTCONDOR else ["resume"]
+    return _command("engine", [*words, run.name])
 
 
 def _command(program: str, words: Sequence[str]) -> str:

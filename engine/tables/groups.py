@@ -26,6 +26,8 @@ _LONG_PLACES = frozenset({"data.path"})
 """Too long for a column, and the same in its beginning; the differences of two runs show it."""
 _COMPONENTS = frozenset(f"phase1.{name}" for name in COMPONENTS)
 """What was chosen for a run that has not begun; of any run the component has a key of its own."""
+_HOW = ("device", "run.", "logging.")
+"""How the keys begin that say how a run was trained."""
 _NOTHING = object()
 
 
@@ -67,7 +69,8 @@ def differing_keys(runs: Sequence[RunSummary]) -> list[str]:
 def telling_keys(runs: Sequence[RunSummary], at_most: int) -> tuple[list[str], list[str]]:
     """Keys that tell the runs apart, and those for which there was no room.
 
-    Components first, by their names, then config keys, those that somebody set before others.
+    Components first, by their names, then config keys, those that somebody set before others, and
+    last those that say how a run was trained rather than what.
     A key that only some runs have counts when those differ in it: what merely comes with a
     component does not.
     """
@@ -76,7 +79,7 @@ def telling_keys(runs: Sequence[RunSummary], at_most: int) -> tuple[list[str], l
     asked = (path for run in runs for path in run.asked if not says_where(path))
     known = dict.fromkeys([*differing_keys(runs), *asked])
     paths = [path for path in known if _tells(path, runs)]
-    paths.sort(key=lambda path: path not in set_by_hand)
+    paths.sort(key=lambda path: (path.startswith(_HOW), path not in set_by_hand))
     keys = components + paths
     return keys[:at_most], keys[at_most:]
 

@@ -24,6 +24,7 @@ from engine.errors import ConfigError
 from engine.facts.text import plain
 from engine.library.summary import COMPONENTS, Number, RunSummary
 from engine.tables.cells import Progress, as_text, is_missing
+from engine.tables.measures import has_best
 
 BROKEN = "broken"
 """The `state` of a directory that tells none."""
@@ -232,8 +233,11 @@ def _config_key(path: str) -> Key:
 
 
 def _best(run: RunSummary, name: str) -> float | None:
+    """The best value of a number, or the last one where none is better than another."""
     number = run.numbers.get(name)
-    return run.results.get(name) if number is None else number.best
+    if number is None:
+        return run.results.get(name)
+    return number.best if has_best(name) else number.last
 
 
 def _progress(run: RunSummary) -> Progress | None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -35,8 +34,6 @@ from engine.training_loops.session import Session
 SUPPORTED_PLOT_FAMILIES = {"losses", "metrics", "recon", "codebook", "latency", "evaluation"}
 
 _FIGURE_EVENTS = 2000
-
-EventFigureData = Callable[["AutoencoderObjective", Splits, set[str], Means], dict[str, Any]]
 
 
 class AutoencoderObjective(Objective):
@@ -112,6 +109,15 @@ class AutoencoderObjective(Objective):
         codes = counts["code_counts"]
         return {"perplexity": perplexity(codes), "codes_used": int((codes > 0).sum())}
 
+    def figure_data(self, splits: Splits, due: set[str], val: Means) -> dict[str, Any]:
+        """What the plot families that are due draw of events and codes."""
+        data: dict[str, Any] = {}
+        if "recon" in due:
+            data["recon"] = reconstruction_sample(self.model, splits.val, splits.meta)
+        if "codebook" in due and "code_counts" in val.counts:
+            data["codebook"] = {"counts": val.counts["code_counts"].cpu().numpy()}
+        return data
+
 
 def load(cfg: Any, device: torch.device) -> Splits:
     """The events that the config names, on `device`; raises as `load_splits`."""
@@ -152,25 +158,13 @@ def train(cfg: Any) -> dict[str, Any]:
         splits = load(cfg, session.device)
         objective = build(cfg, session.device, len(splits.train))
         baseline = objective.loss_of(baseline_terms(splits, objective))
-        return train_on_events(session, objective, splits, baseline, figure_data)
+        return train_on_events(session, objective, splits, baseline)
 
 
 def train_on_events(
-    session: Session,
-    objective: AutoencoderObjective,
-    splits: Splits,
-    baseline: float,
-    figure_data: EventFigureData,
+    session: Session, objective: AutoencoderObjective, splits: Splits, baseline: float
 ) -> dict[str, Any]:
-    """Train an objective whose model is an autoencoder, as `train`, from `on_start` on.
-
-    Parameters
-    ----------
-    baseline
-        As for `Fit`.
-    figure_data
-        As for `Fit`, given objective and data first.
-    """
+    """Train an objective whose model is an autoencoder, as `train`, from `on_start` on."""
     objective.model.set_feature_spread(splits.meta["token_normaliser"].std)
     described = _describe(objective.model, splits.meta)
     session.start(described, {"baseline_val_loss": baseline})
@@ -180,22 +174,10 @@ def train_on_events(
         splits[:3],
         session.cfg.phase1.trainer,
         baseline,
-        functools.partial(figure_data, objective, splits),
+        functools.partial(objective.figure_data, splits),
         Evaluating(session, objective, splits.test, splits.meta),
     )
     return fit.run()
-
-
-def figure_data(
-    objective: AutoencoderObjective, splits: Splits, due: set[str], val: Means
-) -> dict[str, Any]:
-    """What the plot families that are due draw of events and codes."""
-    data: dict[str, Any] = {}
-    if "recon" in due:
-        data["recon"] = reconstruction_sample(objective.model, splits.val, splits.meta)
-    if "codebook" in due and "code_counts" in val.counts:
-        data["codebook"] = {"counts": val.counts["code_counts"].cpu().numpy()}
-    return data
 
 
 def errors_of_events(made: Reconstruction, batch: EventBatch) -> dict[str, Tensor]:

@@ -78,6 +78,13 @@ class DiffusionObjective(AutoencoderObjective):
             terms |= {level_name(level): Term(value, n_objects) for level, value in named}
         return terms | self.other_terms(self.decoder.heads(z, mask, made), latent, batch)
 
+    def figure_data(self, splits: Splits, due: set[str], val: Means) -> dict[str, Any]:
+        """As for `loop=ae`, and for the family `diffusion` the errors of the samplers."""
+        data = super().figure_data(splits, due, val)
+        if "diffusion" in due:
+            data["diffusion"] = sampler_errors(self, splits.val)
+        return data
+
     def _drawn_noise_mse(self, batch: EventBatch, z: Tensor) -> Tensor:
         """The mean squared error of the noise at steps that are spread over all there are.
 
@@ -169,30 +176,15 @@ def build(cfg: Any, device: torch.device, batches_per_epoch: int) -> DiffusionOb
 
 
 def train(cfg: Any) -> dict[str, Any]:
-    """Train a diffusion autoencoder.
+    """Train a diffusion autoencoder: as `autoencoder.train`, with `cfg.diffusion_ae`.
 
-    Parameters
-    ----------
-    cfg
-        A config with `phase1`, `data`, `logging`, `device` and `diffusion_ae`.
-
-    Returns
-    -------
-    dict
-        As `Fit.run`.
-
-    Raises
-    ------
-    ConfigError, DataError
-        If the device or the data are not there, or the decoder cannot denoise.
-    TrainingError
-        If the loss is not finite or memory runs out.
+    It also raises a `ConfigError` if the decoder cannot denoise.
     """
     with Session(cfg, SUPPORTED_PLOT_FAMILIES) as session:
         splits = load(cfg, session.device)
         objective = build(cfg, session.device, len(splits.train))
         baseline = baseline_loss(splits, objective)
-        return autoencoder.train_on_events(session, objective, splits, baseline, figure_data)
+        return autoencoder.train_on_events(session, objective, splits, baseline)
 
 
 def baseline_loss(splits: Splits, objective: DiffusionObjective) -> float:
@@ -205,16 +197,6 @@ def baseline_loss(splits: Splits, objective: DiffusionObjective) -> float:
     kept = [float(denoiser.kept[step_of(denoiser, level)]) for level in NOISE_LEVELS]
     terms = autoencoder.baseline_terms(splits, objective)
     return objective.loss_of(terms | {"noise_mse": math.fsum(kept) / len(kept)})
-
-
-def figure_data(
-    objective: AutoencoderObjective, splits: Splits, due: set[str], val: Means
-) -> dict[str, Any]:
-    """As that of `loop=ae`, and for the family `diffusion` the errors of the samplers."""
-    data = autoencoder.figure_data(objective, splits, due, val)
-    if "diffusion" in due and isinstance(objective, DiffusionObjective):
-        data["diffusion"] = sampler_errors(objective, splits.val)
-    return data
 
 
 @torch.inference_mode()

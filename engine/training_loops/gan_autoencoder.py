@@ -157,6 +157,13 @@ class AdversarialObjective(AutoencoderObjective):
         doubt = -self.model.discriminator(real, batch.mask)
         return found._replace(scores=found.scores | {"discriminator_score": doubt})
 
+    def figure_data(self, splits: Splits, due: set[str], val: Means) -> dict[str, Any]:
+        """As for `loop=ae`, and for the family `adversarial` what the adversaries say."""
+        data = super().figure_data(splits, due, val)
+        if "adversarial" in due:
+            data["adversarial"] = judgements(self, splits.val)
+        return data
+
     def state_dict(self) -> dict[str, Any]:
         """Models, all optimisers and schedules, for a checkpoint."""
         opponents = {name: one.state_dict() for name, one in self.opponents.items()}
@@ -197,7 +204,7 @@ def build(cfg: Any, device: torch.device, batches_per_epoch: int) -> Adversarial
             "adversarial_loss": settings.adversarial_weight,
             "prior_loss": settings.prior_weight,
         },
-        settings.r1_weight if settings.regularisation == "r1" else 0.0,
+        settings.r1_weight,
     )
     adversaries, learners = objective.model.split()
     objective.optimisation = Optimisation(learners, trainer, batches_per_epoch, keep_norm=True)
@@ -211,49 +218,22 @@ def build(cfg: Any, device: torch.device, batches_per_epoch: int) -> Adversarial
 def _model(cfg: Any) -> AdversarialAutoencoder:
     """The autoencoder of the config, and the adversaries that it needs."""
     model, settings = build_from_config(cfg), cfg.gan_ae
-    spectral = settings.regularisation == "spectral"
     sizes = len(cfg.data.features), len(cfg.data.type_names)
-    discriminator = Discriminator(*sizes, settings.discriminator_hidden_dims, spectral)
+    discriminator = Discriminator(
+        *sizes, settings.discriminator_hidden_dims, settings.spectral_norm
+    )
     make_critic = getattr(model.encoder, "make_critic", None)
-    critic = None if make_critic is None else make_critic(spectral)
+    critic = None if make_critic is None else make_critic(settings.spectral_norm)
     return AdversarialAutoencoder(model, discriminator, critic)
 
 
 def train(cfg: Any) -> dict[str, Any]:
-    """Train an autoencoder against a discriminator.
-
-    Parameters
-    ----------
-    cfg
-        A config with `phase1`, `data`, `logging`, `device` and `gan_ae`.
-
-    Returns
-    -------
-    dict
-        As `Fit.run`.
-
-    Raises
-    ------
-    ConfigError, DataError
-        If the device or the data are not there.
-    TrainingError
-        If a loss is not finite or memory runs out.
-    """
+    """Train an autoencoder against a discriminator: as `autoencoder.train`, with `cfg.gan_ae`."""
     with Session(cfg, SUPPORTED_PLOT_FAMILIES) as session:
         splits = load(cfg, session.device)
         objective = build(cfg, session.device, len(splits.train))
         baseline = objective.loss_of(autoencoder.baseline_terms(splits, objective))
-        return autoencoder.train_on_events(session, objective, splits, baseline, figure_data)
-
-
-def figure_data(
-    objective: AutoencoderObjective, splits: Splits, due: set[str], val: Means
-) -> dict[str, Any]:
-    """As that of `loop=ae`, and for the family `adversarial` what the adversaries say."""
-    data = autoencoder.figure_data(objective, splits, due, val)
-    if "adversarial" in due and isinstance(objective, AdversarialObjective):
-        data["adversarial"] = judgements(objective, splits.val)
-    return data
+        return autoencoder.train_on_events(session, objective, splits, baseline)
 
 
 @torch.inference_mode()

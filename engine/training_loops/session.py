@@ -175,8 +175,8 @@ class Session:
         self._ended = True
         how = self._as_stopped() if stopped else {"stopped": False}
         self.emit("on_train_end", metrics=metrics, figure_data=figure_data, **how)
-        if self.run_dir is not None and stopped:
-            self.run_dir.stop.unlink(missing_ok=True)  # it has been obeyed
+        if stopped:
+            self.stops.obeyed()
 
     @property
     def _last_epoch(self) -> int | None:

@@ -5,10 +5,11 @@ from __future__ import annotations
 import os
 import signal
 import threading
+from pathlib import Path
 from types import FrameType, TracebackType
 from typing import Any
 
-from engine.errors import Stopped, TimeOver
+from engine.errors import StartsAgain, Stopped
 from engine.facts import RunDir
 from engine.facts.attempts import JOB_ID, Attempt, read_attempts
 from engine.facts.time_limit import REQUEUE, TimeLimit
@@ -104,7 +105,16 @@ class StopRequests:
         if self.signals.received is not None:
             raise Stopped(self.signals.received)
         if self.starts_again:
-            raise TimeOver(REQUEUE)
+            raise StartsAgain(REQUEUE, "the time of this job is nearly over")
+
+    def obeyed(self) -> None:
+        """Remove the file `stop`, as the training has ended for it.
+
+        It stays where a signal came as well, and in a job of a cluster, which may be sent away
+        until its very end: what is started again by itself then finds it, and does not go on.
+        """
+        if self._stop_file and self.signals.received is None and JOB_ID not in os.environ:
+            Path(self._stop_file).unlink(missing_ok=True)
 
     @property
     def words(self) -> str:

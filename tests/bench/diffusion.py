@@ -7,7 +7,6 @@ moment of the machine hits both.
 
 from __future__ import annotations
 
-import statistics
 import time
 from typing import Any
 
@@ -17,10 +16,8 @@ from torch import Tensor
 from engine.architectures.autoencoder.base import build_from_config
 from engine.architectures.autoencoder.losses.reconstruction import id_cross_entropy, token_mse
 from engine.architectures.simple.diffusion import add_noise
-from engine.config.compose import compose
-from engine.data import make_dataloaders
 from engine.training_loops import diffusion_autoencoder
-from tests.bench.throughput import EPOCHS, ROUNDS, engine_rate
+from tests.bench.throughput import EPOCHS, compare_rates
 
 LEVELS = [round(1000 * level) for level in diffusion_autoencoder.NOISE_LEVELS]
 DECAY = 0.999
@@ -28,20 +25,7 @@ DECAY = 0.999
 
 def main() -> None:
     """Measure both forms."""
-    torch.set_num_threads(1)
-    overrides = ["loop=diffusion_ae", f"phase1.trainer.epochs={EPOCHS}", "device=cpu"]
-    cfg = compose([*overrides, "logging.make_plots=false"])
-    *splits, _ = make_dataloaders(cfg)
-    engine, bare = [], []
-    for _ in range(ROUNDS):
-        engine.append(engine_rate(diffusion_autoencoder, cfg, splits))
-        bare.append(_bare_rate(cfg, splits))
-    ratio = statistics.median(e / b for e, b in zip(engine, bare, strict=True))
-    print(
-        f"loop=diffusion_ae  engine {statistics.median(engine):7,.0f} events/s   "
-        f"bare PyTorch {statistics.median(bare):7,.0f} events/s   ratio {ratio:.3f} "
-        f"(goal at least 0.9)"
-    )
+    compare_rates(diffusion_autoencoder, _bare_rate, 0.9, "loop=diffusion_ae")
 
 
 def _bare_rate(cfg: Any, splits: list[Any]) -> float:

@@ -6,7 +6,6 @@ Rounds alternate, so that a slow moment of the machine hits both.
 
 from __future__ import annotations
 
-import statistics
 import time
 from typing import Any
 
@@ -16,28 +15,13 @@ from torch.nn import functional
 
 from engine.architectures.autoencoder.discriminator import made_tokens, real_tokens
 from engine.architectures.autoencoder.losses.reconstruction import id_cross_entropy, token_mse
-from engine.config.compose import compose
-from engine.data import make_dataloaders
 from engine.training_loops import gan_autoencoder
-from tests.bench.throughput import EPOCHS, ROUNDS, engine_rate
+from tests.bench.throughput import EPOCHS, compare_rates
 
 
 def main() -> None:
     """Measure both forms."""
-    torch.set_num_threads(1)
-    overrides = ["loop=gan_ae", f"phase1.trainer.epochs={EPOCHS}", "device=cpu"]
-    cfg = compose([*overrides, "logging.make_plots=false"])
-    *splits, _ = make_dataloaders(cfg)
-    engine, bare = [], []
-    for _ in range(ROUNDS):
-        engine.append(engine_rate(gan_autoencoder, cfg, splits))
-        bare.append(_bare_rate(cfg, splits))
-    ratio = statistics.median(e / b for e, b in zip(engine, bare, strict=True))
-    print(
-        f"loop=gan_ae  engine {statistics.median(engine):7,.0f} events/s   "
-        f"bare PyTorch {statistics.median(bare):7,.0f} events/s   ratio {ratio:.3f} "
-        f"(goal at least 0.9)"
-    )
+    compare_rates(gan_autoencoder, _bare_rate, 0.9, "loop=gan_ae")
 
 
 def _bare_rate(cfg: Any, splits: list[Any]) -> float:

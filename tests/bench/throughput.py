@@ -11,6 +11,7 @@ import contextlib
 import statistics
 import tempfile
 import time
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -26,24 +27,40 @@ from engine.training_loops.session import Session
 EPOCHS = 2
 ROUNDS = 9
 
+BareRate = Callable[[Any, list[Any]], float]
+"""Config and splits to events a second."""
+
 
 def main() -> None:
     """Measure without and with a codebook."""
-    torch.set_num_threads(1)
     for latent_space in ("none", "vq"):
-        overrides = [f"phase1/latent_space={latent_space}", f"phase1.trainer.epochs={EPOCHS}"]
-        cfg = compose([*overrides, "device=cpu", "logging.make_plots=false"])
-        *splits, _ = make_dataloaders(cfg)
-        engine, bare = [], []
-        for _ in range(ROUNDS):
-            engine.append(engine_rate(autoencoder, cfg, splits))
-            bare.append(_bare_rate(cfg, splits))
-        ratio = statistics.median(e / b for e, b in zip(engine, bare, strict=True))
-        print(
-            f"loop=ae {latent_space:4}  engine {statistics.median(engine):7,.0f} events/s   "
-            f"bare PyTorch {statistics.median(bare):7,.0f} events/s   ratio {ratio:.3f} "
-            f"(goal at least 0.95)"
-        )
+        compare_rates(autoencoder, _bare_rate, 0.95, f"phase1/latent_space={latent_space}")
+
+
+def compare_rates(loop: Any, bare_rate: BareRate, goal: float, *overrides: str) -> None:
+    """Print how fast the loop of a module trains, and the bare form of it.
+
+    Parameters
+    ----------
+    goal
+        What their ratio is to be at least.
+    overrides
+        Those of the config.
+    """
+    torch.set_num_threads(1)
+    quick = [f"phase1.trainer.epochs={EPOCHS}", "device=cpu", "logging.make_plots=false"]
+    cfg = compose([*overrides, *quick])
+    *splits, _ = make_dataloaders(cfg)
+    engine, bare = [], []
+    for _ in range(ROUNDS):
+        engine.append(engine_rate(loop, cfg, splits))
+        bare.append(bare_rate(cfg, splits))
+    ratio = statistics.median(e / b for e, b in zip(engine, bare, strict=True))
+    print(
+        f"{' '.join(overrides):24}  engine {statistics.median(engine):7,.0f} events/s   "
+        f"bare PyTorch {statistics.median(bare):7,.0f} events/s   ratio {ratio:.3f} "
+        f"(goal at least {goal})"
+    )
 
 
 def engine_rate(loop: Any, cfg: Any, splits: list[Any]) -> float:

@@ -9,6 +9,7 @@ import time
 from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
+from typing import Any
 
 from engine.facts import RunDir
 from engine.launch.jobs import JobFinder
@@ -20,8 +21,10 @@ LAG_S = 3.0
 EVERY_S = 0.3
 
 _STATES = {1: {"queued"}, 2: {"running"}, 3: {"stopped", "failed"}, 5: {"held"}, 6: {"running"}}
-_GONE = {"finished", "stopped", "failed", "lost"}
-_SURE = "finished"
+_REMOVED = 3
+"""Status of a job that was removed, in the history."""
+_WAITING = {"queued", "running", "held"}
+_OVER = {"finished", "stopped", "failed", "lost"}
 
 
 class Recorder:
@@ -41,6 +44,7 @@ class Recorder:
         """Name of a run to the states that its row had, without repetitions."""
         self._truths: dict[str, list[tuple[float, frozenset[str]]]] = {}
         self._known: dict[str, int] = {}
+        self._past: dict[str, Mapping[str, Any]] = {}
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._run, name="recorder", daemon=True)
 
@@ -85,50 +89,104 @@ class Recorder:
         return set().union(*last, *recent)
 
     def _ask(self) -> None:
-        """Note what is true of every run: its facts end it, else HTCondor's queue tells."""
+        """Note what is true of every run, as its facts and HTCondor's queue and history tell."""
         at = time.monotonic()
         queue = self._queue()
         for path in self.root.glob("runs/*"):
             job = read_job(RunDir(path).launch)
             if job is None or job.id is None:
                 continue
-            end, truth = _end_of(path), self._truth(path, job.id, queue)
-            # One that saved and ended as its job was sent away goes on.
-            truth = truth | end if "stopped" in end else end or truth
+            truth = self._truth(path, job.id, queue)
             self._truths.setdefault(path.name, []).append((at, frozenset(truth)))
 
     def _truth(self, path: Path, job_id: str, queue: Mapping[str, int] | None) -> set[str]:
+        end = _end_of(path)
+        known = self._known.get(job_id)
         if queue is None:  # nobody answers: what was so may be so, or have gone on
-            known = self._known.get(job_id)
-            return {"queued", "running", "held"} | ({_SURE} if known == 2 else set())
+            return _WAITING | ({end} if end else set()) | ({"finished"} if known == 2 else set())
         status = queue.get(job_id)
         if status is not None:
             self._known[job_id] = status
-            if status == 2 and not _lives(path):  # it has a node, and begins there or ends
-                return {"queued", "running"}
-            return _STATES.get(status, {"queued", "running", "held", *_GONE})
-        return _GONE if job_id in self._known else _GONE | {"queued"}
+            return in_the_queue(status, end, lives=_lives(path))
+        past = {} if end == "finished" else self._history(job_id)
+        if past is None and known is None:  # it is still to come, or was given up
+            return {"queued", "stopped"}
+        return _OVER if past is None else after_the_queue(past, end)
 
     def _queue(self) -> dict[str, int] | None:
         """Id to status of all jobs; None if the scheduler does not answer."""
-        try:
-            text = self.pool.call("condor_q", "-allusers", "-json", timeout=5)
-        except (subprocess.CalledProcessError, subprocess.TimeoutExpired):
+        ads = self._ads("condor_q", "-allusers")
+        if ads is None:
             return None
-        ads = json.loads(text or "[]")
         return {ad["ThesisRunId"]: ad["JobStatus"] for ad in ads if "ThesisRunId" in ad}
 
+    def _history(self, job_id: str) -> Mapping[str, Any] | None:
+        """What the history tells of a job; None where it does not."""
+        if job_id not in self._past:
+            own = f'ThesisRunId == "{job_id}"'
+            for ad in self._ads("condor_history", "-constraint", own) or []:
+                self._past[job_id] = ad
+        return self._past.get(job_id)
 
-def _end_of(path: Path) -> set[str]:
+    def _ads(self, program: str, *words: str) -> list[dict[str, Any]] | None:
+        try:
+            text = self.pool.call(program, *words, "-json", timeout=5)
+        except (subprocess.CalledProcessError, subprocess.TimeoutExpired):
+            return None
+        ads: list[dict[str, Any]] = json.loads(text or "[]")
+        return ads
+
+
+def in_the_queue(status: int, end: str | None, *, lives: bool) -> set[str]:
+    """The states that are true of a run whose job HTCondor has.
+
+    Parameters
+    ----------
+    status
+        Of the job, as HTCondor numbers them.
+    end
+        The state that its last event ends in.
+    lives
+        Whether the process of its newest start is there: of a job that is held, or removed, it
+        saves.
+    """
+    if end == "finished":
+        return {"finished"}
+    told = _STATES.get(status, _WAITING | _OVER)
+    if status == 2 and not lives:
+        told = told | {"queued"}  # it has a node, and begins there or ends
+    if lives:
+        told = told | {"running"}
+    # What was sent away waits, whatever its facts end in, once nothing of it lives.
+    return told | {end} if end and (lives or status == 2) else told
+
+
+def after_the_queue(past: Mapping[str, Any], end: str | None) -> set[str]:
+    """The states that are true of a run whose job HTCondor has no more, as its history has it."""
+    if end in ("finished", "failed"):
+        return {end}
+    if past.get("JobStatus") == _REMOVED:
+        ours = str(past.get("RemoveReason")).startswith("removed with engine")
+        return {end or ("stopped" if ours else "failed")}
+    code = past.get("ExitCode") or 0
+    was_killed = past.get("ExitBySignal") is True or code > 128
+    if end == "stopped":
+        return {end if was_killed or code in (0, 85) else "failed"}
+    if was_killed:
+        return {"lost"}
+    return {"failed"} if code else {"failed", "running"}  # its last words may be on their way
+
+
+def _end_of(path: Path) -> str | None:
     """The state of a run that its last event ends."""
     try:
         lines = (path / "facts" / "events.jsonl").read_bytes().split(b"\n")
         last = json.loads(lines[-2]) if len(lines) > 1 else {}
     except (OSError, ValueError):
-        return set()
+        return None
     if last.get("moment") == "on_train_end":
-        return {"stopped"} if last.get("stopped") else {"finished"}
-    return {"failed"} if last.get("moment") == "on_exception" else set()
+        return "stopped" if last.get("stopped") else "finished"
+    return "failed" if last.get("moment") == "on_exception" else None
 
 
 def _lives(path: Path) -> bool:

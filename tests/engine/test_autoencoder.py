@@ -21,6 +21,7 @@ from engine.config.loop_parts import loops_that_train
 from engine.config.schema import value_problems
 from engine.data import make_dataloaders
 from engine.data.fields import EventBatch
+from engine.errors import ConfigError
 from engine.training_loops.autoencoder import AutoencoderObjective
 from engine.training_loops.trial import loop_module
 
@@ -303,6 +304,18 @@ def test_an_encoder_with_a_mask_parameter_gets_the_mask() -> None:
     model(features, ids)
     assert isinstance(model.encoder, MaskedEncoder)
     assert torch.equal(model.encoder.seen, ids > 0)
+
+
+def test_a_component_says_itself_what_is_wrong_with_its_arguments() -> None:
+    words = ["phase1/latent_space=vq", "phase1.latent_space.cosine=true"]
+    cfg = compose([*words, "phase1.latent_space.levels=2"])
+    with pytest.raises(ConfigError) as told:
+        build_from_config(cfg)
+    assert told.value.message == "phase1.latent_space: cosine codes are for one level"
+    assert told.value.hint == "Set levels=1 or cosine=false."
+    with pytest.raises(ConfigError, match=r"cannot be made: .*'dims'") as told:
+        build_from_config(compose(["+phase1.encoder.dims=5"]))
+    assert "input_dim" in told.value.hint
 
 
 GROUPS = sorted(

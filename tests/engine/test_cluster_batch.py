@@ -385,3 +385,17 @@ def test_a_stopped_sweep_waits_for_a_job_that_was_taken_unheard(
         cluster.now += RETRY_S
     assert sweep.batch.jobs[0].job_id == "1.0"
     assert sweep.batch.counts() == {"queued": 1}
+
+
+def test_a_run_that_failed_as_it_was_sent_away_is_waited_for(cluster: Cluster) -> None:
+    sweep = Sweep(cluster, 1)
+    sweep.batch.step()
+    trained(0, error="no space left")
+    cluster.reports["run_x_job0"] = JobReport("running", host="node", told=1.0)
+    for _ in range(2):
+        cluster.now += 2 * RETRY_S
+        sweep.batch.step()
+    assert sweep.batch.counts() == {"running": 1}, "its scheduler has not told what follows"
+    cluster.reports["run_x_job0"] = JobReport("ended", exit_code=1)
+    sweep.batch.step()
+    assert sweep.batch.counts() == {"failed": 1}

@@ -13,6 +13,7 @@ import pytest
 from engine.errors import ConfigError, LaunchError
 from engine.facts import RunDir
 from engine.launch.condor import actions as condor_actions
+from engine.launch.condor.absent import NOWHERE
 from engine.launch.condor.answers import Acted, CouldNotAsk, read_answer
 from engine.launch.condor.changes import read_changes
 from engine.launch.condor.client import Action
@@ -21,7 +22,8 @@ from engine.launch.condor.sweep import remove_sweep
 from engine.launch.control import kill, kill_job
 from engine.launch.job import HTCONDOR, JobHandle
 from engine.launch.record import read_job
-from tests.engine.test_condor_queue import HELD, Fake, ad
+from engine.library.index import summarise
+from tests.engine.test_condor_queue import CUT_OFF, HELD, Fake, ad
 from tests.engine.test_condor_why import match
 
 
@@ -119,6 +121,39 @@ def test_the_job_of_somebody_else_keeps_no_other_from_what_is_done(tmp_path: Pat
     assert done.remarks == {name: told.format(name) for name in "ac"}
     assert done.problems == {"b": "HTCondor did not change the job: Unable to edit jobs"}
     assert [one.get("RequestMemory") for one in asked.ads] == ["20", None, "20"]
+
+
+@pytest.mark.parametrize(
+    ("past", "closed", "told"),
+    [
+        ([{"ExitBySignal": True, "ExitSignal": 9}], False, ("ended", None)),
+        ([], False, ("ended", NOWHERE)),
+        ([], True, ("ended", NOWHERE)),
+    ],
+)
+def test_the_end_of_a_job_that_is_gone_is_written_down_by_who_removes_it(
+    tmp_path: Path, asked: Acting, past: list[dict[str, Any]], closed: bool, told: tuple[str, str]
+) -> None:
+    one = recorded(tmp_path, "b", id="b", state="running", job_id="12.0")
+    (one.directory / "facts").mkdir()
+    (one.directory / "job.log").write_text(CUT_OFF.replace("run a", "run b"))
+    assert summarise(one.directory).state == "running"
+    asked.past, asked.closed = [ad("b", 4, **more) for more in past], closed
+    with pytest.raises(LaunchError, match="HTCondor does not have it any more"):
+        kill(RunDir(one.directory))
+    after = read(one.path)
+    assert (after.state, after.reason) == told
+    assert summarise(one.directory).state == "lost"
+
+
+def test_a_job_of_which_nobody_answers_is_not_taken_for_gone_by_who_removes_it(
+    tmp_path: Path, asked: Acting
+) -> None:
+    one = recorded(tmp_path, "b", id="b", state="running")
+    asked.silent = True
+    with pytest.raises(LaunchError, match="did not answer"):
+        kill(RunDir(one.directory))
+    assert read(one.path).state == "running"
 
 
 def test_a_connection_that_breaks_leaves_in_doubt_what_was_done(tmp_path: Path) -> None:

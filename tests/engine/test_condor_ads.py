@@ -6,8 +6,11 @@ from typing import Any
 
 import pytest
 
+from engine.facts.evidence import Evidence
 from engine.facts.job_report import JobReport, agreed
+from engine.facts.state import judge
 from engine.launch.condor.ads import read_ad
+from engine.launch.condor.why import sentence
 
 COMMON = {"ClusterId": 1, "ProcId": 0, "ThesisRunId": "abc", "NumJobCompletions": 1}
 MEMORY = {"MemoryUsage": "((ResidentSetSize + 1023) / 1024)", "ResidentSetSize": 4750}
@@ -45,6 +48,13 @@ def test_an_exit_code_is_an_end_only_where_the_job_has_one(
 ) -> None:
     found = read_ad(COMMON | told)
     assert (found.state, found.exit_code, found.is_leaving) == (state, exit_code, is_leaving)
+
+
+def test_that_a_log_is_not_written_yet_is_no_reason_why_a_job_ended() -> None:
+    found = read_ad(COMMON | UNLOGGED | {"ExitCode": 127})
+    told = judge(Evidence(job=found.report(1.0)))
+    assert (told.state, told.sentence) == ("failed", "its job ended with exit code 127")
+    assert sentence("run", found, {}) == "it is over: HTCondor has not written its log yet"
 
 
 @pytest.mark.parametrize(

@@ -18,10 +18,13 @@ from typing import Any
 import pytest
 
 from engine.cli import main
+from engine.cli.jobs_table import look
 from engine.facts import RunDir, read_events
+from engine.facts.attempts import newest_attempt
 from engine.launch.condor.actions import hold, release, remove
 from engine.launch.condor.client import Condor, CouldNotAsk
 from engine.launch.condor.jobs import submit
+from engine.launch.going_on import check_is_over
 from engine.launch.job import HTCONDOR, JobHandle, JobSpec
 from engine.launch.jobs import find_jobs
 from engine.launch.resources import Resources
@@ -208,20 +211,107 @@ def test_the_disk_of_the_logs_is_full(pool: Pool, condor: Condor, times: int) ->
     with small_disk(ROOT):
         for number in range(times):
             job = waiting(condor, f"run{number}", NEVER)
-            with full(ROOT):
+            with full(ROOT, job):
                 condor.edit(f'ThesisRunId =?= "{job.id}"', "Requirements", "true")
-                wait_until(lambda job=job: ads_of(pool, "condor_q", job) != ["1"])  # type: ignore[misc]
-                assert state_of(job) in ("queued", "running", "failed", None)
-            wait_until(lambda job=job: over_or_begun(pool, job), 120)  # type: ignore[misc]
-            if state_of(job) == "running":
-                ended(pool, job)
-            assert state_of(job) in ("stopped", "failed", "lost")
-            condor.act("remove", f'ThesisRunId =?= "{job.id}"', "the test is over")
+                over = ("failed", "its job ended with exit code 1")  # it cannot write its record
+                while told_by_jobs(job) != over:
+                    assert state_of(job) == "queued"
+            wait_until(lambda job=job: not ads_of(pool, "condor_q", job), 120)  # type: ignore[misc]
+            assert len(ads_of(pool, "condor_history", job)) == 1
+            assert (state_of(job), told_by_jobs(job)) == ("failed", over)
             shutil.rmtree(job.directory)
 
 
-def over_or_begun(pool: Pool, job: JobHandle) -> bool:
-    return not ads_of(pool, "condor_q", job) or bool(read_events(job.directory).records)
+@times
+def test_a_removal_is_told_though_no_log_could_take_it(
+    pool: Pool, condor: Condor, times: int
+) -> None:
+    with small_disk(ROOT):
+        for number in range(times):
+            job = waiting(condor, f"run{number}", NEVER)
+            with full(ROOT, job):
+                pool.call("condor_rm", job.job_id or "")
+                wait_until(lambda job=job: ads_of(pool, "condor_history", job))  # type: ignore[misc]
+                for _ in range(2):  # the record cannot take it either
+                    state, sentence = told_by_jobs(job)
+                    assert (state, "removed by" in sentence) == ("failed", True)
+                assert state_of(job) == "queued"
+            assert told_by_jobs(job)[0] == state_of(job) == "failed", "it is written down"
+            shutil.rmtree(job.directory)
+
+
+@pytest.mark.slow
+@times
+def test_a_job_is_killed_and_its_log_loses_the_end(pool: Pool, condor: Condor, times: int) -> None:
+    for number in range(times):
+        job = waiting(condor, f"run{number}")
+        begun(job)
+        process = newest_attempt(RunDir(job.directory))
+        assert process is not None
+        assert process.pid is not None
+        os.kill(process.pid, signal.SIGKILL)
+        wait_until(lambda job=job: ads_of(pool, "condor_history", job))  # type: ignore[misc]
+        log = RunDir(job.directory).job_log
+        wait_until(lambda log=log: "\n005 (" in log.read_text())  # type: ignore[misc]
+        log.write_text(log.read_text().partition("005 (")[0])
+        assert state_of(job) == "running", "nobody was asked yet"
+        lost = ("lost", "its job was ended by signal 9 (SIGKILL)")
+        assert told_by_jobs(job) == lost
+        now = summarise(str(job.directory))
+        assert (now.state, now.sentence) == lost, "it is written down for all others"
+        check_is_over(RunDir(job.directory))
+
+
+FAILING_LOOP = """\
+import signal
+from waiting_loop import train as wait
+
+def fail(*_):
+    raise OSError(28, "no space left")
+
+def train(cfg):
+    signal.signal(signal.SIGTERM, fail)
+    wait(cfg)
+"""
+
+
+@pytest.mark.slow
+@times
+def test_a_training_fails_as_its_job_is_sent_away(
+    pool: Pool, condor: Condor, own_folder: Path, times: int
+) -> None:
+    (own_folder / "failing_loop.py").write_text(FAILING_LOOP)
+    failed = "its last start failed: OSError: [Errno 28] no space left"
+    with recorded(pool) as recorder:
+        for number in range(times):
+            words = ("loop=failing_loop:train", *WAITING[1:])
+            place = (ROOT / "runs" / f"run{number}").absolute()
+            job = submit(JobSpec(words, place, target=HTCONDOR), SMALL, condor)
+            begun(job)
+            assert not hold([job]).problems
+            wait_until(lambda job=job: state_of(job) == "held")  # type: ignore[misc]
+            state, sentence = told_by_jobs(job)
+            assert (state, failed in sentence) == ("held", True)
+            for send_away in (release, vacated(pool)):
+                before = len(read_events(job.directory).records)
+                send_away([job])
+                begun(job, before + 1)
+                wait_until(lambda job=job: state_of(job) == "running")  # type: ignore[misc]
+            ended(pool, job)
+    for states in recorder.seen.values():
+        assert "lost" not in states
+
+
+def vacated(pool: Pool) -> Callable[[list[JobHandle]], object]:
+    """Has HTCondor send jobs away from their nodes."""
+    return lambda jobs: [pool.call("condor_vacate_job", job.job_id or "") for job in jobs]
+
+
+def told_by_jobs(job: JobHandle) -> tuple[str | None, str]:
+    """What `engine jobs` says of a job."""
+    jobs, _ = look(os.fspath(ROOT))
+    (found,) = [one.state for one in jobs if one.name == job.name]
+    return found.state, found.sentence
 
 
 @contextlib.contextmanager
@@ -239,9 +329,11 @@ def small_disk(folder: Path) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def full(folder: Path) -> Iterator[None]:
-    """No room is left."""
-    filler = folder / "filler"
+def full(folder: Path, job: JobHandle) -> Iterator[None]:
+    """No room is left, nor in the last page of a log, which the disk would still take."""
+    filler, log = folder / "filler", RunDir(job.directory).job_log
+    with log.open("a") as file:
+        file.write("-" * (-(log.stat().st_size + 5) % 4096) + "\n...\n")
     with contextlib.suppress(OSError), filler.open("wb", buffering=0) as file:
         while True:
             file.write(b"0" * 4096)

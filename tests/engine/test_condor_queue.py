@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -16,10 +18,12 @@ from engine.launch.condor.absent import LONGEST_S
 from engine.launch.condor.ads import Cluster, read_ad
 from engine.launch.condor.client import Condor, CouldNotAsk
 from engine.launch.condor.following import Following
-from engine.launch.condor.queue import Queue
+from engine.launch.condor.queue import Queue, View, look_once
+from engine.launch.condor.why import why
 from engine.launch.job import HTCONDOR, JobHandle, JobSpec
 from engine.launch.record import NO_PROCESS, amend_record, new_entries, read_job, write_record
 from engine.library.index import summarise
+from tests.engine.launching import written_ago
 
 IDLE, RUNNING, REMOVED, HELD = 1, 2, 3, 5
 
@@ -123,7 +127,7 @@ class Asked:
         (
             ad(status=IDLE, TerminationPending=True, ExitCode=0),
             "ended",
-            "HTCondor has not written its log yet",
+            None,
         ),
         (ad(status=IDLE, ExitCode=85), "queued", None),
         ({"ThesisRunId": "a", "JobStatus": "x", "ClusterId": None}, "queued", None),
@@ -367,7 +371,116 @@ def test_a_job_is_not_taken_for_removed_where_anything_speaks_against_it(
     if why == "by now another state":
         amend_record(last.path, last.id, state="running")
     assert "removed" not in following.states(last).values()
-    assert recorded(last) == ("running" if why == "by now another state" else "queued")
+    written = {"by now another state": "running", "in the history": "ended"}
+    assert recorded(last) == written.get(why, "queued")
+
+
+LOGGED = """\
+000 (7.000.000) 2026-11-27 22:00:00 Job submitted from host: <here>
+    run a
+...
+005 (7.000.000) 2026-11-27 22:00:09 Job terminated.
+\t(1) Normal termination (return value 0)
+...
+"""
+
+
+def on_htcondor(name: str, log: str, **entries: Any) -> JobHandle:
+    """A job of which there is a directory, whose log told something long ago."""
+    place = RunDir.claim(Path("runs", name).absolute())
+    told = {"state": "running", "job_id": "7.0"} | entries
+    new = new_entries(JobSpec((), place.path, target=HTCONDOR), **NO_PROCESS, **told)
+    handle = write_record(place.launch, new)
+    place.job_log.write_text(log.replace("run a", f"run {handle.id}"))
+    written_ago(place.job_log, 100)
+    return handle
+
+
+def told_once(fake: Fake, *jobs: JobHandle) -> View:
+    return look_once(jobs, lambda schedd: fake)
+
+
+CUT_OFF = LOGGED[: LOGGED.index("005")] + "001 (7.000.000) 2026-11-27 22:00:05 Job executing\n...\n"
+SIGKILLED = {"ExitBySignal": True, "ExitSignal": 9, "ServerTime": None}
+
+
+def test_who_looks_once_is_told_at_once_what_became_of_a_job_that_is_gone(
+    own_folder: Path,
+) -> None:
+    fake, one = Fake(), on_htcondor("a", CUT_OFF)
+    assert summarise(one.directory).state == "running"
+    fake.past = [ad(one.id or "", 4, **SIGKILLED)]
+    view = told_once(fake, one)
+    assert (fake.calls, view.problems) == (["mine", "by id", "history"], [])
+    for report in (view.report(one), None):  # who asks nobody reads it in the record
+        run = summarise(one.directory, report)
+        assert (run.state, run.sentence) == ("lost", "its job was ended by signal 9 (SIGKILL)")
+
+
+def test_why_tells_what_became_of_a_job_that_is_gone(own_folder: Path) -> None:
+    fake, one = Fake(), on_htcondor("a", CUT_OFF)
+    fake.past = [ad(one.id or "", 4, **SIGKILLED)]
+    told = why(one, lambda schedd: fake)
+    assert told == "HTCondor does not have it: its job was ended by signal 9 (SIGKILL)"
+    fake.silent = True
+    assert (why(one, lambda schedd: fake) or "").startswith("HTCondor could not be asked at")
+
+
+@pytest.mark.parametrize("log", ["", CUT_OFF])
+def test_a_removal_that_only_the_history_tells_is_seen(own_folder: Path, log: str) -> None:
+    fake, one = Fake(), on_htcondor("a", log, state="queued")
+    fake.past = [ad(one.id or "", 3, RemoveReason="via condor_rm (by user jan)", ServerTime=None)]
+    run = summarise(one.directory, told_once(fake, one).report(one))
+    assert (run.state, run.sentence) == ("failed", "failed: removed by jan")
+    assert summarise(one.directory).state == "failed", "it is written down"
+
+
+def test_a_job_that_nobody_knows_is_over_once_its_log_says_nothing_new_for_a_minute(
+    own_folder: Path,
+) -> None:
+    fake, one = Fake(), on_htcondor("a", CUT_OFF)
+    os.utime(one.directory / "job.log")
+    assert told_once(fake, one).report(one) is None, "it may have been sent just now"
+    written_ago(one.directory / "job.log", 100)
+    run = summarise(one.directory, told_once(fake, one).report(one))
+    assert run.state == "lost"
+    assert "HTCondor knows nothing of it any more" in run.sentence
+    assert recorded(one) == "running", "that is no end that somebody told"
+
+
+@pytest.mark.parametrize("why", ["no queue", "no history", "to come", "in the queue"])
+def test_a_job_is_not_gone_for_who_looks_once_unless_that_is_answered(
+    own_folder: Path, why: str
+) -> None:
+    fake = Fake()
+    one = on_htcondor("a", CUT_OFF, job_id="12.7", sweep_id="5" * 32)
+    fake.silent, fake.closed = why == "no queue", why == "no history"
+    fake.making = [Cluster(12, "first", 7)] if why == "to come" else []
+    fake.ads = [ad(one.id or "", RUNNING, Owner="somebody else")] if why == "in the queue" else []
+    view = told_once(fake, one)
+    assert summarise(one.directory, view.report(one)).state == "running"
+    assert recorded(one) == "running"
+    assert view.is_stale(one) == why.startswith("no ")
+
+
+@pytest.mark.parametrize("why", ["the log tells", "by now another state", "a copy"])
+def test_an_end_of_the_history_is_not_written_over_what_is_better_known(
+    own_folder: Path, why: str
+) -> None:
+    fake, one = Fake(), on_htcondor("a", CUT_OFF)
+    fake.past = [ad(one.id or "", 4, **SIGKILLED)]
+    if why == "the log tells":
+        (one.directory / "job.log").write_text(LOGGED.replace("run a", f"run {one.id}"))
+    if why == "by now another state":
+        amend_record(one.path, one.id, state="held")
+    if why == "a copy":
+        shutil.copytree(one.directory, "copy")
+        copy = read_job(Path("copy/launch.json").absolute())
+        assert copy is not None
+        one = copy
+    before = one.path.read_bytes()
+    assert told_once(fake, one).jobs[one.id or ""].state == "ended"
+    assert one.path.read_bytes() == before
 
 
 def test_a_submission_in_doubt_is_not_gone() -> None:
@@ -428,16 +541,6 @@ def test_the_end_counts_and_else_what_was_told_last(
     told = agreed(logged, asked)
     assert told is not None
     assert told.state == counts
-
-
-LOGGED = """\
-000 (7.000.000) 2026-11-27 22:00:00 Job submitted from host: <here>
-    run a
-...
-005 (7.000.000) 2026-11-27 22:00:09 Job terminated.
-\t(1) Normal termination (return value 0)
-...
-"""
 
 
 def test_logs_tell_first_and_the_queue_where_they_are_silent(own_folder: Path) -> None:

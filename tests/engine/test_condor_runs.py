@@ -86,6 +86,8 @@ def test_a_run_is_submitted_trains_and_is_waited_for(
     told = capsys.readouterr()
     assert f"{path.name}: job {job.job_id} of " in told.out
     assert told.err.splitlines()[-1] == "finished 2 epochs"
+    assert main(["remove", path.name, "--yes"]) == 0, "nothing of it is strange"
+    assert not path.exists()
 
 
 @pytest.mark.slow

@@ -11,11 +11,16 @@ import pytest
 
 from engine.cli.jobs_table import _progress
 from engine.facts import RunDir, append_jsonl_event, build_event_payload
+from engine.facts.evidence import Evidence
 from engine.facts.job_report import JobReport
+from engine.facts.last_seen import LastSeen
+from engine.facts.state import judge
+from engine.launch.condor.sweep_state import cluster_sweep_state
 from engine.launch.job import HTCONDOR, JobSpec
 from engine.launch.jobs import find_jobs, may_be_queued
 from engine.launch.record import amend_record, new_entries, read_job, write_record
 from engine.library.index import Index, summarise
+from engine.tables.commands import resume_command
 from tests.engine.test_condor_log import (
     DISCONNECTED,
     EXECUTE,
@@ -32,6 +37,7 @@ EVICTED = """\
 \t(0) CPU times
 ...
 """
+ENDED_WELL = TERMINATED.replace("value 3", "value 0")
 
 
 @pytest.fixture
@@ -94,7 +100,8 @@ def test_the_log_tells_of_a_job_whose_training_says_nothing(
         (SUBMIT + EXECUTE + EVICTED + EXECUTE, "running"),
         (SUBMIT + EXECUTE + EVICTED + HELD, "held"),
         (SUBMIT + EXECUTE + EVICTED + REMOVED, "stopped"),
-        (SUBMIT + EXECUTE + TERMINATED, "stopped"),
+        (SUBMIT + EXECUTE + ENDED_WELL, "stopped"),
+        (SUBMIT + EXECUTE + EVICTED + EXECUTE + TERMINATED, "failed"),
     ],
 )
 def test_a_run_that_has_saved_goes_on_while_its_job_waits(
@@ -206,7 +213,7 @@ def test_the_list_of_jobs_says_that_a_node_is_cut_off_and_not_how_far_its_run_is
 
 def test_a_job_that_ended_well_without_a_word_has_failed_after_a_minute(run_dir: RunDir) -> None:
     tell(run_dir, "on_start")
-    run_dir.job_log.write_text((SUBMIT + EXECUTE + TERMINATED).replace("value 3", "value 0"))
+    run_dir.job_log.write_text(SUBMIT + EXECUTE + ENDED_WELL)
     ended = run_dir.job_log.stat().st_mtime
     assert summarise(run_dir.path, now=ended + 59).state == "running", "its facts may be on the way"
     later = summarise(run_dir.path, now=ended + 61)
@@ -234,7 +241,7 @@ def test_the_queue_tells_where_the_log_is_silent(run_dir: RunDir) -> None:
         ("", "running", None, False),
         (SUBMIT + EXECUTE, "running", None, False),
         (SUBMIT + EXECUTE, "running", JobReport("running", told=1), False),
-        (SUBMIT + EXECUTE + TERMINATED, "running", None, True),
+        (SUBMIT + EXECUTE + ENDED_WELL, "running", None, True),
         ("", "ended", None, True),
         ("", "removed", None, True),
         ("", "running", JobReport("ended", reason="HTCondor knows nothing of it any more"), True),
@@ -266,3 +273,107 @@ def test_facts_that_end_count_while_the_job_is_in_the_queue(run_dir: RunDir) -> 
     tell(run_dir, "on_train_end")
     for job in (JobReport("running", host="wn-1"), JobReport("ended", exit_code=0)):
         assert summarise(run_dir.path, job).state == "finished"
+
+
+@pytest.mark.parametrize(
+    ("job", "state", "sentence"),
+    [
+        (JobReport("ended", exit_code=0), "stopped", "stopped after 2 of 5 epochs"),
+        (JobReport("ended", exit_code=85), "stopped", "stopped after 2 of 5 epochs"),
+        (JobReport("ended", exit_code=143), "stopped", "stopped after 2 of 5 epochs"),
+        (JobReport("ended", signal=9), "stopped", "stopped after 2 of 5 epochs"),
+        (JobReport("removed", "via condor_rm"), "stopped", "stopped after 2 of 5 epochs"),
+        (JobReport("ended", reason="nobody knows it"), "stopped", "stopped after 2 of 5 epochs"),
+        (
+            JobReport("ended", "loop=mine: no module\nnamed mine", exit_code=2),
+            "failed",
+            "stopped after 2 of 5 epochs; its next start failed: loop=mine: no module",
+        ),
+        (
+            JobReport("ended", exit_code=127),
+            "failed",
+            "stopped after 2 of 5 epochs; its next start failed with exit code 127",
+        ),
+    ],
+)
+@pytest.mark.parametrize("reopened", [False, True])
+def test_a_run_that_was_stopped_has_failed_where_its_next_start_did(
+    job: JobReport, state: str, sentence: str, reopened: bool
+) -> None:
+    seen = LastSeen("on_train_end", stopped=True, epochs_done=2, epochs=5)
+    told = judge(Evidence(seen=seen, job=job, reopened=reopened))
+    if reopened and state == "stopped":
+        sentence += "; a later start came to nothing"
+    assert (told.state, told.sentence) == (state, sentence)
+
+
+def test_a_next_start_that_failed_counts_in_a_sweep_and_can_be_gone_on_with(
+    run_dir: RunDir,
+) -> None:
+    tell(run_dir, "on_start")
+    tell(run_dir, "on_train_end", stopped=True)
+    run_dir.job_log.write_text(SUBMIT + EXECUTE + EVICTED + EXECUTE + TERMINATED)
+    assert state_of(run_dir) == ("failed", "stopped; its next start failed with exit code 3")
+    (job,) = find_jobs("outputs")
+    assert cluster_sweep_state(replace(job.handle, points=1), job.runs).state == "failed"
+    assert job.runs[0].job_over
+    assert resume_command(job.runs[0]) == "engine submit --resume run"
+
+
+LEFT = SUBMIT + EXECUTE + EVICTED
+ITS_ERROR = "failed: OSError: [Errno 28] full"
+
+
+def failed_just_now(run_dir: RunDir, log: str, told_s: float, record: str = "ended") -> float:
+    """Let a training fail, which its job writes down, and the log change so much later; when."""
+    tell(run_dir, "on_start")
+    tell(run_dir, "on_exception", error=OSError(28, "full"))
+    amend_record(run_dir.launch, "abc", state=record, exit_code=1, reason="OSError: full")
+    run_dir.job_log.write_text(log)
+    at = time.time() - 100
+    times = {run_dir.events: at, run_dir.launch: at + 0.01, run_dir.job_log: at + told_s}
+    for path, told in times.items():
+        os.utime(path, (told, told))
+    return at
+
+
+@pytest.mark.parametrize(
+    ("log", "told_s", "state", "sentence"),
+    [
+        (SUBMIT + EXECUTE, -10, "failed", ITS_ERROR),
+        (SUBMIT, -10, "failed", ITS_ERROR),
+        (SUBMIT + EXECUTE + TERMINATED, 1, "failed", ITS_ERROR),
+        (LEFT + REMOVED, 1, "failed", ITS_ERROR),
+        (LEFT, 1, "queued", f"queued: evicted from its node; its last start {ITS_ERROR}"),
+        (
+            LEFT + HELD.replace("Code 34 Subcode 102", "Code 1 Subcode 0"),
+            1,
+            "held",
+            "held: Error from slot1_1@wn-1: memory usage exceeded request_memory; "
+            f"its last start {ITS_ERROR}",
+        ),
+        (LEFT + EXECUTE, 1, "running", "started again on wn-1"),
+        (LEFT + EXECUTE + TERMINATED, 1, "failed", ITS_ERROR),
+    ],
+)
+def test_an_exception_while_a_job_is_sent_away_is_not_its_end(
+    run_dir: RunDir, log: str, told_s: float, state: str, sentence: str
+) -> None:
+    failed_just_now(run_dir, log, told_s)
+    assert state_of(run_dir) == (state, sentence)
+    run, handle = summarise(run_dir.path), read_job(run_dir.launch)
+    assert handle is not None
+    assert run.job_over == (state == "failed")
+    assert may_be_queued(run, handle) == (state != "failed")
+
+
+def test_the_queue_is_heard_of_a_run_that_failed_until_its_job_is_over(run_dir: RunDir) -> None:
+    at = failed_just_now(run_dir, SUBMIT + EXECUTE, -10, record="running")
+    run, handle = summarise(run_dir.path), read_job(run_dir.launch)
+    assert handle is not None
+    assert (run.state, run.job_over, may_be_queued(run, handle)) == ("failed", False, True)
+    held = summarise(run_dir.path, JobReport("held", "later", told=at + 2))
+    assert (held.state, held.sentence) == ("held", f"held: later; its last start {ITS_ERROR}")
+    assert summarise(run_dir.path, JobReport("queued", told=at - 2)).state == "failed", "before it"
+    over = summarise(run_dir.path, JobReport("ended", exit_code=1, told=at + 2))
+    assert (over.state, may_be_queued(over, handle)) == ("failed", False)

@@ -20,6 +20,7 @@ from engine.facts.sweep_dir import SweepDir
 from engine.launch.condor import sending as condor_sending
 from engine.launch.condor.client import Condor, CouldNotAsk
 from engine.launch.condor.doubt import IN_DOUBT_S
+from engine.launch.configs import FOLDER
 from engine.launch.job import HTCONDOR, JobHandle, JobSpec
 from engine.launch.jobs import find_jobs
 from engine.launch.record import read_job
@@ -96,6 +97,7 @@ def test_each_run_of_a_sweep_is_a_job_and_trains_once(
         assert (run.kind, run.sweep_id, run.state) == ("run", job.handle.id, "ended")
         assert f"phase1.trainer.seed={run.number}" in run.overrides
         assert read_events(path).records[0]["meta"]["hydra_job_id"] == str(run.number)
+        assert [run.configs] == [str(one.absolute()) for one in Path("outputs", FOLDER).iterdir()]
     assert main(["submit", "--again", job.name]) == 2, "nothing is left to do"
 
 
@@ -236,7 +238,8 @@ def test_runs_that_train_are_stopped_with_their_sweep(condor: Condor) -> None:  
 def test_a_sweep_that_htcondor_refuses_leaves_nothing(condor: Condor) -> None:  # noqa: F811
     with pytest.raises(LaunchError, match="did not take"):
         submit(sweep(*QUICK), Resources(requirements="a ==="), condor)
-    assert [path for path in Path("outputs").rglob("*") if not path.is_dir()] == []
+    left = [path for path in Path("outputs").rglob("*") if not path.is_dir()]
+    assert [path for path in left if FOLDER not in path.parts] == []
     assert paths() == list(Path("outputs/multiruns").iterdir()) == []
 
 

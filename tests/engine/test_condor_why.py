@@ -117,6 +117,25 @@ def test_one_sentence_says_why(job: QueuedJob, found: dict[str, Any], told: str)
     assert sentence("run", job, found) == told
 
 
+def test_a_held_job_that_was_asked_to_stop_is_not_let_go_on() -> None:
+    held = queued("held", reason="others first", hold_code=1)
+    assert sentence("run", held, {}, asked_to_stop=True) == (
+        "it has been held for 12 min: others first; it was asked to stop, and does not begin: "
+        "engine jobs remove run ends it now"
+    )
+
+
+def test_why_sees_that_a_held_job_was_asked_to_stop(own_folder: Path) -> None:
+    class Held(Condor):
+        def query(self, *_: object, **__: object) -> list[dict[str, Any]]:
+            return [{"ThesisRunId": "abc", "JobStatus": 5, "HoldReasonCode": 1}]
+
+    job = JobHandle(own_folder / "launch.json", "abc", job_id="12.0")
+    assert f"engine jobs release {own_folder.name} lets it go on" in (why(job, Held) or "")
+    (own_folder / "stop").touch()
+    assert "it was asked to stop" in (why(job, Held) or "")
+
+
 def test_a_node_that_is_cut_off_is_told_of_with_what_happens_then(own_folder: Path) -> None:
     class Running(Condor):
         def query(self, *_: object, **__: object) -> list[dict[str, Any]]:

@@ -26,6 +26,7 @@ from engine.config.paths import config_dir
 from engine.config.points import check, first_point, points, seeds
 from engine.config.problems import find_problems
 from engine.config.references import filled_in
+from engine.config.sweep_problems import sweep_problems
 from engine.errors import ConfigError
 
 
@@ -275,6 +276,40 @@ def test_a_sweep_without_points_in_a_fixed_order_is_refused_in_the_same_words_ev
 def test_a_point_that_is_not_there_cannot_be_left_out(maker: FormMaker) -> None:
     with pytest.raises(ValueError, match=r"leave_out: there is no point 5; .* from 0 to 1"):
         points(maker.composer, [f"{SEED}=1,2", "hydra.sweeper.leave_out=[0,5]"])
+
+
+def test_a_form_is_that_of_the_first_run_that_is_not_left_out(maker: FormMaker) -> None:
+    words = ["loop=ae,gan_ae", "phase1/decoder=gan,mlp"]
+    assert maker.form(words).problems
+    form = maker.form([*words, "hydra.sweeper.leave_out=[0,3]"])
+    assert form.problems == ()
+    assert {g.name: g.chosen for g in form.groups}["phase1/decoder"] == "mlp"
+    assert maker.form([*words, "hydra.sweeper.leave_out=[9]"]).problems, "no such point"
+
+
+def test_what_is_wrong_with_any_run_of_a_sweep_is_told(maker: FormMaker) -> None:
+    words = ["phase1/latent_space=vq", "phase1.latent_space.cosine=true,false"]
+    words += ["phase1.latent_space.levels=1,2", "phase1.trainer.lr=0.1,-1,0,x", f"{SEED}=1,2,3"]
+    found = check(maker.composer, points(maker.composer, words))
+    of_all = {text for _, told in found for text in told}
+    told = sweep_problems(maker.composer, words)
+    assert len(told) == len(of_all) == 4
+    assert set(told) == of_all
+
+
+def test_few_runs_of_a_sweep_without_mistakes_are_looked_at(
+    maker: FormMaker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    compose_one, looked_at = maker.composer.compose, []
+
+    def counted(words: Sequence[str]) -> Any:
+        looked_at.append(words)
+        return compose_one(words)
+
+    monkeypatch.setattr(maker.composer, "compose", counted)
+    words = ["phase1/latent_space=vq,none", f"{SEED}=range(1000)", "phase1.trainer.lr=0.1,0.2,0.3"]
+    assert sweep_problems(maker.composer, words) == []
+    assert len(looked_at) < 10
 
 
 def test_more_points_than_anybody_wants_are_not_listed(maker: FormMaker) -> None:

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 import torch
 from torch import Tensor, nn
+from torch.nn.utils.parametrize import is_parametrized
 
 import engine.cli
 from engine.architectures.autoencoder.decoders.gan import GANDecoder
@@ -41,6 +42,7 @@ from tests.engine.test_resume import call_before
 B, T, F, TYPES, D = 5, 7, 4, 8, 6
 BOTH = ["loop=gan_ae", "phase1/encoder=gan"]
 """With both adversaries."""
+SPECTRAL = ["gan_ae.spectral_norm=true", "gan_ae.r1_weight=0"]
 SMALL = [
     *BOTH,
     "data.limit_samples=64",
@@ -61,7 +63,7 @@ def events() -> tuple[Tensor, Tensor]:
 @pytest.fixture(params=[False, True], ids=["r1", "spectral"])
 def discriminator(request: pytest.FixtureRequest) -> Discriminator:
     torch.manual_seed(0)
-    return Discriminator(F, TYPES, (16, 16), spectral=request.param).eval()
+    return Discriminator(F, TYPES, (16, 16), spectral_norm=request.param).eval()
 
 
 def judged(discriminator: Discriminator, features: Tensor, ids: Tensor) -> Tensor:
@@ -83,7 +85,7 @@ def test_a_discriminator_sees_neither_order_nor_padding_nor_other_events(
 
 
 @pytest.mark.parametrize(
-    "network", [Discriminator(F, TYPES, spectral=True), LatentCritic(D, (8,), True)]
+    "network", [Discriminator(F, TYPES, spectral_norm=True), LatentCritic(D, (8,), True)]
 )
 def test_no_layer_of_a_spectral_network_stretches_what_it_gets(network: nn.Module) -> None:
     layers = [module for module in network.modules() if isinstance(module, nn.Linear)]
@@ -138,11 +140,9 @@ def small_objective(*words: str) -> tuple[AdversarialObjective, list[EventBatch]
     return build(cfg, torch.device("cpu"), 2), [*make_dataloaders(cfg)[0]]
 
 
-@pytest.mark.parametrize("regularisation", ["r1", "spectral"])
-def test_a_discriminator_learns_to_tell_what_does_not_learn(regularisation: str) -> None:
-    objective, batches = small_objective(
-        f"gan_ae.regularisation={regularisation}", "gan_ae.r1_weight=0.1", "phase1.trainer.lr=0.01"
-    )
+@pytest.mark.parametrize("words", [[], SPECTRAL, SPECTRAL[:1]], ids=["r1", "spectral", "both"])
+def test_a_discriminator_learns_to_tell_what_does_not_learn(words: list[str]) -> None:
+    objective, batches = small_objective(*words, "phase1.trainer.lr=0.01")
     for group in objective.optimisation.optimiser.param_groups:
         group["lr"] = 0.0
     objective.optimisation.schedule.base_lrs = [0.0]
@@ -150,6 +150,18 @@ def test_a_discriminator_learns_to_tell_what_does_not_learn(regularisation: str)
         terms = objective.train_batch(batches[0])[1]
     assert float(terms["discriminator_accuracy"].value) > 0.9
     assert float(terms["critic_accuracy"].value) > 0.8
+
+
+def test_a_gradient_penalty_and_limited_norms_count_each_by_itself() -> None:
+    for words, (spectral, weight) in {
+        (): (False, 0.1),
+        ("gan_ae.spectral_norm=true",): (True, 0.1),
+        ("gan_ae.r1_weight=0.5", "gan_ae.spectral_norm=true"): (True, 0.5),
+    }.items():
+        objective, _ = small_objective(*words)
+        adversaries, _ = objective.model.split()
+        limited = [is_parametrized(part) for one in adversaries.values() for part in one.modules()]
+        assert (any(limited), objective.r1_weight) == (spectral, weight)
 
 
 def test_no_gradient_of_the_autoencoder_reaches_its_adversaries() -> None:
@@ -218,7 +230,7 @@ def test_norms_are_told_of_the_batches_that_end_a_step_before_they_are_clipped()
 
 @pytest.mark.parametrize("factor", [math.nan, 1e20])
 def test_a_loss_that_is_not_finite_is_told_and_no_step_taken(factor: float) -> None:
-    objective, batches = small_objective("gan_ae.regularisation=spectral")
+    objective, batches = small_objective(*SPECTRAL)
     broken = batches[0]._replace(tokens_cont=batches[0].tokens_cont * factor)
     before = {name: value.clone() for name, value in objective.model.state_dict().items()}
     with pytest.raises(NonFiniteLoss, match=r"the loss is (nan|inf) \(token_mse"):
@@ -237,7 +249,7 @@ def test_another_loop_refuses_them_and_names_this_one(part: str) -> None:
 def whole(tmp_path_factory: pytest.TempPathFactory) -> RunDir:
     """A run that nothing interrupts."""
     folder = tmp_path_factory.mktemp("whole")
-    assert train(folder, *BOTH, "gan_ae.regularisation=spectral") == 0
+    assert train(folder, *BOTH, *SPECTRAL) == 0
     return RunDir(folder / RUN)
 
 
@@ -251,7 +263,7 @@ def test_a_run_that_was_stopped_goes_on_to_the_last_bit(
 ) -> None:
     with monkeypatch.context() as patch:
         call_before(patch, AdversarialObjective, "train_batch", step, lambda: Path("stop").touch())
-        assert train(own_folder, *BOTH, "gan_ae.regularisation=spectral") == 0
+        assert train(own_folder, *BOTH, *SPECTRAL) == 0
     assert read_events(RUN).records[-1]["stopped"] is True
     assert engine.cli.main(["resume", RUN]) == 0
     here = RunDir(own_folder / RUN)
@@ -276,7 +288,7 @@ def test_its_evaluation_is_that_of_the_weights_it_keeps(
 @pytest.mark.slow
 @pytest.mark.parametrize(
     "words",
-    [[], ["phase1/latent_space=vq"], ["phase1/encoder=gan"], ["gan_ae.regularisation=spectral"]],
+    [[], ["phase1/latent_space=vq"], ["phase1/encoder=gan"], SPECTRAL],
 )
 def test_it_beats_the_mean_on_the_sample(
     thesis_train: Callable[..., Outcome], words: list[str]

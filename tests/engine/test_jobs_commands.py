@@ -216,6 +216,8 @@ def test_the_short_options_are_those_of_the_training_command(
          (0, 1), 1),
         (["-m", "phase1.trainer.seed=1,2", "phase1.trainer.seed=3,4"], (), 2),
         (["phase1/experiment=compare_latent_spaces"], (), 3),
+        (["-m", "data.file=tops_20k.h5,none.h5", "--leave-out", "1"], (1,), 1),
+        (["-m", "loop=ae,gan_ae", "phase1/decoder=mlp,gan", "--leave-out", "1"], (1,), 3),
     ],
 )  # fmt: skip
 def test_a_sweep_that_is_launched_knows_its_runs_and_those_that_are_none(

@@ -21,6 +21,7 @@ from hypothesis import strategies as st
 from omegaconf import OmegaConf
 
 import engine.cli.train
+from engine.cli import main as command
 from engine.cli.launched import Placement
 from engine.config.command import directory_override
 from engine.config.compose import compose, dotted_loops, register_loops
@@ -65,6 +66,8 @@ def test_a_run_trains_in_the_background_and_its_record_tells_how_it_ended(jobs: 
     lines = RunDir(job.directory).log.read_text().splitlines()
     assert sum("[2/2] epoch 1" in line for line in lines) == 1, "each message once"
     assert all(line[:4].isdecimal() and " INFO " in line for line in lines), "and no bar"
+    assert command(["remove", job.name, "--yes"]) == 0, "nothing of it is strange"
+    assert not job.directory.exists()
 
 
 LOOP = """\

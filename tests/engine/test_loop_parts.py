@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from engine.cli import main
+from engine.config.command import run_command
 from engine.config.compose import compose
 from engine.config.form import FormMaker
 from engine.config.loop_parts import TRAINS, part_problems
 from engine.config.problems import find_problems
 from engine.config.schema import value_problems
+from engine.errors import ConfigError
 from engine.preflight.points import make_points
 from tests.conftest import Outcome
 
@@ -76,6 +79,38 @@ def test_a_product_of_loops_and_decoders_tells_which_points_fit(folder: Path) ->
     words = ["loop=ae,other", "phase1/decoder=mlp,gnn"]
     points, _ = make_points(words, [folder], multirun=True)
     assert [bool(point.problems) for point in points] == [False, True, True, False]
+
+
+SWEEP = ["loop=ae,other", "phase1/decoder=mlp,gnn"]
+
+
+def trained(folder: Path, *words: str) -> list[tuple[str, str]]:
+    """Loop and decoder of each run that a command would train."""
+    runs: list[Any] = []
+    run_command("thesis-train", ["--config-dir", str(folder), *words], runs.append, ["ae"])
+    return [(cfg.loop, cfg.phase1.decoder._target_.split(".")[-2]) for cfg in runs]
+
+
+def test_points_that_are_left_out_of_a_sweep_may_contradict_themselves(folder: Path) -> None:
+    with pytest.raises(ConfigError, match="phase1/decoder=gnn: loop=ae") as told:
+        trained(folder, "-m", *SWEEP, "hydra.sweeper.leave_out=[2]")
+    assert not told.value.problems, "what is wrong with point 2 does not matter"
+    kept = trained(folder, "-m", *SWEEP, "hydra.sweeper.leave_out=[1,2]")
+    assert kept == [("ae", "mlp"), ("other", "gnn")]
+
+
+def test_a_check_does_not_tell_what_is_wrong_with_a_point_that_is_left_out(folder: Path) -> None:
+    points, problems = make_points(SWEEP, [folder], multirun=True, leave_out=[1])
+    assert [bool(point.problems) for point in points] == [False, True, False]
+    assert [problem.text.partition(":")[0] for problem in problems] == ["phase1/decoder=mlp"]
+
+
+def test_every_point_of_a_sweep_is_checked_before_the_first_one_is_trained(folder: Path) -> None:
+    values = ["phase1.latent_space.cosine=false,true", "phase1.latent_space.levels=1,2"]
+    words = ["phase1/latent_space=vq", *values]
+    with pytest.raises(ConfigError, match=r"cosine=true: goes with phase1\.latent_space\.levels=1"):
+        trained(folder, "-m", *words)
+    assert len(trained(folder, "-m", *words, "hydra.sweeper.leave_out=[3]")) == 3
 
 
 def test_a_contradiction_ends_a_command_before_anything_begins(

@@ -218,6 +218,42 @@ def test_a_node_with_a_wrong_shape_or_a_slip_of_the_pen_is_named(
     assert named in problem
 
 
+VQ, DENOISER = "phase1/latent_space=vq", "loop=diffusion_ae"
+
+
+@pytest.mark.parametrize(
+    ("overrides", "told"),
+    [
+        (
+            [VQ, "phase1.latent_space.cosine=true", "phase1.latent_space.levels=2"],
+            "phase1.latent_space.cosine=true: goes with phase1.latent_space.levels=1 only",
+        ),
+        (
+            [DENOISER, "phase1.decoder.hidden_dims=[]"],
+            "phase1.decoder.hidden_dims=[]: a denoiser needs a hidden layer, such as [128]",
+        ),
+        (
+            ["phase1/encoder=gnn", "data.features=[E,pT,eta,angle]"],
+            "phase1/encoder=gnn: needs the feature phi, which data.features does not name",
+        ),
+    ],
+    ids=["cosine", "denoiser", "gnn"],
+)
+def test_values_that_do_not_go_together_are_told_by_their_keys(
+    overrides: list[str], told: str
+) -> None:
+    assert value_problems(compose(overrides)) == [told]
+    for left_out in overrides[1:]:
+        assert value_problems(compose([one for one in overrides if one != left_out])) == []
+
+
+def test_a_class_of_the_users_own_may_take_what_ours_does_not() -> None:
+    own = ["phase1.latent_space._target_=mine.Quantiser", "phase1.decoder._target_=mine.Denoiser"]
+    wrong = ["phase1.latent_space.cosine=true", "phase1.latent_space.levels=2"]
+    wrong += ["phase1.decoder.hidden_dims=[]"]
+    assert value_problems(compose([VQ, DENOISER, *own, *wrong])) == []
+
+
 ROOTS = {"THESIS_DATA_ROOT": "/data", "THESIS_OUTPUT_ROOT": "/output"}
 
 

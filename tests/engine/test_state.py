@@ -550,7 +550,7 @@ SITUATIONS: dict[str, Situation] = {
     ).gives(
         "running",
         "last event 30 s ago; process {gone} on this host is gone; "
-        "HTCondor has not told what becomes of its job",
+        "HTCondor has not told what becomes of its job: engine jobs asks",
     ),
     "its node cannot be reached": when(
         [on_other(20 * MINUTE), events(20 * MINUTE)],

@@ -216,6 +216,8 @@ def test_a_record_has_every_key_and_says_broken_of_what_is() -> None:
         *(("train_loss", True), ("val_loss", True), ("test_id_accuracy", True)),
         *(("lr", False), ("train_token_mse", False), ("baseline_val_loss", False)),
         *(("best_epoch", False), ("throughput", False), ("lrp_score", True)),
+        *(("discriminator_accuracy", False), ("test_critic_loss", False), ("prior_loss", False)),
+        *(("adversarial_loss", False), ("test_ttH_discriminator_score_auroc", True)),
     ],
 )
 def test_some_numbers_have_no_best(name: str, expected: bool) -> None:
@@ -281,6 +283,18 @@ def test_a_key_that_comes_with_a_component_tells_nothing_and_one_set_by_hand_com
     keys = ["latent_space", "phase1.trainer.lr", "phase1.trainer.seed"]
     assert telling_keys(GRID, 5) == (keys, [])
     assert telling_keys(GRID, 2) == (keys[:2], keys[2:])
+
+
+def test_how_a_run_was_trained_comes_after_what_was_trained() -> None:
+    words = ("device=cpu", "run.resume=auto", "phase1.trainer.seed=1")
+    here = {"device": "cpu", "run.resume": "auto", "phase1.trainer.seed": 1, "phase1.dropout": 0.1}
+    there = here | {"device": "cuda", "run.resume": "never", "phase1.trainer.seed": 2}
+    runs = [
+        run("a", here, overrides=words, asked=here),
+        run("b", there | {"phase1.dropout": 0.2}, asked=here),
+    ]
+    keys = ["phase1.trainer.seed", "phase1.dropout", "device", "run.resume"]
+    assert telling_keys(runs, 5) == (keys, [])
 
 
 PATHS = st.lists(st.sampled_from("abc"), min_size=1, max_size=4).map(".".join)

@@ -89,6 +89,52 @@ def test_it_does_not_go_on_while_the_scheduler_has_its_job(
 
 
 @pytest.fixture
+def only_its_log_lives(run_dir: RunDir) -> RunDir:
+    """A run whose job runs as far as its log tells, whose end that has lost."""
+    lines = run_dir.events.read_text().splitlines(True)[:-1]
+    run_dir.events.write_text("".join(lines))
+    written_ago(run_dir.events, 300)
+    (run_dir.attempts / "1.json").unlink()  # its process is that of this test
+    return run_dir
+
+
+ENDED = {"ThesisRunId": "abc", "JobStatus": 4, "ExitBySignal": True, "ExitSignal": 9}
+
+
+@pytest.mark.parametrize(
+    ("ads", "past", "over"),
+    [
+        (None, [], False),
+        ([{"ThesisRunId": "abc", "JobStatus": 2, "ClusterId": 12, "ProcId": 0}], [], False),
+        ([], None, False),
+        ([], [], True),
+        ([], [ENDED], True),
+    ],
+)
+def test_a_run_is_over_where_its_log_alone_lives_and_its_scheduler_tells_so(
+    only_its_log_lives: RunDir,
+    answers: Answers,
+    monkeypatch: pytest.MonkeyPatch,
+    ads: list[dict[str, Any]] | None,
+    past: list[dict[str, Any]] | None,
+    over: bool,
+) -> None:
+    def history(self: Condor, *_: object, **__: object) -> list[dict[str, Any]]:
+        if past is None:
+            raise CouldNotAsk("HTCondor's history cannot be read")
+        return list(past)
+
+    answers(ads)
+    monkeypatch.setattr(Condor, "history", history)
+    run_dir = only_its_log_lives
+    if over:
+        check_is_over(run_dir)
+        return
+    with pytest.raises(ConfigError, match=r"is running.*its job is running on wn-1"):
+        check_is_over(run_dir)
+
+
+@pytest.fixture
 def by_itself(
     run_dir: RunDir, thesis_train: Callable[..., Outcome], capsys: pytest.CaptureFixture[str]
 ) -> Callable[[], tuple[int, str]]:

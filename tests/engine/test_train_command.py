@@ -168,6 +168,22 @@ def test_a_sweep_names_its_runs_after_the_job(thesis_train: Train, own_folder: P
     assert len(set(spaces)) == 3
 
 
+def test_a_sweep_over_loops_is_named_after_them_and_stops_whatever_the_loop(
+    thesis_train: Train, own_folder: Path
+) -> None:
+    (own_folder / "asks.py").write_text(
+        "from pathlib import Path\n"
+        "from hydra.core.hydra_config import HydraConfig\n"
+        "def train(cfg):\n"
+        f"    Path({str(own_folder)!r}, HydraConfig.get().sweep.dir, 'stop').touch()\n"
+    )
+    outcome = thesis_train("--multirun", "loop=asks:train,test_mlp,ae")
+    names = [re.sub(r"\d{8}-\d{6}", "T", run.run_id) for run in outcome.runs]
+    assert names == ["run_T_asks_train_job0"], "the others are left out"
+    (sweep,) = (own_folder / "outputs" / "multiruns").iterdir()
+    assert re.fullmatch(r"exp_\d{8}-\d{6}_asks_train_test_mlp_ae", sweep.name)
+
+
 @pytest.mark.parametrize(
     ("experiment", "runs"),
     [

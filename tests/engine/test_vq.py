@@ -14,6 +14,7 @@ from torch.nn.functional import normalize
 
 from engine.architectures.autoencoder.latent_spaces.codebook import Codebook, count_parameters
 from engine.architectures.autoencoder.latent_spaces.vq import VectorQuantiser, perplexity
+from engine.errors import ConfigError
 
 B, T, D, K = 4, 6, 3, 8
 DECAY = 0.9
@@ -147,7 +148,7 @@ def test_only_the_direction_of_a_vector_counts_for_cosine_codes() -> None:
 
 
 def test_cosine_codes_on_several_levels_are_refused() -> None:
-    with pytest.raises(ValueError, match="levels=1"):
+    with pytest.raises(ConfigError, match="one level"):
         VectorQuantiser(D, K, cosine=True, levels=2)
 
 

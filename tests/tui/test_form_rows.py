@@ -26,3 +26,10 @@ def test_a_search_has_lines_found_by_their_name_before_those_found_by_a_comment(
     values = [rank(row, "epochs") for row in rows if row.kind == "value"]
     assert values == sorted(values)
     assert {0, 2} <= {rank(row, "epochs") for row in rows}
+
+
+def test_groups_that_do_not_go_together_are_marked_as_wrong_values_are() -> None:
+    words = ("phase1/decoder=diffusion", "phase1/encoder=gan", "phase1.trainer.lr=0")
+    rows = rows_of(FormMaker().form(words), words)
+    wrong = {row.key: row.problem.partition(":")[0] for row in rows if row.problem}
+    assert wrong == {word.partition("=")[0]: word for word in words}

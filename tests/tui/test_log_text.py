@@ -133,6 +133,23 @@ def test_there_is_no_log_yet_and_then_there_is(log: Log) -> None:
     assert (before, log.problem, log.lines) == ("there is no log yet", "", ["begun"])
 
 
+def test_what_its_job_printed_is_seen_as_long_as_the_run_has_no_log(
+    log: Log, tmp_path: Path
+) -> None:
+    log.reader = LogReader(log.path, before=tmp_path / "job.err")
+    (tmp_path / "job.err").write_text("")
+    log.look()
+    assert log.problem == "there is no log yet"
+    log.write(b"")
+    (tmp_path / "job.err").write_text("train.sh: no such interpreter\n")
+    log.look()
+    assert (log.problem, log.lines) == ("", ["train.sh: no such interpreter"])
+    assert log.look() == 0
+    log.write(b"begun\n")
+    log.look()
+    assert (log.problem, log.lines) == ("", ["begun"])
+
+
 def test_of_a_long_log_the_end_is_read_from_a_whole_line_on(tmp_path: Path) -> None:
     log = Log(tmp_path / "train.log", most_bytes=1000)
     log.write(b"".join(b"line %06d\n" % n for n in range(1000)))

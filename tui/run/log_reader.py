@@ -43,10 +43,22 @@ class LogNews:
 
 
 class LogReader:
-    """Where the reading of one log stands."""
+    """Where the reading of one log stands.
 
-    def __init__(self, path: str | os.PathLike[str], most_bytes: int = MOST_BYTES) -> None:
+    Parameters
+    ----------
+    before
+        A file that is read as long as there is nothing in the log.
+    """
+
+    def __init__(
+        self,
+        path: str | os.PathLike[str],
+        most_bytes: int = MOST_BYTES,
+        before: Path | None = None,
+    ) -> None:
         self.path = Path(path)
+        self.before = before
         self.most_bytes = most_bytes
         self._began = False
         self._offset = self._left_out = self._inode = self._mark = 0
@@ -72,7 +84,7 @@ class LogReader:
         return LogNews(restarted=True, problem=problem)
 
     def _read(self) -> LogNews | None:
-        handle = open_own(self.path)
+        handle = open_own(self._with_lines())
         try:
             status = os.fstat(handle)
             restarted = not self._began or self._is_another(handle, status)
@@ -88,6 +100,12 @@ class LogReader:
         lines = self._lines(data)
         more = len(data) == PIECE
         return LogNews(lines, _text(self._open), restarted, self._left_out, more)
+
+    def _with_lines(self) -> Path:
+        """The log, or the file before it where that alone has anything in it."""
+        if self.before is None or _size(self.path) or not _size(self.before):
+            return self.path
+        return self.before
 
     def _is_another(self, handle: int, status: os.stat_result) -> bool:
         """Whether the file was replaced, or cut (and may have grown again)."""
@@ -112,6 +130,13 @@ class LogReader:
             whole, rest = [*whole, rest], b""
         self._open = rest
         return tuple(map(_text, whole))
+
+
+def _size(path: Path) -> int:
+    try:
+        return os.lstat(path).st_size
+    except OSError:
+        return 0
 
 
 def _mark_at(handle: int, offset: int) -> int:

@@ -34,7 +34,10 @@ BRIEF_BELOW = 100
 
 
 class LogView(Watching, Listing):
-    """`train.log` of one run: follow, search, colours, progress bars as they were last."""
+    """`train.log` of one run: follow, search, colours, progress bars as they were last.
+
+    Where there is nothing in it, what its job printed before.
+    """
 
     DEFAULT_CSS = """
     LogView { background: $background; }
@@ -80,7 +83,8 @@ class LogView(Watching, Listing):
         self.stop()
         self.path = path
         self._take(LogNews(restarted=True, problem=WAITING))
-        reader = LogReader(RunDir(Path(path)).log)
+        run_dir = RunDir(Path(path))
+        reader = LogReader(run_dir.log, before=run_dir.job_err)
 
         def see() -> tuple[bool, bool]:
             news = reader.poll()

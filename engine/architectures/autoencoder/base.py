@@ -86,7 +86,8 @@ def build_from_config(cfg: Any) -> Autoencoder:
     Raises
     ------
     ConfigError
-        If a class cannot be found or does not take its arguments, or lacks a feature.
+        If a class cannot be found or does not take its arguments, or lacks a feature; where a
+        component raises one, with what it says.
     """
     phase1, data = cfg.phase1, cfg.data
     n_features, n_types = len(data.features), len(data.type_names)
@@ -142,6 +143,8 @@ def _component(phase1: Any, part: str, **sizes: int) -> Any:
         cause = error.__cause__ or error
         if isinstance(cause, RuntimeError | MemoryError):
             raise cause from None  # not a wrong class but, most often, a lack of memory
+        if isinstance(cause, ConfigError):  # it knows best
+            raise ConfigError(f"phase1.{part}: {cause.message}", cause.hint) from error
         raise ConfigError(
             f"phase1.{part}: {phase1[part].get('_target_')} cannot be made: {cause}",
             f"Correct its _target_ and arguments; it is also given {', '.join(sizes)}.",

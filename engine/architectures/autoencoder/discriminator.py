@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
-from torch.nn.utils.parametrizations import spectral_norm
+from torch.nn.utils import parametrizations
 
 from engine.architectures.autoencoder.base import Autoencoder
 from engine.architectures.simple.mlp import MLP
@@ -25,7 +25,7 @@ class Discriminator(nn.Module):
         Features of a token, object types (padding included).
     hidden_dims
         Sizes of the layers of each of the two networks; the last is that of the mean too.
-    spectral
+    spectral_norm
         Whether no layer may stretch what it gets: see `limit_norms`.
     """
 
@@ -34,14 +34,14 @@ class Discriminator(nn.Module):
         n_features: int,
         n_types: int,
         hidden_dims: Sequence[int] = (64, 64),
-        spectral: bool = False,
+        spectral_norm: bool = False,
     ) -> None:
         super().__init__()
         input_dim = n_features + n_types
         width = hidden_dims[-1] if hidden_dims else input_dim
         self.per_token = MLP(input_dim, width, hidden_dims)
         self.per_event = MLP(width, 1, hidden_dims)
-        if spectral:
+        if spectral_norm:
             limit_norms(self)
 
     def forward(self, tokens: Tensor, mask: Tensor) -> Tensor:
@@ -60,16 +60,16 @@ class LatentCritic(nn.Module):
         Size D of the latent vectors.
     hidden_dims
         As in `MLP`.
-    spectral
+    spectral_norm
         As in `Discriminator`.
     """
 
     def __init__(
-        self, latent_dim: int, hidden_dims: Sequence[int] = (64, 64), spectral: bool = False
+        self, latent_dim: int, hidden_dims: Sequence[int] = (64, 64), spectral_norm: bool = False
     ) -> None:
         super().__init__()
         self.mlp = MLP(latent_dim, 1, hidden_dims)
-        if spectral:
+        if spectral_norm:
             limit_norms(self)
 
     def forward(self, z: Tensor) -> Tensor:
@@ -112,7 +112,7 @@ def limit_norms(network: nn.Module) -> None:
     """
     for module in network.modules():
         if isinstance(module, nn.Linear):
-            spectral_norm(module)
+            parametrizations.spectral_norm(module)
 
 
 def real_tokens(tokens_cont: Tensor, tokens_id: Tensor, n_types: int) -> Tensor:

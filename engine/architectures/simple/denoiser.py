@@ -55,7 +55,7 @@ class Denoiser(nn.Module):
     ) -> None:
         super().__init__()
         if not hidden_dims:
-            raise ConfigError("a denoiser needs a hidden layer: hidden_dims=[128]")
+            raise ConfigError("a denoiser needs a hidden layer", "Give hidden_dims=[128], say.")
         self.n_features = n_features
         self.n_steps = n_steps
         self.width = hidden_dims[-1]

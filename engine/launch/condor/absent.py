@@ -1,16 +1,19 @@
 """Jobs that the queue's answers lack: another user's, still to come, or over.
 
 They are looked for by their ids and in the history, which can be slow, or closed to its users. So
-this has its own patience: what the queue tells of all other jobs holds meanwhile.
+this has its own patience: what the queue tells of all other jobs holds meanwhile. How a job ended
+goes into its record where its log does not tell: whoever reads that need not ask.
 """
 
 from __future__ import annotations
 
 import math
 import os
+import time
 from collections.abc import Callable, Mapping, Sequence
 
 from engine.errors import FactsError, LaunchError
+from engine.facts.condor_log import LogReader
 from engine.facts.job_report import OVER
 from engine.facts.job_state import GRACE_S
 from engine.facts.run_dir import RunDir
@@ -40,10 +43,12 @@ class Absent:
     ----------
     clock
         Seconds that only grow.
+    once
+        Whether nobody looks a second time: what an answer lacks is looked for at once.
     """
 
-    def __init__(self, condor: Condor, clock: Callable[[], float]) -> None:
-        self._condor, self._clock = condor, clock
+    def __init__(self, condor: Condor, clock: Callable[[], float], once: bool = False) -> None:
+        self._condor, self._clock, self._once = condor, clock, once
         self.untold: frozenset[str] = frozenset()
         """Ids of the jobs that could not be looked for, so that nobody knows how they are."""
         self.problem: str | None = None
@@ -69,7 +74,8 @@ class Absent:
 
     def _is_gone(self, job: JobHandle) -> bool:
         """Whether a job that is absent is to be looked for: not one that is just about to move."""
-        return self._missing[job.id or ""] >= GONE_AFTER or _left_no_trace(job)
+        often = self._once or self._missing[job.id or ""] >= GONE_AFTER
+        return often or _left_no_trace(job)
 
     def _rests(self, run_id: str) -> bool:
         """Whether a job is known to be over, or not to be found, and need not be looked for."""
@@ -102,9 +108,13 @@ class Absent:
         ads = self._condor.history(one_of(unknown), WANTED, most=len(unknown)) if unknown else []
         found = by_id(reversed(ads))  # of several with one id the newest counts
         found |= _never_made({one: left[one] for one in unknown if one not in found}, made)
-        self._over |= {one: math.inf for one, job in found.items() if job.state in OVER}
+        over = {one: job for one, job in found.items() if job.state in OVER}
+        self._over |= dict.fromkeys(over, math.inf)
+        for run_id, end in over.items():
+            note_end(left[run_id], end)
         for run_id, job in left.items():
-            begun = self._gone.setdefault(run_id, self._clock())
+            silent_s = _silent_s(job) if self._once else 0.0
+            begun = self._gone.setdefault(run_id, self._clock() - silent_s)
             if run_id not in found and self._clock() - begun >= GRACE_S:
                 found[run_id] = QueuedJob(run_id, job.job_id or "", "ended", reason=NOWHERE)
                 self._over[run_id] = self._clock() + LONGEST_S
@@ -138,8 +148,9 @@ def _never_made(left: Mapping[str, JobHandle], made: Mapping[str, int]) -> dict[
     found = {}
     for run_id, job in left.items():
         cluster = (job.job_id or "").partition(".")[0]
-        if _left_no_trace(job) and cluster not in made and _noted(job):
-            found[run_id] = QueuedJob(run_id, job.job_id or "", "removed", reason=NEVER_MADE)
+        end = QueuedJob(run_id, job.job_id or "", "removed", reason=NEVER_MADE)
+        if _left_no_trace(job) and cluster not in made and note_end(job, end):
+            found[run_id] = end
     return found
 
 
@@ -154,10 +165,35 @@ def _left_no_trace(job: JobHandle) -> bool:
         return False
 
 
-def _noted(job: JobHandle) -> bool:
-    """Say in the record of a job that it was removed; False if by now it says something else."""
+def _silent_s(job: JobHandle) -> float:
+    """For how long the log of a job has said nothing new: one that was sent just now has begun."""
     try:
-        end = {"state": "removed", "reason": NEVER_MADE}
-        return amend_if(job.path, job.id, {"state": job.state}, end, sync=False)
+        return time.time() - os.stat(RunDir(job.directory).job_log).st_mtime
+    except OSError:
+        return math.inf
+
+
+def note_end(job: JobHandle, end: QueuedJob) -> bool:
+    """Say in the record of a job how it ended, where its log does not tell that.
+
+    Returns
+    -------
+    bool
+        Whether that is so: it is not where the record says something else by now.
+    """
+    known = {"exit_code": end.exit_code, "signal": end.signal, "reason": end.reason}
+    entries = {name: value for name, value in known.items() if value is not None}
+    try:
+        if job.is_copy or _log_ends(job):
+            return True
+        told = {"state": end.state, **entries}
+        return amend_if(job.path, job.id, {"state": job.state}, told, sync=False)
     except FactsError:
         return True  # it cannot be written down, and is so all the same
+
+
+def _log_ends(job: JobHandle) -> bool:
+    log = LogReader(RunDir(job.directory).job_log)
+    log.read()
+    told = log.report(job.id, job.job_id)
+    return told is not None and told.state in OVER

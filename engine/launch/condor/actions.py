@@ -11,13 +11,14 @@ from typing import Any
 
 from engine.errors import FactsError
 from engine.facts.holds import PERSISTENT, hold_remedy
-from engine.facts.job_report import REMOVED_HERE
+from engine.facts.job_report import OVER, REMOVED_HERE
+from engine.launch.condor.absent import NOWHERE, note_end
 from engine.launch.condor.acting import GONE, Done, by_scheduler, in_doubt, known_of, telling, there
 from engine.launch.condor.ads import QueuedJob, one_of
 from engine.launch.condor.client import Action, Condor
 from engine.launch.condor.doubt import let_go
 from engine.launch.condor.editing import edited
-from engine.launch.condor.queue import Connect
+from engine.launch.condor.queue import Connect, look_once
 from engine.launch.job import JobHandle
 from engine.launch.record import amend_record
 
@@ -63,19 +64,31 @@ def release(
 def remove(jobs: Sequence[JobHandle], connect: Connect = Condor) -> Done:
     """End jobs for good; one that runs saves first, and one that may still come does not begin.
 
-    Their records say so too: their logs may be full, or never get the end.
+    Their records say so too, also of those that HTCondor does not have any more: their logs may be
+    full, or never get the end.
     """
     done = _act("remove", jobs, REMOVED_HERE, connect, lambda job: "", _is_away)
     for job in done.jobs:
         with contextlib.suppress(FactsError):
             amend_record(job.path, job.id, state="removed", reason=REMOVED_HERE)
-    for job in jobs:
-        if job.state == "submitting" and done.problems.get(job.name) == GONE:
+    gone = [job for job in jobs if done.problems.get(job.name) == GONE]
+    _note_ends([job for job in gone if job.state != "submitting"], connect)
+    for job in gone:
+        if job.state == "submitting":
             with telling([job], done), connect(job.schedd) as condor:
                 let_go(job, condor)
                 del done.problems[job.name]
                 done.jobs.append(job)
     return done
+
+
+def _note_ends(gone: Sequence[JobHandle], connect: Connect) -> None:
+    """Write down how jobs ended that are not in the queue, as far as the history knows."""
+    known = look_once(gone, connect).jobs if gone else {}
+    for job in gone:
+        end = known.get(job.id or "")
+        if end is None or end.state not in OVER:
+            note_end(job, QueuedJob(job.id or "", job.job_id or "", "ended", reason=NOWHERE))
 
 
 def _act(

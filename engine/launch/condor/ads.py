@@ -77,7 +77,7 @@ class QueuedJob:
     said: float | None = None
     """Unix seconds of the answer by the scheduler's clock, which the queue's answers alone tell."""
     is_leaving: bool = False
-    """Whether it is over, and the queue has it still."""
+    """Whether it is over, and the queue has it still: HTCondor has not written its log yet."""
 
     def report(self, told: float | None = None) -> JobReport:
         """The same for the state of a run, as said at `told` where the scheduler does not tell.
@@ -195,7 +195,7 @@ def _as_it_is(ad: Mapping[str, Any], state: str) -> tuple[str, str | None]:
         return state, _text(ad, "RemoveReason")
     # An exit code alone is no end: an eviction, or a start before, leaves one as well.
     if _number(ad, "JobStatus") in _UNDER_WAY and ad.get("TerminationPending") is True:
-        return "ended", "HTCondor has not written its log yet"
+        return "ended", None
     return state, None
 
 

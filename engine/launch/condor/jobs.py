@@ -14,7 +14,6 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-import engine
 from engine.errors import LaunchError
 from engine.facts.condor_log import LogReader
 from engine.facts.files import as_facts_error
@@ -26,6 +25,7 @@ from engine.launch.condor.submit import (
     description,
     job_environment,
 )
+from engine.launch.configs import as_submitted
 from engine.launch.job import HTCONDOR, JobHandle, JobSpec
 from engine.launch.local import environment
 from engine.launch.lock import locked
@@ -38,6 +38,7 @@ from engine.launch.record import (
 )
 from engine.launch.resources import Resources
 from engine.launch.sweep_records import remove_made
+from engine.packaged import packaged
 
 SCRIPT_VARIABLE = "THESIS_TRAIN_SCRIPT"
 """Environment variable that names a script to be started on nodes in place of `train.sh`."""
@@ -45,6 +46,8 @@ SCRIPT_VARIABLE = "THESIS_TRAIN_SCRIPT"
 
 def submit(spec: JobSpec, resources: Resources, condor: Condor, **entries: Any) -> JobHandle:
     """Submit a run; gives what its record says, which has further `entries`.
+
+    Those of `as_submitted` are found out where they are not given.
 
     Raises
     ------
@@ -70,6 +73,8 @@ def submit(spec: JobSpec, resources: Resources, condor: Condor, **entries: Any) 
                 run_dir.job_log.touch()  # a log that cannot be written is missed by nobody
             more = {"state": "submitting", "schedd": schedd, "resources": asdict(resources)}
             own = replace(spec, directory=run_dir.path)  # whose name may be another than wanted
+            if "configs" not in entries:
+                entries |= as_submitted(spec.config_dirs, run_dir.path)
             entries = new_entries(own, **NO_PROCESS, **more, **entries)
             handle = write_record(run_dir.launch, entries)
         except BaseException:
@@ -163,10 +168,7 @@ def train_script() -> Path:
         If it is not there, or cannot be executed.
     """
     own = os.environ.get(SCRIPT_VARIABLE)
-    package = Path(engine.__file__).resolve().parent
-    inside = package / "hpc" / "stoomboot" / "train.sh"
-    path = inside if inside.exists() else package.parent / "hpc" / "stoomboot" / "train.sh"
-    path = Path(os.path.abspath(own)) if own else path
+    path = Path(os.path.abspath(own)) if own else packaged("hpc/stoomboot/train.sh")
     if not os.access(path, os.X_OK):
         raise LaunchError(f"{path} cannot be executed", f"chmod +x {path} lets HTCondor start it.")
     return path

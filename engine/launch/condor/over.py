@@ -1,18 +1,33 @@
-"""Whether HTCondor may still start the job of a run that is to go on from elsewhere."""
+"""Whether the job of a run is over that is to go on from elsewhere."""
 
 from __future__ import annotations
 
 from engine.errors import ConfigError
 from engine.facts.job_report import OVER
 from engine.facts.run_dir import RunDir
+from engine.facts.state import UNDER_WAY
 from engine.launch.condor.ads import WANTED, one_of, read_ad
 from engine.launch.condor.client import Condor, CouldNotAsk
+from engine.launch.condor.queue import look_once
 from engine.launch.job import HTCONDOR
 from engine.launch.record import read_job
+from engine.library.examine import summarise
 from engine.library.summary import RunSummary
 
-DEADLINES_S = {"query": 10.0}
+ANSWER_S = 10.0
 """How long somebody waits who wants to go on with a run."""
+
+
+def as_told(run_dir: RunDir, summary: RunSummary) -> RunSummary:
+    """How a run is that is under way as far as its files tell, where HTCondor has its job no more.
+
+    As they have it where the scheduler does not answer.
+    """
+    job = read_job(run_dir.launch)
+    if summary.state not in UNDER_WAY or job is None or job.target != HTCONDOR or job.is_copy:
+        return summary
+    report = look_once([job], deadline_s=ANSWER_S).report(job)
+    return summarise(run_dir.path, report) if report and report.state in OVER else summary
 
 
 def check_job_is_over(run_dir: RunDir, summary: RunSummary) -> None:
@@ -28,11 +43,11 @@ def check_job_is_over(run_dir: RunDir, summary: RunSummary) -> None:
             f"{run_dir.run_id}: it is not known whether HTCondor has its job",
             f"engine submit --again {run_dir.run_id} finds out.",
         )
-    if summary.job_over or summary.state not in ("stopped", "lost"):
+    if summary.job_over or summary.state == "finished":
         return
     name, number = run_dir.run_id, f"its job {job.job_id}" if job.job_id else "its job"
     try:
-        with Condor(job.schedd, DEADLINES_S) as condor:
+        with Condor(job.schedd, {"query": ANSWER_S}) as condor:
             found = [read_ad(ad) for ad in condor.query(one_of([job.id]), WANTED)]
     except CouldNotAsk as error:
         raise ConfigError(

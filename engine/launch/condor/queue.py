@@ -107,6 +107,8 @@ class Queue:
         How long a scheduler may take; None for as long as the client lets it.
     every_s
         Seconds between two questions, instead of those of this module.
+    once
+        Whether it is looked once: see `look_once`.
     clock
         Seconds that only grow.
     now
@@ -119,13 +121,14 @@ class Queue:
         *,
         deadline_s: float | None = None,
         every_s: float | None = None,
+        once: bool = False,
         clock: Callable[[], float] = time.monotonic,
         now: Callable[[], float] = time.time,
     ) -> None:
         asked = () if deadline_s is None else ("query", "clusters", "history")
         deadlines = dict.fromkeys(asked, deadline_s or 0.0)
         self._connect = connect or (lambda schedd: Condor(schedd, deadlines))
-        self._every_s, self._clock, self._now = every_s, clock, now
+        self._every_s, self._once, self._clock, self._now = every_s, once, clock, now
         self._schedulers: dict[str | None, _Scheduler] = {}
         self.watched = False
         """Whether somebody looks at jobs, who wants to know sooner."""
@@ -162,7 +165,8 @@ class Queue:
                 of_schedulers.setdefault(job.schedd, []).append(job)
         for schedd, own in of_schedulers.items():
             if schedd not in self._schedulers:
-                self._schedulers[schedd] = _Scheduler(schedd, self._connect(schedd), self._clock)
+                absent = Absent(condor := self._connect(schedd), self._clock, self._once)
+                self._schedulers[schedd] = _Scheduler(schedd, condor, absent)
             one = self._schedulers[schedd]
             begun = self._clock()
             if begun >= self._due(one):
@@ -190,10 +194,27 @@ class Queue:
         return min(usual * 2**failures, max(usual, LONGEST_S))
 
 
+def look_once(
+    jobs: Iterable[JobHandle], connect: Connect | None = None, deadline_s: float | None = None
+) -> View:
+    """What is known of jobs by a single look: one that its queue does not have is gone at once.
+
+    Parameters
+    ----------
+    jobs, connect, deadline_s
+        See `Queue`.
+    """
+    queue = Queue(connect, deadline_s=deadline_s, once=True)
+    try:
+        return queue.look(jobs)
+    finally:
+        queue.close()
+
+
 class _Scheduler:
     """One scheduler, and what it said."""
 
-    def __init__(self, schedd: str | None, condor: Condor, clock: Callable[[], float]) -> None:
+    def __init__(self, schedd: str | None, condor: Condor, absent: Absent) -> None:
         self.condor = condor
         self.state = Told(schedd)
         self.jobs: dict[str, QueuedJob] = {}
@@ -204,7 +225,7 @@ class _Scheduler:
         """When it was asked last, and when it has to be again at the latest."""
         self.soon = math.inf
         self.failures = 0
-        self._absent = Absent(condor, clock)
+        self._absent = absent
 
     def ask(self, wanted: Sequence[JobHandle], now: float) -> None:
         """Ask once; nothing is forgotten where there is no answer."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 
 from engine.facts.files import as_facts_error, replace_file
+from engine.facts.provenance import commit_of_code
 from engine.facts.run_dir import RunDir
 from engine.launch.condor.client import Condor
 from engine.launch.condor.jobs import prepared, send_or
@@ -38,6 +39,7 @@ def submit_resumed(spec: JobSpec, resources: Resources, condor: Condor) -> JobHa
         before = _Before.of(run_dir)
         more = {"state": "submitting", "schedd": schedd, "resources": asdict(resources)}
         entries = new_entries(spec, **NO_PROCESS) | entries_before(run_dir) | more
+        entries["git_commit"] = commit_of_code()
         try:
             with as_facts_error(run_dir.stop, "remove"):
                 run_dir.stop.unlink(missing_ok=True)  # it was meant for the start before

@@ -24,7 +24,7 @@ ID_ATTRIBUTE = "ThesisRunId"
 SWEEP_ATTRIBUTE = "ThesisSweepId"
 """The same of its sweep."""
 
-OUT, ERR = "job.out", "job.err"
+OUT, ERR = "job.out", RunDir(Path()).job_err.name
 """Files in a run directory: what was printed before `train.log` is open."""
 
 KEPT_VARIABLES = (

@@ -23,6 +23,7 @@ from engine.launch.condor.ads import of_sweeps
 from engine.launch.condor.client import Condor
 from engine.launch.condor.jobs import prepared, train_script
 from engine.launch.condor.sending import Progress, Sending, discard, remove_runs
+from engine.launch.configs import as_submitted
 from engine.launch.job import HTCONDOR, JobHandle, JobSpec
 from engine.launch.lock import locked
 from engine.launch.record import NO_PROCESS, amend_if, new_entries, read_job, write_record
@@ -54,8 +55,13 @@ def submit_sweep(
     place = SweepDir.claim(spec.directory)
     with locked(place.lock, place.path.name):
         runs = planned(place.path, spec.runs)
-        more = {"state": "submitting", "schedd": schedd, "resources": asdict(resources)}
+        more: dict[str, Any] = {
+            "state": "submitting",
+            "schedd": schedd,
+            "resources": asdict(resources),
+        }
         try:
+            more |= as_submitted(spec.config_dirs, place.path)
             write_runs(place, runs)
             write_record(place.record, new_entries(spec, **more))
             sync_folder(place.path.parent)

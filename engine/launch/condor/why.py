@@ -15,9 +15,10 @@ from engine.facts.words import count, first_line, in_words
 from engine.launch.condor.absent import TO_COME, still_to_come
 from engine.launch.condor.ads import WANTED, QueuedJob, one_of, read_ad
 from engine.launch.condor.client import Condor, CouldNotAsk
-from engine.launch.condor.queue import Connect
+from engine.launch.condor.queue import Connect, look_once
 from engine.launch.job import JobHandle
 from engine.launch.resources import Resources
+from engine.library.examine import summarise
 
 UNASKED = "HTCondor could not be asked"
 """How the answer begins where nobody gave one."""
@@ -35,20 +36,22 @@ _GPU = "AvailableGPUs"
 
 
 def why(job: JobHandle, connect: Connect = Condor) -> str | None:
-    """Why a job does not run; None where HTCondor does not have it, so that its files tell."""
+    """Why a job does not run; None where its record does not name it, so that its files tell."""
     if job.id is None:
         return None
     with connect(job.schedd) as condor:
         try:
             ads = condor.query(one_of([job.id]), WANTED)
             if not ads:
-                return _absent(job, condor)
+                return _absent(job, condor) or _gone(job, connect)
             found = read_ad(ads[0])
             match = condor.match(one_of([found.run_id])) if found.state == "queued" else {}
         except CouldNotAsk as error:
             since = time.strftime("%H:%M")
             return f"{UNASKED} at {since}: {error.message}"
-    return sentence(job.name, found, match) + (_cut_off(job) if found.state == "running" else "")
+    asked_to_stop = RunDir(job.directory).stop.exists()
+    told = sentence(job.name, found, match, asked_to_stop)
+    return told + (_cut_off(job) if found.state == "running" else "")
 
 
 def _cut_off(job: JobHandle) -> str:
@@ -70,7 +73,15 @@ def _absent(job: JobHandle, condor: Condor) -> str | None:
     return f"it waits: {TO_COME}" if still_to_come(condor, [job]) else None
 
 
-def sentence(name: str, job: QueuedJob, match: Mapping[str, Any]) -> str:
+def _gone(job: JobHandle, connect: Connect) -> str:
+    """What became of a job that is not in the queue."""
+    run = summarise(job.directory, look_once([job], connect).report(job))
+    return f"HTCondor does not have it: {run.sentence or run.problem}"
+
+
+def sentence(
+    name: str, job: QueuedJob, match: Mapping[str, Any], asked_to_stop: bool = False
+) -> str:
     """The answer for a job of the queue.
 
     Parameters
@@ -79,15 +90,21 @@ def sentence(name: str, job: QueuedJob, match: Mapping[str, Any]) -> str:
         What people call it.
     match
         What `match.fits` found.
+    asked_to_stop
+        Whether it ends as it begins.
     """
+    ends = f"it was asked to stop, and does not begin: engine jobs remove {name} ends it now"
     if job.state == "running":
         is_so = _so_far("it runs", "it has run", job)
         return f"{is_so} on {job.host}" if job.host else is_so
     if job.state == "held":
-        return _held(name, job)
+        remedy = hold_remedy(job.hold_code, job.hold_subcode, name)
+        return f"{_held(job)}; {ends if asked_to_stop else remedy}"
     if job.state != "queued":
-        return f"{_so_far('it is over', 'it has been over', job)}: {job.reason or job.state}"
-    return f"{_so_far('it waits', 'it has waited', job)}: {job.reason or _waits(name, match)}"
+        unlogged = "HTCondor has not written its log yet" if job.is_leaving else job.state
+        return f"{_so_far('it is over', 'it has been over', job)}: {job.reason or unlogged}"
+    waits = f"{_so_far('it waits', 'it has waited', job)}: {job.reason or _waits(name, match)}"
+    return f"{waits}; {ends}" if asked_to_stop else waits
 
 
 def standing(job: QueuedJob) -> str:
@@ -104,11 +121,10 @@ def _so_far(now: str, until_now: str, job: QueuedJob) -> str:
     return now if job.since_s is None else f"{until_now} for {in_words(job.since_s)}"
 
 
-def _held(name: str, job: QueuedJob) -> str:
+def _held(job: QueuedJob) -> str:
     words = job.reason or hold_words(job.hold_code, job.hold_subcode, None)
     told = f": {words}" if words else ""
-    is_held = _so_far("it is held", "it has been held", job)
-    return f"{is_held}{told}; {hold_remedy(job.hold_code, job.hold_subcode, name)}"
+    return f"{_so_far('it is held', 'it has been held', job)}{told}"
 
 
 def _waits(name: str, match: Mapping[str, Any]) -> str:

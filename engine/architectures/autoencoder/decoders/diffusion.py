@@ -26,18 +26,14 @@ class DiffusionDecoder(nn.Module):
 
     Parameters
     ----------
-    latent_dim
-        Size D of the latent vectors.
-    n_features, n_types, n_globals
-        Features of a token, object types (padding included), event-wide numbers.
+    latent_dim, n_features, n_types, n_globals, globals_head
+        As in `MLPDecoder`.
     hidden_dims, dropout
         As in `Denoiser`.
     noise_steps
         Steps from data to noise.
     sampling_steps
         Steps of a reconstruction.
-    globals_head
-        As in `MLPDecoder`.
 
     Raises
     ------

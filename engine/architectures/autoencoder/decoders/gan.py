@@ -21,16 +21,10 @@ class GANDecoder(nn.Module):
 
     Parameters
     ----------
-    latent_dim
-        Size D of the latent vectors.
-    n_features, n_types, n_globals
-        Features of a token, object types (padding included), event-wide numbers.
+    latent_dim, n_features, n_types, n_globals, hidden_dims, dropout, globals_head
+        As in `MLPDecoder`; the globals head gets no noise.
     noise_dim
         Normally distributed numbers beside each latent vector.
-    hidden_dims, dropout
-        As in `MLP`.
-    globals_head
-        As in `MLPDecoder`; without noise.
     """
 
     def __init__(

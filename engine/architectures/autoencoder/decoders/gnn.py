@@ -22,16 +22,12 @@ class GNNDecoder(nn.Module):
 
     Parameters
     ----------
-    latent_dim
-        Size D of the latent vectors.
-    n_features, n_types, n_globals
-        Features of a token, object types (padding included), event-wide numbers.
+    latent_dim, n_features, n_types, n_globals, globals_head
+        As in `MLPDecoder`.
     k
         From how many of the nearest latent vectors each receives; None for all.
     hidden_dims, dropout, backend
         As in `GNN`.
-    globals_head
-        As in `MLPDecoder`.
 
     Raises
     ------

@@ -34,6 +34,6 @@ class GANEncoder(MLPEncoder):
         super().__init__(input_dim, latent_dim, hidden_dims, dropout)
         self._critic_sizes = (latent_dim, critic_hidden_dims)
 
-    def make_critic(self, spectral: bool) -> LatentCritic:
+    def make_critic(self, spectral_norm: bool) -> LatentCritic:
         """A new critic for its latent vectors: no part of the encoder, which works without."""
-        return LatentCritic(*self._critic_sizes, spectral)
+        return LatentCritic(*self._critic_sizes, spectral_norm)

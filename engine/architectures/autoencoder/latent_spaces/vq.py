@@ -15,6 +15,7 @@ from torch.nn import functional
 from engine.architectures.autoencoder.latent_spaces.codebook import Codebook
 from engine.architectures.autoencoder.losses.quantisation import commitment_loss
 from engine.architectures.autoencoder.outputs import LatentOutput
+from engine.errors import ConfigError
 
 
 class VectorQuantiser(Codebook):
@@ -29,7 +30,7 @@ class VectorQuantiser(Codebook):
 
     Raises
     ------
-    ValueError
+    ConfigError
         With cosine codes on several levels: what a level leaves is not of length 1.
     """
 
@@ -45,7 +46,7 @@ class VectorQuantiser(Codebook):
         eps: float = 1e-5,
     ) -> None:
         if cosine and levels > 1:
-            raise ValueError("cosine=true goes with levels=1 only")
+            raise ConfigError("cosine codes are for one level", "Set levels=1 or cosine=false.")
         given = (latent_dim, codebook_size, decay, revive_every, dead_below, cosine, eps)
         super().__init__(*given)
         self.output_dim = latent_dim
