@@ -54,9 +54,38 @@ def _meant(known: Sequence[Job], word: str, args: argparse.Namespace) -> Job:
     from engine.launch.named import job_of_newest, select_job
 
     if not is_last(word):
-        return select_job(known, word)
+        return select_job(known, word, lambda number: _unrecorded(known, number))
     newest = select_one(word, args.root).absolute()
     return job_of_newest(known, newest, on_cluster=args.action in ON_CLUSTER)
+
+
+def _unrecorded(known: Sequence[Job], number: str) -> list[Job]:
+    """Jobs that HTCondor has by a number, and whose run directories are gone."""
+    from engine.launch.condor.orphans import orphans_numbered
+
+    handles = [handle for job in known for handle in (job.handle, *job.handles)]
+    schedulers = {handle.schedd for handle in handles if handle.target == HTCONDOR}
+    if not schedulers and "." not in number:
+        return []  # a number of nothing that HTCondor may have
+    return orphans_numbered(number, schedulers or {None}, _connect)
+
+
+def _with_orphans(jobs: Sequence[Job]) -> list[Job]:
+    """The jobs, each sweep followed by its runs at HTCondor whose directories are gone."""
+    from engine.launch.condor.client import CouldNotAsk
+    from engine.launch.condor.orphans import orphans_of
+
+    told: list[Job] = []
+    for job in jobs:
+        told.append(job)
+        if job.handle.target != HTCONDOR or (job.handle.points or 0) <= len(job.handles):
+            continue
+        try:
+            told += orphans_of(job.handle, job.handles, _connect)
+        except CouldNotAsk:
+            if not job.on_cluster:  # else it is told of each of these
+                raise
+    return told
 
 
 def act_on_cluster(args: argparse.Namespace, changes: Sequence[str]) -> int:
@@ -70,7 +99,7 @@ def act_on_cluster(args: argparse.Namespace, changes: Sequence[str]) -> int:
     changed = read_changes(words) if words or args.action == "edit" else {}
     jobs = choose(args)
     if args.action == "why":
-        return _why(jobs, args.json)
+        return _why(_with_orphans(jobs), args.json)
     if args.action == "remove" and any(job.handle.kind == "sweep" for job in jobs):
         return _remove_sweeps(jobs, args)
     handles = [handle for job in jobs for handle in _of(job)]

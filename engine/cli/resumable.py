@@ -142,6 +142,7 @@ def _anew(job: JobHandle, typed: Sequence[str], target: str | None) -> str:
 def refusal(run_dir: RunDir, cfg: Any, again: bool = False, take_over: bool = False) -> str | None:
     """Why nothing is left to train; raises if somebody trains there, or may begin to."""
     from engine.launch.condor.over import as_told, check_job_is_over
+    from engine.launch.going_on import way_out
     from engine.library.index import summarise
 
     if again:
@@ -151,8 +152,8 @@ def refusal(run_dir: RunDir, cfg: Any, again: bool = False, take_over: bool = Fa
     if take_over:
         refuse_a_process_here(run_dir, summary)
     elif summary.state in UNDER_WAY:
-        hint = f"engine stop {run_dir.run_id} ends it."
-        raise ConfigError(f"{run_dir.run_id} is {summary.state}: {summary.sentence}", hint)
+        told = f"{run_dir.run_id} is {summary.state}: {summary.sentence}"
+        raise ConfigError(told, way_out(run_dir, summary))
     elif summary.state != "finished" and (summary.epochs_done or 0) > cfg.phase1.trainer.epochs:
         done = f"{run_dir.run_id} has done {summary.epochs_done} epochs"
         return f"{done}; --epochs {summary.epochs_done + 1} or more trains it further"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 HTCONDOR = "htcondor"
 """The launcher that is a cluster with HTCondor."""
@@ -30,6 +30,21 @@ class JobReport:
     told: float | None = None
     """Unix seconds at which that was said, or the log changed that says so; None where unknown."""
 
+    @property
+    def is_cut_off(self) -> bool:
+        """Whether it runs on a node that its scheduler cannot reach; its reason says since when."""
+        return self.state == "running" and bool(self.reason)
+
+
+def _kept(over: JobReport, logged: JobReport) -> JobReport:
+    """The end of a job that its log does not tell yet; a lost node has HTCondor keep a removed one.
+
+    Nothing is left to wait for there, and its scheduler ends it once it has given up the node.
+    """
+    if over.state != "removed" or not logged.is_cut_off:
+        return over
+    return replace(over, reason="; ".join(filter(None, (over.reason, logged.reason))))
+
 
 def agreed(logged: JobReport | None, asked: JobReport | None) -> JobReport | None:
     """What counts of the log of a job and of what its scheduler said; a pure function.
@@ -40,7 +55,7 @@ def agreed(logged: JobReport | None, asked: JobReport | None) -> JobReport | Non
     if logged is None or asked is None:
         return logged or asked
     if logged.state in OVER or asked.state in OVER:
-        return logged if logged.state in OVER else asked
+        return logged if logged.state in OVER else _kept(asked, logged)
     known = logged.told is not None and asked.told is not None
     is_newer = known and (asked.told or 0.0) > (logged.told or 0.0)
     return asked if is_newer and asked.state != logged.state else logged

@@ -31,19 +31,21 @@ def launch_record(run_dir: RunDir) -> dict[str, Any]:
 
 
 def recorded_end(
-    run_dir: RunDir, launch: dict[str, Any], now: float | None = None
+    run_dir: RunDir, launch: dict[str, Any], now: float | None = None, *, cut_off: bool = False
 ) -> JobReport | None:
     """The end of a job that its record tells of; None where it does not.
 
     A log that was full, or whose scheduler was ended, may never tell it. A removal that was
-    asked for here counts a minute later: until then the training saves.
+    asked for here counts a minute later: until then the training saves. On a node that is cut off
+    nobody hears of it.
     """
     changed = _changed(run_dir.launch)
     if launch.get("state") not in JOB_OVER or changed is None:
         return None
     now = time.time() if now is None else now
     ours = (text_in(launch, "reason") or "").startswith(REMOVED_HERE)
-    is_young = launch["state"] == "removed" and ours and now - changed < REMOVAL_S
+    saves = launch["state"] == "removed" and ours and not cut_off
+    is_young = saves and now - changed < REMOVAL_S
     return None if is_young else replace(report_in(launch), told=changed)
 
 

@@ -121,13 +121,13 @@ def _is_copy(evidence: Evidence) -> bool:
 def _job_running(evidence: Evidence, job: JobReport) -> RunState:
     """A job that runs, whatever its training says."""
     where = f" on {first_line(job.host)}" if job.host else ""
+    cause = CUT_OFF if job.is_cut_off else None
     if _beats_elsewhere(evidence, _patience_s(evidence)):
-        return RunState("running", f"{_last_event(evidence)}{_whereabouts(evidence)}")
+        return RunState("running", f"{_last_event(evidence)}{_whereabouts(evidence)}", cause)
     on_same_host = evidence.attempt and job.host == evidence.attempt.host
     if on_same_host and evidence.process in ("gone", "reused", "rebooted") and not job.reason:
         untold = "HTCondor has not told what becomes of its job: engine jobs asks"
         return RunState("running", f"{_last_event(evidence)}{_whereabouts(evidence)}; {untold}")
-    cause = CUT_OFF if job.reason else None
     return RunState("running", f"{_last_event(evidence)}; its job is running{where}", cause)
 
 

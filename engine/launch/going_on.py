@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import os
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from engine.errors import ConfigError, EngineError
 from engine.facts.records import read_record
 from engine.facts.run_dir import RunDir
+from engine.facts.verdict import CUT_OFF
 from engine.launch.record import earlier_starts, read_job
+
+if TYPE_CHECKING:
+    from engine.library.summary import RunSummary
 
 
 def check_is_over(run_dir: RunDir) -> None:
@@ -24,9 +28,20 @@ def check_is_over(run_dir: RunDir) -> None:
     if summary.state is None or run_dir.launch.is_symlink():
         raise ConfigError(f"{run_dir.path}: {summary.problem or 'its launch.json is a link'}")
     if summary.state in UNDER_WAY:
-        hint = f"engine stop {run_dir.run_id} ends it."
-        raise ConfigError(f"{run_dir.run_id} is {summary.state}: {summary.sentence}", hint)
+        told = f"{run_dir.run_id} is {summary.state}: {summary.sentence}"
+        raise ConfigError(told, way_out(run_dir, summary))
     check_job_is_over(run_dir, summary)
+
+
+def way_out(run_dir: RunDir, summary: RunSummary) -> str:
+    """What somebody can do who wants to go on with a run that is under way."""
+    name = run_dir.run_id
+    if summary.cause != CUT_OFF:
+        return f"engine stop {name} ends it."
+    return (
+        f"engine resume {name} --take-over goes on with it here, and its job does not begin again;"
+        f" engine jobs remove {name} ends it."
+    )
 
 
 def entries_before(run_dir: RunDir) -> dict[str, Any]:

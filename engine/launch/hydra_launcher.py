@@ -44,6 +44,10 @@ whose job says nothing."""
 GIVEN_UP = f"{REMOVED_HERE}: it never came to HTCondor, and its sweep was stopped"
 
 
+NOT_REACHED = "running (node not reached)"
+"""What is told of runs whose node is lost, until their scheduler gives it up."""
+
+
 class Follower(Protocol):
     """Knows what becomes of jobs; see `engine.launch.condor.following`."""
 
@@ -119,13 +123,17 @@ class AwaitedRuns:
         return len(self.ends) == len(self._points)
 
     def counts(self) -> dict[str, int]:
-        """How many runs are in which state; `done` stands for those that have finished."""
+        """How many runs are in which state; `done` stands for those that have finished.
+
+        Those on a node that its scheduler cannot reach, where they may be dead, are told apart.
+        """
         words = {"finished": "done", "stopped": "stopped"}
         ended = (words.get(end.state, "failed") for end in self.ends.values())
         waiting = len(self._points) - len(self.jobs.keys() | self.ends.keys())
         open_ones = (self._states.get(place, "queued") for place in self._open())
         found = Counter([*ended, *open_ones]) + Counter({"not submitted": waiting})
-        order = ("not submitted", "queued", "held", "running", "done", "stopped", "failed")
+        over = ("done", "stopped", "failed")
+        order = ("not submitted", "queued", "held", "running", NOT_REACHED, *over)
         return {state: found[state] for state in order if found[state]}
 
     def step(self) -> None:
@@ -236,7 +244,7 @@ class AwaitedRuns:
         """Take in what is known of a job now."""
         is_over = report is not None and report.state in JOB_OVER
         if report is not None and not is_over:
-            self._states[place] = report.state
+            self._states[place] = NOT_REACHED if report.is_cut_off else report.state
             self._tell_of_hold(place, job, report)
         if not (is_over or read or job.target != HTCONDOR):
             return

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from difflib import get_close_matches
 from pathlib import Path
 
@@ -18,7 +18,9 @@ _ID = re.compile(r"[0-9a-f]{4,32}", re.ASCII)
 _NUMBER = re.compile(r"[0-9]{1,10}(?:\.[0-9]{1,10})?", re.ASCII)
 
 
-def select_job(jobs: Sequence[Job], word: str) -> Job:
+def select_job(
+    jobs: Sequence[Job], word: str, unrecorded: Callable[[str], Sequence[Job]] = lambda word: ()
+) -> Job:
     """The one job that a word means: a directory, a name or a part of one, an id.
 
     An id is that of its record, or what HTCondor calls it. The name of a run of a sweep, or its
@@ -29,6 +31,8 @@ def select_job(jobs: Sequence[Job], word: str) -> Job:
     ----------
     jobs
         The newest first.
+    unrecorded
+        Asked for the jobs with a number that no record has.
 
     Raises
     ------
@@ -49,12 +53,15 @@ def select_job(jobs: Sequence[Job], word: str) -> Job:
         for one in _runs_of_sweep(job)
         if word == one[1].name or os.fspath(one[1].directory) == place
     ]
-    for found in (named[:1], list(numbered.values()), *([*filter(rule, jobs)] for rule in rules)):
-        if len(found) == 1:
-            return found[0]
-        if found:
-            names = ", ".join(job.name for job in found[:8])
-            raise ConfigError(f"{word}: {len(found)} jobs have that in their name", names)
+    by_rule = ([*filter(rule, jobs)] for rule in rules)
+    found = next(filter(None, (named[:1], [*numbered.values()], *by_rule)), None)
+    if found is None and _NUMBER.fullmatch(word):
+        found = list(unrecorded(word))
+    if found and len(found) == 1:
+        return found[0]
+    if found:
+        names = ", ".join(job.name for job in found[:8])
+        raise ConfigError(f"{word}: {len(found)} jobs have that in their name", names)
     return _part_of_a_run(jobs, word)
 
 

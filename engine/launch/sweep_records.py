@@ -127,14 +127,23 @@ def confirm_run(folder: Path, run: SweepRun, **changes: Any) -> None:
         amend_if(path, run.id, {"job_id": None}, {"job_id": changes["job_id"]}, sync=False)
 
 
-def remove_run(folder: Path, run: SweepRun, reason: str) -> None:
-    """Say in the record of a run that its job was removed, unless that has begun.
+def remove_run(launch: Path, run_id: str, reason: str, *, begun: bool = False) -> None:
+    """Say in the record of a run that its job was removed, unless that is over.
 
-    Of a job that HTCondor had still to make nothing else tells: it has no log, and no history.
+    Of a job that HTCondor had still to make nothing else tells: it has no log, and no history; nor
+    of one whose node is lost, as long as HTCondor waits for that.
+
+    Parameters
+    ----------
+    launch
+        The record.
+    begun
+        Whether it is meant also where it trains.
     """
-    path, end = RunDir(folder / run.name).launch, {"state": "removed", "reason": reason}
-    for state in ("submitting", "queued"):  # the first becomes the second, and never the reverse
-        if amend_if(path, run.id, {"state": state}, end, sync=False):
+    end = {"state": "removed", "reason": reason}
+    # Each of these becomes the next one, and never the reverse.
+    for state in ("submitting", "queued", *(["running"] if begun else [])):
+        if amend_if(launch, run_id, {"state": state}, end, sync=False):
             return
 
 

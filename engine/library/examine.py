@@ -148,7 +148,9 @@ def _noted_job(
         problems.append(error.message)
     launch = launch_record(run_dir)
     logged = reader.report(text_in(launch, "id"), text_in(launch, "job_id"))
-    return logged, recorded_end(run_dir, launch, now) if logged else None
+    if logged is None:
+        return None, None
+    return logged, recorded_end(run_dir, launch, now, cut_off=logged.is_cut_off)
 
 
 def _ended(record: Record, seen: LastSeen, found: Found) -> RunState | None:

@@ -189,7 +189,7 @@ class Fit:
         }
         metrics = {k: v for k, v in result.items() if v is not None}
         self.session.end(metrics, self._figure_data, stopped=result["test_loss"] is None)
-        again = self.session.stops.starts_again
+        again = self.session.stops.may_start_again
         for line in result_lines(result, state.epochs_done, self.epochs, again):
             log.info(line)
         self.session.raise_if_stopped()

@@ -25,7 +25,13 @@ def epoch_line(
 def result_lines(
     result: dict[str, Any], done: int, epochs: int, starts_again: bool = False
 ) -> Iterator[str]:
-    """How it ended: the best loss beside that of predicting the mean."""
+    """How it ended: the best loss beside that of predicting the mean.
+
+    Parameters
+    ----------
+    starts_again
+        Whether somebody else than its user may start it again.
+    """
     if result["test_loss"] is None:
         next_start = "its next start" if starts_again else "engine resume"
         yield f"stopped after {done} of {epochs} epochs; {next_start} goes on with it"

@@ -123,9 +123,19 @@ class StopRequests:
             return "its time is nearly over: saving, to go on at its next start"
         return "stopping, as asked; a second time ends it at once"
 
+    @property
+    def may_start_again(self) -> bool:
+        """Whether somebody else than its user may start it again, now that it has ended early.
+
+        A signal is all that a cluster says of what it does with a job: move, hold or remove it.
+        """
+        is_sent_away = self.signals.received is not None and JOB_ID in os.environ
+        return self.starts_again or (is_sent_away and not self._is_file_there())
+
     def _by_somebody(self) -> bool:
-        if self.signals.received is not None:
-            return True
+        return self.signals.received is not None or self._is_file_there()
+
+    def _is_file_there(self) -> bool:
         return self._stop_file is not None and os.path.exists(self._stop_file)
 
 

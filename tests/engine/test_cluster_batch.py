@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from engine.cli.cluster_sweep import way_back
+from engine.cli.cluster_sweep import _standing, way_back
 from engine.errors import ConfigError, LaunchError
 from engine.facts import RunDir, append_jsonl_event, build_event_payload
 from engine.facts.job_report import REMOVED_HERE, JobReport
@@ -277,6 +277,22 @@ def test_a_hold_is_told_once_with_what_to_do(cluster: Cluster) -> None:
         "run_x_job0 is held: it took more memory than it asked for",
         "  engine jobs release run_x_job0; engine kill run_x_job0 gives it up",
     ]
+
+
+def test_runs_whose_node_is_not_reached_are_told_from_those_that_run(cluster: Cluster) -> None:
+    sweep = Sweep(cluster, 3)
+    sweep.batch.step()
+    lost = JobReport("running", "its node cannot be reached since 21:04", "wn-1")
+    cluster.reports = {"run_x_job0": lost, "run_x_job1": lost, "run_x_job2": JobReport("running")}
+    sweep.batch.step()
+    assert _standing(sweep.batch) == "1 running, 2 running (node not reached)"
+    cluster.answers = False
+    sweep.batch.step()
+    assert _standing(sweep.batch) == f"1 running, 2 running (node not reached); {SILENT}"
+    cluster.reports["run_x_job0"] = JobReport("running", None, "wn-1")
+    cluster.reports["run_x_job1"] = JobReport("queued", "it waited too long")
+    sweep.batch.step()
+    assert sweep.batch.counts() == {"queued": 1, "running": 2}
 
 
 def test_facts_that_come_late_are_waited_for(cluster: Cluster) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -207,6 +208,25 @@ def test_who_asks_it_to_stop_is_obeyed_though_its_time_is_over(
     assert main(list(TRAINING)) == 0
     assert summarise("run").sentence == "stopped"
     assert not Path("run/stop").exists()
+
+
+@pytest.mark.parametrize(
+    ("job_id", "goes_on"), [("12.0", "its next start"), (None, "engine resume")]
+)
+def test_whoever_sends_a_job_away_is_not_told_to_resume_it(
+    own_folder: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    job_id: str | None,
+    goes_on: str,
+) -> None:
+    """HTCondor tells by a signal alone that it moves, holds or removes a job."""
+    monkeypatch.setenv(TIME_LIMIT, "600")
+    if job_id:
+        monkeypatch.setenv(JOB_ID, job_id)
+    monkeypatch.setattr(TimeLimit, "is_near", lambda _: signal.raise_signal(signal.SIGTERM))
+    assert main(list(TRAINING)) == 128 + signal.SIGTERM
+    assert f" epochs; {goes_on} goes on with it" in capsys.readouterr().out
 
 
 OVER = LastSeen("on_train_end", stopped=True, starts_again=True, epochs_done=7, epochs=50)

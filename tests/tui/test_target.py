@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from engine.launch.record import command_text
 from engine.launch.suggest import Suggestion
 from tests.tui.configured import configuring, override, settled
 from tests.tui.conftest import AppAt, lines_of, run, text_of, wait_for
+from tui.app import ThesisApp
 from tui.configure import starting
 from tui.configure.launch_dialog import LaunchDialog
 from tui.configure.preflight import Report
@@ -126,12 +128,13 @@ def test_a_suggestion_is_shown_and_taken_by_a_key(
     run(test())
 
 
-async def launch(pilot: Any, page: ConfigurePage) -> LaunchDialog:
+async def launch(pilot: Any, page: ConfigurePage, *warnings: str) -> LaunchDialog:
     """The question before the start, of a draft for HTCondor that counts as checked."""
     await pilot.press("T")
     await settled(pilot, page)
     await override(pilot, page, " launcher.category=express data=synthetic")
-    page.report = Report(ok=True, warnings=("launcher.category=express: it may be too short",))
+    told = ("launcher.category=express: it may be too short", *warnings)
+    page.report = Report(ok=True, warnings=told)
     await pilot.press("L")
     await wait_for(pilot, lambda: isinstance(pilot.app.screen, LaunchDialog))
     dialog: Any = pilot.app.screen
@@ -152,34 +155,72 @@ def test_the_question_before_the_start_names_the_scheduler_and_warns(
 
     async def test() -> None:
         async with configuring(app_at, root) as (pilot, page):
-            told: list[str] = []
-            monkeypatch.setattr(ConfigurePage, "notify", lambda _, text, **how: told.append(text))
             await launch(pilot, page)
             await wait_for(pilot, lambda: "scheduler taai-007" in text_of(pilot.app))
             shown = " ".join(text_of(pilot.app).split())
             assert "1 core, no GPU, 4 GB of memory" in shown
             assert "it may be too short" in shown
             await pilot.press("y")
-            await wait_for(pilot, lambda: bool(told))
-            assert told == ["HTCondor's Python bindings are not here. pip install htcondor"]
+            why = (
+                "not started: HTCondor's Python bindings are not here. pip install htcondor  (esc)"
+            )
+            await wait_for(pilot, lambda: why in text_of(pilot.app))
+            assert pilot.app.screen is page
+            await pilot.press("1", "j")
+            await settled(pilot, page)
+            assert why in text_of(pilot.app), "it stays"
+            await pilot.press("escape")
+            await wait_for(pilot, lambda: why not in text_of(pilot.app))
             assert pilot.app.screen is page
         assert [(one.target, one.resources["category"]) for one in specs] == [(HTCONDOR, "express")]
 
     run(test())
 
 
-def test_a_scheduler_that_does_not_answer_is_told_before_the_start(
+def test_what_could_not_be_started_is_told_also_where_its_screen_was_left(
     app_at: AppAt, root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    left, told = threading.Event(), list[str]()
+
+    def refused(spec: JobSpec) -> Path:
+        left.wait(40)
+        raise LaunchError("HTCondor did not take the job")
+
+    monkeypatch.setattr(starting, "scheduler", lambda spec: "taai-007")
+    monkeypatch.setattr(starting, "launch", refused)
+    monkeypatch.setattr(ThesisApp, "notify", lambda _, text, **__: told.append(text))
+
+    async def test() -> None:
+        async with configuring(app_at, root) as (pilot, page):
+            await launch(pilot, page)
+            await pilot.press("y")
+            await wait_for(pilot, lambda: page.doing)
+            await pilot.press("escape", "escape")
+            await wait_for(pilot, lambda: not page.is_running)
+            left.set()
+            await wait_for(pilot, lambda: bool(told), 8)
+        assert "not started: HTCondor did not take the job" in told[0]
+
+    run(test())
+
+
+@pytest.mark.parametrize("known", [False, True])
+def test_a_scheduler_that_does_not_answer_is_told_once_before_the_start(
+    app_at: AppAt, root: Path, monkeypatch: pytest.MonkeyPatch, known: bool
+) -> None:
+    error = CouldNotAsk("HTCondor's scheduler did not answer within 5 s", "It is stuck.")
+
     def silent(spec: JobSpec) -> str:
-        raise CouldNotAsk("HTCondor's scheduler did not answer within 5 s", "It is stuck.")
+        raise error
 
     monkeypatch.setattr(starting, "scheduler", silent)
 
     async def test() -> None:
         async with configuring(app_at, root) as (pilot, page):
-            await launch(pilot, page)
+            dialog = await launch(pilot, page, *([error.in_a_line] if known else []))
+            await wait_for(pilot, lambda: dialog.said.get("target") == "HTCondor")
             await wait_for(pilot, lambda: "did not answer within 5 s" in text_of(pilot.app))
+            assert text_of(pilot.app).count("did not answer within 5 s") == 1
             await pilot.press("n")
             await wait_for(pilot, lambda: pilot.app.screen is page)
             assert not page.doing

@@ -62,16 +62,19 @@ class LaunchDialog(ModalScreen[int | None]):
         super().__init__()
         self._title, self._facts, self._warnings = title, facts, list(warnings)
         self._at_once = at_once
-        self._told: dict[str, str] = {}
+        self.said: dict[str, str] = {}
+        """What became known of the facts since it opened."""
 
     def tell(self, name: str, text: str) -> None:
         """Have another text for one of the facts."""
-        self._told[name] = text
+        self.said[name] = text
         if self.is_running:
             self.query_one(".facts", Static).update(self._table())
 
     def warn(self, text: str) -> None:
-        """Add a warning."""
+        """Add a warning, unless it is there: a check before may have found the same."""
+        if text in self._warnings:
+            return
         self._warnings.append(text)
         if self.is_running:
             warnings = self.query_one(".warnings", Static)
@@ -107,7 +110,7 @@ class LaunchDialog(ModalScreen[int | None]):
         table.add_column(overflow="fold")
         at_once = [("at once", str(self._at_once))] if self._at_once else []
         for name, told in [*self._facts(self._at_once or 1), *at_once]:
-            table.add_row(name, Text(plain(self._told.get(name, told))))
+            table.add_row(name, Text(plain(self.said.get(name, told))))
         return table
 
     def action_more(self, by: int) -> None:

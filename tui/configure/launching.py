@@ -14,7 +14,6 @@ from textual.binding import Binding, BindingType
 
 from engine.config import draft
 from engine.errors import ConfigError, EngineError
-from engine.facts.text import plain
 from engine.launch.job import LOCAL, JobSpec
 from engine.launch.record import command_text
 from tui.configure import preflight, starting
@@ -25,6 +24,7 @@ from tui.configure.preflight import Problem, Report
 from tui.configure.rows import key_in
 from tui.configure.target_words import asked_for, place
 from tui.configure.targeting import Targeting
+from tui.widgets.said_line import SaidLine
 
 ROOT_KEY = "env.output_root"
 
@@ -141,6 +141,7 @@ class Launching(Targeting):
 
     @work(exclusive=True, group="check", description="launch")
     async def _launch(self) -> None:
+        self.query_one(SaidLine).put_away()
         await self.until_composed()  # what was typed may be ahead of the form
         if not self.problems() and not self.points_list.wrong and self.report is None:
             self.show_check()
@@ -200,8 +201,8 @@ class Launching(Targeting):
         return tuple((*words, *more) for words in found)
 
     def _tell_failure(self, error: EngineError) -> None:
-        told = error.in_a_line
-        self.notify(plain(told), title="not started", severity="error", markup=False)
+        """Say why nothing was started, until it is read: as the page of the jobs does."""
+        self.query_one(SaidLine).failed(f"not started: {error.in_a_line}")
 
     def _why_not(self) -> str:
         """Why this cannot be started; empty if it can."""
@@ -261,11 +262,21 @@ class Launching(Targeting):
             resources=launcher.resources,
         )
 
+    def _started(self, spec: JobSpec) -> Path:
+        """The directory of what is started; for a thread, which ends after a page that is left."""
+        try:
+            return starting.launch(spec)
+        except EngineError as error:
+            if not self.is_running:
+                told = f"{spec.directory.name} not started: {error.in_a_line}"
+                self.app.call_later(self.app.notify, told, severity="error", timeout=60)
+            raise
+
     @work(group="start", description="start")
     async def _start(self, spec: JobSpec, launched: Draft) -> None:
         """Start it in a thread, and go to see it."""
         try:
-            path = await asyncio.to_thread(starting.launch, spec)
+            path = await asyncio.to_thread(self._started, spec)
         except EngineError as error:
             self.doing = ""
             self.show_report()

@@ -28,6 +28,7 @@ from tui.configure.target_words import NOTHING_CHANGED, head_title
 from tui.configure.told_lines import CommandLine, FieldLines, ProblemLines
 from tui.widgets.key_line import KeyLine
 from tui.widgets.listing import Listing
+from tui.widgets.said_line import SaidLine
 from tui.widgets.search_line import SearchLine
 from tui.widgets.tab_line import TabLine
 
@@ -95,6 +96,7 @@ class ConfigurePage(Jumping):
         yield FieldLines(look)
         yield OverrideLine()
         yield CommandLine()
+        yield SaidLine()
         yield KeyLine()
 
     def on_mount(self) -> None:
@@ -279,16 +281,15 @@ class ConfigurePage(Jumping):
     # The clipboard, and out.
 
     @on(CommandLine.Clicked)
-    def _command_clicked(self) -> None:
-        self.action_copy()
-
     def action_copy(self) -> None:
         """Copy the command."""
         self.thesis.copy(self.command, "the command")
 
     def action_back(self) -> None:
-        """One layer out: a search, the other part, and then the screen; the draft is kept."""
+        """One layer out: a failure, a search, the other part, the screen; the draft is kept."""
         view = self._view()
+        if self.query_one(SaidLine).put_away():
+            return
         if view.searched:
             view.search("")
         elif isinstance(view, FormList) and view.changed_only:

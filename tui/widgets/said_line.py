@@ -44,6 +44,11 @@ class SaidLine(Static):
         self._problems += [problem] if problem else []
         self._tell()
 
+    def failed(self, problem: str) -> None:
+        """Something could not be done that is told of elsewhere while it is."""
+        self._problems = [problem]
+        self._tell()
+
     def put_away(self) -> bool:
         """Take away what went wrong; whether there was anything."""
         had, self._problems = bool(self._problems), []

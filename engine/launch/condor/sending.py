@@ -254,9 +254,15 @@ def _at_once(
         yield from zip(listed, given_each, strict=True)
 
 
-def remove_runs(folder: Path, runs: Iterable[SweepRun], reason: str) -> None:
+def remove_runs(
+    folder: Path, runs: Iterable[SweepRun], reason: str, *, begun: bool = False
+) -> None:
     """Say in the records of runs that their jobs were removed; see `remove_run`."""
-    for _ in _at_once(folder, runs, lambda run: remove_run(folder, run, reason)):
+
+    def note(run: SweepRun) -> None:
+        remove_run(RunDir(folder / run.name).launch, run.id, reason, begun=begun)
+
+    for _ in _at_once(folder, runs, note):
         pass
 
 

@@ -10,12 +10,14 @@ import contextlib
 import os
 from collections.abc import Iterator
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
 from engine.errors import ConfigError, FactsError, LaunchError
 from engine.facts.files import replace_file, sync_folder
 from engine.facts.job_report import REMOVED_HERE
 from engine.facts.records import read_record
+from engine.facts.run_dir import RunDir
 from engine.facts.sweep_dir import SweepDir
 from engine.launch.condor.ads import of_sweeps
 from engine.launch.condor.client import Condor
@@ -24,7 +26,7 @@ from engine.launch.condor.sending import Progress, Sending, discard, remove_runs
 from engine.launch.configs import as_submitted
 from engine.launch.job import HTCONDOR, JobHandle, JobSpec
 from engine.launch.lock import locked
-from engine.launch.record import NO_PROCESS, amend_if, new_entries, write_record
+from engine.launch.record import NO_PROCESS, amend_if, new_entries, read_job, write_record
 from engine.launch.resources import Resources
 from engine.launch.sweep_runs import planned, read_runs, runs_folder, write_runs
 
@@ -150,19 +152,33 @@ def remove_sweep(handle: JobHandle) -> str:
     told = "its jobs are removed" if is_new else f"HTCondor {_NONE_LEFT}"
     with _told_later(unwritten):
         # What was asked to stop, and HTCondor has no more, was ended here, too.
-        _note_removal(handle, REMOVED_HERE if is_new or was_asked else told)
+        reason = REMOVED_HERE if is_new or was_asked else told
+        _note_removal(handle, reason, begun=bool(acted.done))
     if unwritten or not is_new:
         raise LaunchError(f"{handle.name}: {'; '.join([told, *unwritten[:1]])}")
     return "HTCondor"
 
 
-def _note_removal(handle: JobHandle, reason: str) -> None:
+def _note_removal(handle: JobHandle, reason: str, *, begun: bool) -> None:
     """Say in the records of a sweep that HTCondor has none of its jobs any more."""
-    place = SweepDir(handle.directory)
-    if place.runs.exists():  # who waits for a sweep, and submits one by one, notes it himself
-        remove_runs(runs_folder(handle.directory), read_runs(place), reason)
+    place, folder = SweepDir(handle.directory), runs_folder(handle.directory)
+    if place.runs.exists():
+        remove_runs(folder, read_runs(place), reason, begun=begun)
+    elif begun:  # who waits for a sweep, and submits one by one, notes himself what he had to send
+        removed = {"state": "removed", "reason": reason}
+        for job in _jobs_of(handle, folder):
+            amend_if(job.path, job.id, {"state": "running"}, removed, sync=False)
     end = {"state": "queued", **NO_PROCESS}
     amend_if(handle.path, handle.id, {"state": "submitting"}, end)
+
+
+def _jobs_of(sweep: JobHandle, folder: Path) -> Iterator[JobHandle]:
+    """The jobs of a sweep that has no list of its runs."""
+    for path in folder.glob(f"*/{RunDir(folder).launch.name}"):
+        with contextlib.suppress(FactsError):  # a damaged one is nobody's
+            job = read_job(path)
+            if job is not None and job.sweep_id == sweep.id:
+                yield job
 
 
 @contextlib.contextmanager

@@ -107,6 +107,15 @@ def sentence(
     return f"{waits}; {ends}" if asked_to_stop else waits
 
 
+def standing(job: QueuedJob) -> str:
+    """How a job of the queue is and for how long, and why, without what to do about it."""
+    if job.state == "running":
+        return sentence("", job, {})
+    words = {"held": ("it is held", "it has been held"), "queued": ("it waits", "it has waited")}
+    so_far = _so_far(*words.get(job.state, ("it is over", "it has been over")), job)
+    return f"{so_far}: {job.reason}" if job.reason else so_far
+
+
 def _so_far(now: str, until_now: str, job: QueuedJob) -> str:
     """The words for what is so now, or until now where it is known for how long."""
     return now if job.since_s is None else f"{until_now} for {in_words(job.since_s)}"
