@@ -22,6 +22,7 @@ from engine.architectures.autoencoder.losses.reconstruction import (
 from engine.architectures.autoencoder.outputs import LatentOutput, Reconstruction
 from engine.data.batches import TensorBatches
 from engine.data.fields import EventBatch
+from engine.errors import ConfigError
 from engine.evaluation.outcome import Outcome
 from engine.training_loops.evaluating import Evaluating
 from engine.training_loops.fit import Fit
@@ -48,6 +49,9 @@ class AutoencoderObjective(Objective):
     """
 
     model: Autoencoder
+    may_lack = frozenset({"globals_mse", "commitment"})
+    not_in_score = frozenset({"commitment"})
+    """Terms of the loss that say nothing of an event."""
 
     def __init__(self, model: Autoencoder, loss_weights: dict[str, float]) -> None:
         self.model = model
@@ -98,9 +102,33 @@ class AutoencoderObjective(Objective):
         """The share [B] of each event in the loss, when this is what is made of it.
 
         A latent space's loss is left out: it is no property of the event.
+
+        Raises
+        ------
+        ConfigError
+            If `errors_of_events` lacks a term of the loss.
         """
-        error: Tensor = self.weighted_sum(errors_of_events(made, batch))
+        errors = self.errors_of_events(made, batch)
+        lacking = self.loss_weights.keys() - errors.keys() - self.may_lack - self.not_in_score
+        if lacking:
+            name = min(lacking)
+            raise ConfigError(
+                f"the anomaly score lacks the loss term {name}: errors_of_events of "
+                f"{type(self).__name__} has to give it, a number for each event",
+                f"Where {name} says nothing of an event, add it to not_in_score.",
+            )
+        error: Tensor = self.weighted_sum(errors, self.not_in_score)
         return error
+
+    def errors_of_events(self, made: Reconstruction, batch: EventBatch) -> dict[str, Tensor]:
+        """How far each event [B] is from its reconstruction, by the names of the terms."""
+        found = {
+            "token_mse": token_mse_of_events(made.tokens_cont, batch.tokens_cont, batch.mask),
+            "id_cross_entropy": id_cross_entropy_of_events(made.id_logits, batch.tokens_id),
+        }
+        if made.globals is not None:
+            found["globals_mse"] = (made.globals - batch.globals).square().mean(dim=1)
+        return found
 
     def metrics(self, counts: dict[str, Tensor]) -> dict[str, float]:
         """How well the codebook is used."""
@@ -180,30 +208,24 @@ def train_on_events(
     return fit.run()
 
 
-def errors_of_events(made: Reconstruction, batch: EventBatch) -> dict[str, Tensor]:
-    """How far each event [B] is from its reconstruction, by the names of the terms."""
-    found = {
-        "token_mse": token_mse_of_events(made.tokens_cont, batch.tokens_cont, batch.mask),
-        "id_cross_entropy": id_cross_entropy_of_events(made.id_logits, batch.tokens_id),
-    }
-    if made.globals is not None:
-        found["globals_mse"] = (made.globals - batch.globals).square().mean(dim=1)
-    return found
-
-
 def baseline_terms(splits: Splits, objective: AutoencoderObjective) -> dict[str, float]:
-    """The terms of predicting for every validation object the mean of the training split."""
+    """The terms of predicting for every validation object the mean of the training split.
+
+    Raises
+    ------
+    ConfigError
+        If a loss weight has no term, or the score of an event lacks one.
+    """
     _, train_ids, _ = splits.train.tensors
     n_types = objective.model.embedding.types.num_embeddings
     batch = EventBatch(*splits.val.tensors)
     made = MeanPrediction(train_ids, n_types, has_globals(objective.model))(batch)
-    means = {
-        "token_mse": token_mse(made.tokens_cont, batch.tokens_cont, batch.mask),
-        "id_cross_entropy": id_cross_entropy(made.id_logits, batch.tokens_id),
-    }
-    if made.globals is not None:
-        means["globals_mse"] = globals_mse(made.globals, batch.globals)
-    return {name: float(value) for name, value in means.items()}
+    terms = objective.reconstruction_terms(made, LatentOutput(batch.tokens_cont), batch)
+    means = {name: float(term.value) for name, term in terms.items() if term.weight is not None}
+    # What loss or score lack is better told now than when the training is over.
+    objective.weighted_sum(means, objective.not_in_score)
+    objective.reconstruction_error(made, batch)
+    return means
 
 
 def has_globals(model: Autoencoder) -> bool:

@@ -19,7 +19,7 @@ from engine.data.fields import EventBatch
 from engine.errors import ConfigError
 from engine.evaluation.outcome import Outcome
 from engine.training_loops import autoencoder
-from engine.training_loops.autoencoder import AutoencoderObjective, errors_of_events, load
+from engine.training_loops.autoencoder import AutoencoderObjective, load
 from engine.training_loops.loading import Splits
 from engine.training_loops.objective import Means, Term, Terms
 from engine.training_loops.optimisation import Optimisation
@@ -52,6 +52,8 @@ class DiffusionObjective(AutoencoderObjective):
     loss_weights
         What each term counts; see `configs/loop/diffusion_ae.yaml`.
     """
+
+    not_in_score = AutoencoderObjective.not_in_score | {"noise_mse"}
 
     def __init__(self, model: Autoencoder, loss_weights: dict[str, float]) -> None:
         super().__init__(model, loss_weights)
@@ -132,9 +134,8 @@ class DiffusionObjective(AutoencoderObjective):
 
         The loss itself does not have the error of the features.
         """
-        errors = errors_of_events(made, batch)
-        error: Tensor = errors["token_mse"] + self.weighted_sum(errors)
-        return error
+        features = self.errors_of_events(made, batch)["token_mse"]
+        return features + super().reconstruction_error(made, batch)
 
 
 def fixed_noise(n_features: int, seed: int = 0) -> Tensor:

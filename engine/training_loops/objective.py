@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import math
 from contextlib import AbstractContextManager
 from typing import Any, NamedTuple
@@ -9,7 +10,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, nn
 
-from engine.errors import TrainingError
+from engine.errors import ConfigError, TrainingError
 from engine.evaluation.outcome import Outcome
 from engine.training_loops.optimisation import Optimisation
 
@@ -43,10 +44,14 @@ class Objective:
         What is trained, and stored in `best_val.pt`.
     loss_weights
         Name of a term to what it counts in the loss; terms not named here are only reported.
+    may_lack
+        Terms that not every model has: their weights are left out where there is no such term. Any
+        other weight without a term is refused.
     """
 
     model: nn.Module
     loss_weights: dict[str, float]
+    may_lack: frozenset[str] = frozenset()
     optimisation: Optimisation
 
     def terms(self, batch: Any) -> Terms:
@@ -60,6 +65,8 @@ class Objective:
         ------
         NonFiniteLoss
             If the loss is not finite; the optimiser has then not stepped.
+        ConfigError
+            If a weight has no term.
         """
         terms = self.terms(batch)
         weighted = [weight * terms[name].value for name, weight in self._weights(terms)]
@@ -77,9 +84,15 @@ class Objective:
         """The loss from the means of its terms over an epoch."""
         return self.weighted_sum(means)
 
-    def weighted_sum(self, values: dict[str, Any]) -> Any:
-        """The sum of numbers or tensors, each with the weight of the loss term of its name."""
-        return sum(weight * values[name] for name, weight in self._weights(values))
+    def weighted_sum(self, values: dict[str, Any], without: frozenset[str] = frozenset()) -> Any:
+        """The sum of numbers or tensors, each with the weight of the loss term of its name.
+
+        Raises
+        ------
+        ConfigError
+            If a weight has no value; those of `may_lack` and `without` need none.
+        """
+        return sum(weight * values[name] for name, weight in self._weights(values, without))
 
     def metrics(self, counts: dict[str, Tensor]) -> dict[str, float]:
         """Numbers made of counts that were added up over a split; none by default."""
@@ -109,7 +122,18 @@ class Objective:
         self.model.load_state_dict(state["model"])
         self.optimisation.load_state_dict(state)
 
-    def _weights(self, named: dict[str, Any]) -> list[tuple[str, float]]:
+    def _weights(
+        self, named: dict[str, Any], without: frozenset[str] = frozenset()
+    ) -> list[tuple[str, float]]:
+        missing = sorted(self.loss_weights.keys() - named.keys() - self.may_lack - without)
+        if missing:
+            close = difflib.get_close_matches(missing[0], named, n=1)
+            meant = f" (did you mean {close[0]}?)" if close else ""
+            raise ConfigError(
+                f"the loss weight {missing[0]} has no term{meant}; there are "
+                f"{', '.join(sorted(named))}",
+                "A further term of an autoencoder is made in reconstruction_terms.",
+            )
         return [(name, weight) for name, weight in self.loss_weights.items() if name in named]
 
 

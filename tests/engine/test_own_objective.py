@@ -1,0 +1,77 @@
+"""Objectives of the user's own: a loss term is in the loss, the baseline and the score, or told."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+
+from engine.architectures.autoencoder.base import build_from_config
+from engine.config.compose import compose
+from engine.errors import ConfigError
+from engine.training_loops.autoencoder import AutoencoderObjective, baseline_terms, load
+from engine.training_loops.optimisation import Optimisation
+
+SMALL = ["data.limit_samples=32", "data.batch_size=32", "device=cpu"]
+
+
+class WithTerm(AutoencoderObjective):
+    """With a further term in the loss, and so in the baseline."""
+
+    def reconstruction_terms(self, reconstruction: Any, latent: Any, batch: Any) -> Any:
+        terms = super().reconstruction_terms(reconstruction, latent, batch)
+        return terms | {"twice": terms["token_mse"]._replace(value=2 * terms["token_mse"].value)}
+
+
+class WithScore(WithTerm):
+    """And in the score."""
+
+    def errors_of_events(self, made: Any, batch: Any) -> dict[str, Tensor]:
+        errors = super().errors_of_events(made, batch)
+        return errors | {"twice": 2 * errors["token_mse"]}
+
+
+def objective_of(
+    kind: type[AutoencoderObjective], weights: Mapping[str, float]
+) -> tuple[Any, AutoencoderObjective]:
+    cfg = compose(SMALL)
+    torch.manual_seed(0)
+    objective = kind(build_from_config(cfg), dict(weights))
+    objective.optimisation = Optimisation(objective.model.parameters(), cfg.phase1.trainer, 1)
+    return load(cfg, torch.device("cpu")), objective
+
+
+def test_a_weight_without_a_term_is_refused_with_the_terms_there_are() -> None:
+    splits, objective = objective_of(WithTerm, {"twise": 1.0, "id_cross_entropy": 0.1})
+    with pytest.raises(ConfigError, match="loss weight twise") as told:
+        objective.train_batch(next(iter(splits.train)))
+    for word in ("did you mean twice", "token_mse", "id_cross_entropy"):
+        assert word in told.value.message
+    with pytest.raises(ConfigError, match="twise"):
+        objective.loss_of({"token_mse": 1.0, "id_cross_entropy": 1.0})
+
+
+def test_terms_that_only_some_models_have_are_left_out() -> None:
+    weights = {"token_mse": 1.0, "globals_mse": 0.1, "commitment": 0.25}
+    splits, objective = objective_of(AutoencoderObjective, weights)
+    loss, terms = objective.train_batch(next(iter(splits.train)))
+    assert loss == pytest.approx(terms["token_mse"].value.item())
+
+
+def test_a_further_term_is_in_the_baseline_and_in_the_score() -> None:
+    splits, plain = objective_of(AutoencoderObjective, {"token_mse": 3.0})
+    _, objective = objective_of(WithScore, {"token_mse": 1.0, "twice": 1.0})
+    baselines = [one.loss_of(baseline_terms(splits, one)) for one in (plain, objective)]
+    assert baselines[0] == pytest.approx(baselines[1])
+    batch = next(iter(splits.val))
+    scores = [one.outcome(batch).scores["reconstruction_error"] for one in (plain, objective)]
+    torch.testing.assert_close(*scores)
+
+
+def test_a_term_that_the_score_lacks_is_told_before_the_training() -> None:
+    splits, objective = objective_of(WithTerm, {"token_mse": 1.0, "twice": 1.0})
+    with pytest.raises(ConfigError, match=r"twice.*errors_of_events"):
+        baseline_terms(splits, objective)
