@@ -154,6 +154,7 @@ def _check_sweep(argv: Sequence[str]) -> None:
     if args.config_name is None and args.config_path is None:
         problems = sweep_problems(Composer(folders), args.overrides)
         if problems:
+            problems = [*_missing_folders(folders), *problems]
             raise ConfigError.from_problems(problems)
 
 
@@ -286,6 +287,12 @@ def _as_config_error(argv: Sequence[str], error: Exception) -> ConfigError:
     args, folders = _parse(argv)
     if args.config_name is None and args.config_path is None:
         problems = find_problems(args.overrides, folders, sweep=args.multirun)
+        problems = [*_missing_folders(folders), *problems]
         if problems:
             return ConfigError.from_problems(problems)
     return ConfigError(str(error).strip().split("\n\n")[0])
+
+
+def _missing_folders(folders: Sequence[Path]) -> list[str]:
+    """A sentence for a folder of `--config-dir` that is not there: with it, options are missing."""
+    return [f"--config-dir {one}: there is no such folder" for one in folders if not one.is_dir()]

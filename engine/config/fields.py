@@ -16,9 +16,9 @@ from engine.launch.resources import CATEGORIES
 class Field:
     """One key of the config.
 
-    `minimum` is allowed, `above` is not; `optional` allows null; `choices` lists all values;
-    `required` says that no config can do without it, and `words` what is allowed, where the kind
-    does not tell.
+    `minimum` and `maximum` are allowed, `above` and `below` are not; `optional` allows null;
+    `choices` lists all values; `required` says that no config can do without it, and `words` what
+    is allowed, where the kind does not tell.
     """
 
     key: str
@@ -26,6 +26,7 @@ class Field:
     minimum: float | None = None
     above: float | None = None
     maximum: float | None = None
+    below: float | None = None
     optional: bool = False
     choices: tuple[str, ...] = ()
     required: bool = False
@@ -48,6 +49,7 @@ class Field:
             f"at least {self.minimum:g}" if self.minimum is not None else "",
             f"above {self.above:g}" if self.above is not None else "",
             f"at most {self.maximum:g}" if self.maximum is not None else "",
+            f"below {self.below:g}" if self.below is not None else "",
         ]
         bound = " and ".join(filter(None, bounds))
         text = self.words or f"{words[self.kind]} {bound}".strip()
@@ -68,6 +70,7 @@ class Field:
             and (self.minimum is None or value >= self.minimum)
             and (self.above is None or value > self.above)
             and (self.maximum is None or value <= self.maximum)
+            and (self.below is None or value < self.below)
         )
 
 
@@ -118,7 +121,7 @@ FIELDS = (
     Field("phase1.decoder.globals_head", bool),
     Field("phase1.latent_space.dim", int, minimum=1),
     Field("phase1.latent_space.codebook_size", int, minimum=2),
-    Field("phase1.latent_space.decay", float, minimum=0, maximum=1),
+    Field("phase1.latent_space.decay", float, minimum=0, below=1),
     Field("phase1.latent_space.revive_every", int, minimum=0),
     Field("phase1.latent_space.dead_below", float, minimum=0),
     Field("phase1.latent_space.cosine", bool),

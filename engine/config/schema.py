@@ -171,6 +171,8 @@ def _list_problems(cfg: Node) -> Iterator[str]:
 
 
 def _unknown_log_features(cfg: Node) -> Iterator[str]:
+    if _select(cfg, "data.norm") != "log_zscore":
+        return  # nothing reads them
     names = [_select(cfg, f"data.{key}") for key in ("features", "global_features")]
     logs = _select(cfg, "data.log_features")
     if _is_ours(cfg, "data.log_features") and all(map(_is_list, [*names, logs])):
@@ -184,7 +186,11 @@ def _unknown_background(cfg: Node) -> Iterator[str]:
     if background is _ABSENT or background is None:
         return
     if not _is_list(background, lambda v: type(v) in (int, str)):
-        yield f"evaluation.background={background}: must be a list of classes, or null"
+        example = background if isinstance(background, str | int) and background else "ttH,ttW"
+        yield (
+            f"evaluation.background={background}: must be a list of classes, such as [{example}], "
+            "or null"
+        )
     elif isinstance(names, DictConfig | dict):
         known = {str(text) for entry in names.items() for text in entry}
         for entry in sorted({str(entry) for entry in background} - known):

@@ -134,12 +134,33 @@ def test_a_contradiction_ends_a_command_before_anything_begins(
         ("ae", f"{CLASSES}.losses.reconstruction.Odd"),
         ("ae", None),
         ("my_loop:train", f"{CLASSES}.decoders.gnn.GNNDecoder"),
-        ("test_mlp", f"{CLASSES}.decoders.gnn.GNNDecoder"),
+        ("test_mlp", f"{CLASSES}.decoders.mlp.MLPDecoder"),
+        ("test_mlp", None),
         (None, 5),
     ],
 )
 def test_what_is_the_users_own_is_not_refused(loop: object, target: object) -> None:
     assert list(part_problems(loop, {"decoder": target})) == []
+
+
+@pytest.mark.parametrize(
+    ("choice", "other"),
+    [
+        ("phase1/encoder=gnn", "loop=ae"),
+        ("phase1/encoder=gan", "loop=gan_ae"),
+        ("phase1/decoder=diffusion", "loop=diffusion_ae"),
+        ("phase1/latent_space=vq", "loop=ae"),
+    ],
+)
+def test_a_part_that_a_loop_does_not_use_is_refused_with_a_loop_that_does(
+    choice: str, other: str
+) -> None:
+    (told,) = find_problems(["loop=test_mlp", choice])
+    assert told.startswith(f"{choice}: loop=test_mlp has a network of its own")
+    assert other in told
+    (swept,) = find_problems(["loop=test_mlp", "phase1/encoder=mlp,gnn"])
+    assert swept.startswith("phase1/encoder=gnn")
+    assert find_problems(["loop=test_mlp", "phase1/encoder=mlp", "phase1/latent_space=none"]) == []
 
 
 def test_every_option_can_be_trained_by_some_loop_and_every_option_of_the_table_exists() -> None:

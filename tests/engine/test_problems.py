@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from engine.config.command import run_command
 from engine.config.fitting import typed_problem
 from engine.config.problems import find_problems
 from engine.errors import ConfigError
@@ -117,8 +118,11 @@ def test_a_fault_in_a_file_is_not_a_missing_option(tmp_path: Path) -> None:
 def test_a_key_of_another_option_names_the_option() -> None:
     (problem,) = find_problems(["phase1.latent_space.codebook_size=64"])
     assert "it needs phase1/latent_space=vq" in problem
-    (problem,) = find_problems(["task=binary"])
-    assert "it needs loop=test_mlp" in problem
+    (problem,) = find_problems(["phase1/latent_space=linear", "phase1.latent_space.levels=2"])
+    assert "it needs phase1/latent_space=vq" in problem
+    for words in (["task=binary"], ["loop=ae", "task=binary"]):
+        (problem,) = find_problems(words)
+        assert "it needs loop=test_mlp" in problem
 
 
 def test_a_sweep_may_give_what_an_option_leaves_open(tmp_path: Path) -> None:
@@ -202,3 +206,14 @@ def test_a_group_that_no_config_names_is_added_with_a_plus(tmp_path: Path) -> No
         "optim=sgd: no config names this group; +optim=sgd adds it"
     ]
     assert not find_problems(["+optim=sgd"], [tmp_path])
+
+
+def test_a_folder_of_options_that_is_not_there_is_told_with_what_is_missing_without_it() -> None:
+    for flags in ([], ["--multirun"]):
+        words = ["--config-dir", "nowhere", "phase1/encoder=mine", *flags]
+        with pytest.raises(ConfigError) as told:
+            run_command("thesis-train", words, lambda cfg: None, ["ae"])
+        assert told.value.problems[0] == "--config-dir nowhere: there is no such folder"
+        assert told.value.problems[1].startswith("phase1/encoder=mine: no such option")
+    with pytest.raises(ConfigError, match="--config-dir nowhere: there is no such folder"):
+        run_command("thesis-train", ["--config-dir", "nowhere"], lambda cfg: None, ["ae"])
