@@ -1,4 +1,4 @@
-"""The overrides of a run, as OmegaConf writes a list of texts."""
+"""What was typed to start a run, as OmegaConf writes it below `.hydra/`."""
 
 from __future__ import annotations
 
@@ -7,8 +7,14 @@ from pathlib import Path
 
 from engine.errors import FactsError
 from engine.facts.files import open_own
+from engine.facts.launched import launch_record
+from engine.facts.run_dir import RunDir
 
 _MOST_BYTES = 1 << 16
+
+_CONFIG_DIR = re.compile(
+    r"^ +- path: (.+)\n +schema: file\n +provider: command-line$", re.MULTILINE
+)
 
 _ESCAPE = re.compile(r"\\(?:([^xuU])|[xuU]((?<=x)[0-9A-F]{2}|(?<=u)[0-9A-F]{4}|(?<=U)[0-9A-F]{8}))")
 _CHARACTERS = dict(
@@ -29,6 +35,19 @@ def read_overrides(path: Path) -> tuple[str, ...]:
         elif entries and (line.startswith("  ") or not line):  # a long text goes on
             entries[-1] = _joined(entries[-1], line.strip(" "))
     return tuple(_unquoted(entry.rstrip("\n")) for entry in entries)
+
+
+def read_config_dirs(run_dir: RunDir) -> tuple[str, ...]:
+    """The folders that a run was given with `--config-dir`; empty where none is known.
+
+    A job has them from its launch record: what its `.hydra/` names is a copy.
+    """
+    told = launch_record(run_dir).get("config_dirs")
+    folders = [entry for entry in told if isinstance(entry, str)] if isinstance(told, list) else []
+    if not folders:
+        text = _read(run_dir.hydra / "hydra.yaml")
+        folders = [_unquoted(found) for found in _CONFIG_DIR.findall(text)]
+    return tuple(folders)
 
 
 def _read(path: Path) -> str:

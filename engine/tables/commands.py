@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Sequence
+from pathlib import Path
 
 from engine.facts.job_report import HTCONDOR
+from engine.facts.run_dir import RunDir
 from engine.facts.state import RESUMABLE
 from engine.facts.text import plain
+from engine.library.overrides import read_config_dirs
 from engine.library.summary import RunSummary
 from engine.tables.groups import SEED
 
@@ -22,6 +25,8 @@ def train_command(run: RunSummary) -> str | None:
     drawn = run.seed is not None and f"{SEED}=null" in run.overrides
     words = [word for word in run.overrides if not (drawn and word.startswith(f"{SEED}="))]
     words += [f"{SEED}={run.seed}"] if drawn else []
+    folders = read_config_dirs(RunDir(Path(run.path)))
+    words = [*(word for folder in folders for word in ("--config-dir", folder)), *words]
     if run.launcher != HTCONDOR:
         return _command("thesis-train", words)
     return _command(

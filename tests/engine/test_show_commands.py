@@ -10,6 +10,7 @@ import re
 import shlex
 import subprocess
 import sys
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
 from pathlib import Path
@@ -21,7 +22,9 @@ from engine.cli.formats import Field, latex_lines, latex_text
 from engine.facts import RunDir, read_events
 from engine.facts.attempts import begin_attempt
 from engine.library.index import summarise
+from engine.library.overrides import read_config_dirs
 from tests.bench.tree import METRICS, OVERRIDES, make_run, make_tree
+from tests.conftest import Outcome
 
 HEAVY = {"torch", "numpy", "pandas", "matplotlib", "h5py", "hydra", "omegaconf", "rich"}
 
@@ -125,6 +128,23 @@ def test_the_command_to_train_it_again_survives_the_shell(
     assert words == ["thesis-train", *summarise(runs[0]).overrides]
     assert 'note="a, b"' in words
     assert facts(printed(capsys, "show", "job0"))["again"] == [said["train_command"]]
+
+
+def test_the_command_to_train_it_again_has_its_folder_of_configs(
+    thesis_train: Callable[..., Outcome], own_folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    option = own_folder / "my configs" / "phase1" / "trainer" / "quick.yaml"
+    option.parent.mkdir(parents=True)
+    option.write_text("epochs: 1\nlr: 0.01\n")
+    words = ["loop=test_mlp", "phase1/trainer=quick", "data.n_events.train=64"]
+    run = thesis_train("--config-dir", "my configs", *words).run
+    (said,) = json.loads(printed(capsys, "show", "last", "--json"))
+    folder, *others = shlex.split(said["train_command"])[1:]
+    assert (folder, others[0]) == ("--config-dir", str(own_folder / "my configs"))
+    assert others[1:] == list(summarise(run.path).overrides)
+    launch = {"config_dirs": ["/home/me/mine"], "state": "done"}
+    run.launch.write_text(json.dumps(launch))
+    assert read_config_dirs(run) == ("/home/me/mine",)
 
 
 def test_a_seed_that_was_drawn_is_in_the_command(
