@@ -97,13 +97,31 @@ def train_in(
         with contextlib.chdir(run_dir.path), log_file(run_dir.log), Heartbeat(attempt):
             _tell_of_other_code(run_dir)
             try:
-                loop(cfg)
+                call_loop(loop, cfg)
             except BaseException as error:
                 _record_end(run_dir, attempt, error)
                 raise
             finally:
                 if run_dir.events.exists():
                     log.info("run directory %s", place)
+
+
+def call_loop(loop: Loop, cfg: Any) -> dict[str, Any]:
+    """What a loop gives.
+
+    Raises
+    ------
+    ConfigError
+        If it reads a key that its config does not have.
+    """
+    from omegaconf.errors import ConfigAttributeError, ConfigKeyError
+
+    from engine.config.compose import missing_key
+
+    try:
+        return loop(cfg)
+    except (ConfigAttributeError, ConfigKeyError) as error:
+        raise missing_key(error, str(cfg.loop)) from error
 
 
 def _tell_of_other_code(run_dir: RunDir) -> None:

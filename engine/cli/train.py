@@ -13,6 +13,7 @@ from typing import Any
 import engine
 from engine.cli.attempt import (
     Loop,
+    call_loop,
     draw_seed,
     exit_code_of,
     find_function,
@@ -224,7 +225,7 @@ def _train(cfg: Any, placement: Placement) -> float | None:
         by_itself = by_itself or placement.starts_again
         if not cfg.logging.save_artifacts:
             draw_seed(cfg)
-            told = loop(cfg)
+            told = call_loop(loop, cfg)
             return told.get("best_val_loss") if isinstance(told, dict) else None
         elif by_itself and (run_dir := RunDir(wanted)).facts.is_dir():
             from engine.cli.resume import resume_by_itself

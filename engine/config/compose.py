@@ -23,6 +23,7 @@ from engine.config.cluster_launcher import register_launcher
 from engine.config.paths import config_dir, sample_dir
 from engine.config.remembering import hydra_for
 from engine.config.sweeper import register_sweeper
+from engine.errors import ConfigError
 
 PRIMARY = "config"
 EXPERIMENT_GROUP = "phase1/experiment"
@@ -74,10 +75,24 @@ def register_loops(names: Iterable[str], config_dirs: Sequence[Path] = ()) -> No
         if (config_dir() / "loop" / f"{name}.yaml").exists():
             continue
         node: dict[str, Any] = {"loop": name}
-        settings = f"{name.partition(':')[0].rpartition('.')[2]}_trainer"
+        settings = settings_file(name).removesuffix(".yaml")
         if any((folder / f"{settings}.yaml").is_file() for folder in [config_dir(), *config_dirs]):
             node["defaults"] = [f"/{settings}", "_self_"]
         ConfigStore.instance().store(group="loop", name=name, node=node, package="_global_")
+
+
+def settings_file(loop: str) -> str:
+    """The file that the settings of a loop without a config of its own stand in."""
+    return f"{loop.partition(':')[0].rpartition('.')[2]}_trainer.yaml"
+
+
+def missing_key(error: OmegaConfBaseException, loop: str) -> ConfigError:
+    """What is told of a key that a loop reads, and that its config does not have."""
+    return ConfigError(
+        f"loop={loop}: it reads the key {error.full_key}, which its config does not have",
+        f"A loop of your own has its settings in {settings_file(loop)}, beside our config.yaml or "
+        "in the folder that --config-dir names.",
+    )
 
 
 def forget_loops(names: Iterable[str]) -> None:

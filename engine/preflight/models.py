@@ -9,7 +9,9 @@ from typing import Any
 
 import torch
 from omegaconf import OmegaConf
+from omegaconf.errors import ConfigAttributeError, ConfigKeyError
 
+from engine.config.compose import missing_key
 from engine.config.problem_keys import Problem, keyed
 from engine.data.h5_shape import FileShape
 from engine.errors import ConfigError, DataError, EngineError
@@ -185,6 +187,8 @@ def _explained(error: Exception, cfg: Any, device: torch.device) -> list[Problem
         return [Problem("phase1.trainer.lr", f"phase1.trainer.lr={cfg.phase1.trainer.lr}: {text}")]
     if is_out_of_memory(error):
         return [Problem("data.batch_size", str(out_of_memory(cfg, device, " in a step")))]
+    if isinstance(error, ConfigAttributeError | ConfigKeyError):
+        error = missing_key(error, str(cfg.loop))
     if isinstance(error, EngineError):
         return [keyed(text) for text in error_texts(error)]
     words = " ".join(str(error).split())

@@ -5,12 +5,16 @@ from __future__ import annotations
 from typing import Any
 
 import torch
+from omegaconf.errors import ConfigAttributeError, ConfigKeyError
 
-from engine.errors import TrainingError
+from engine.errors import ConfigError, DataError, TrainingError
 from engine.facts.time_limit import MOST_STARTS
 from engine.facts.words import in_words
 from engine.training_loops.device import is_out_of_memory, out_of_memory
 from engine.training_loops.objective import NonFiniteLoss
+
+MISTAKES = (ConfigError, DataError, ConfigAttributeError, ConfigKeyError)
+"""What, before the first event, is a mistake of who typed the command, and no failure of a run."""
 
 
 class Superseded(TrainingError):

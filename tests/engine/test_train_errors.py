@@ -357,6 +357,26 @@ def test_an_error_of_ones_own_loop_is_told_as_it_is(
     assert "THESIS_OUTPUT_ROOT" not in message
 
 
+@pytest.mark.parametrize("read", ["cfg.huber.delta", "cfg['huber']"])
+@pytest.mark.parametrize("within", ["if True", "with Session(cfg, set())"])
+def test_settings_that_a_loop_lacks_are_one_sentence_and_leave_no_run(
+    thesis_train: Train,
+    own_folder: Path,
+    capsys: pytest.CaptureFixture[str],
+    read: str,
+    within: str,
+) -> None:
+    name = f"lacks_{len(read)}_{len(within)}"
+    text = "from engine.training_loops.session import Session\n\n\ndef train(cfg):\n"
+    (own_folder / f"{name}.py").write_text(f"{text}    {within}:\n        return {read}\n")
+    outcome = thesis_train(f"loop={name}:train")
+    assert (outcome.code, outcome.runs) == (2, [])
+    said = capsys.readouterr().err
+    assert f"loop={name}:train: it reads the key huber, which its config does not have" in said
+    assert f"{name}_trainer.yaml" in said
+    assert "Traceback" not in said
+
+
 def test_no_file_of_the_working_folder_takes_the_place_of_a_package(
     thesis_train: Train, own_folder: Path
 ) -> None:
