@@ -86,8 +86,7 @@ def filled_loop() -> str:
         text = text.replace(gap, indent(BLOCKS[f"{kind}_logic.py"], " " * depth))
     begin, stored = "    histories = {", '        histories["val_loss"].append(val_loss)\n'
     text = text.replace(begin, f'    best_val = float("inf")\n{begin}')
-    saving = indent(indent(BLOCKS["checkpoint.py"], " " * 4), " " * 8)
-    text = text.replace(stored, f"{stored}        if outdir:\n{saving}")
+    text = text.replace(stored, stored + indent(BLOCKS["checkpoint.py"], " " * 8))
     return text + BLOCKS["batch_loss.py"]
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import json
+from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,10 +12,14 @@ import torch
 from torch import Tensor
 
 from engine.architectures.autoencoder.base import build_from_config
+from engine.cli import main
 from engine.config.compose import compose
 from engine.errors import ConfigError
+from engine.facts import read_events
 from engine.training_loops.autoencoder import AutoencoderObjective, baseline_terms, load
 from engine.training_loops.optimisation import Optimisation
+from tests.conftest import Outcome
+from tests.engine.test_own_code import BLOCKS, put
 
 SMALL = ["data.limit_samples=32", "data.batch_size=32", "device=cpu"]
 
@@ -75,3 +81,26 @@ def test_a_term_that_the_score_lacks_is_told_before_the_training() -> None:
     splits, objective = objective_of(WithTerm, {"token_mse": 1.0, "twice": 1.0})
     with pytest.raises(ConfigError, match=r"twice.*errors_of_events"):
         baseline_terms(splits, objective)
+
+
+def test_the_loop_of_the_guide_has_its_term_in_loss_baseline_and_score(
+    thesis_train: Callable[..., Outcome], own_folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in ("my_package/huber.py", "my_configs/huber_trainer.yaml"):
+        put(own_folder / name, BLOCKS[name])
+    loop = ("--config-dir", "my_configs", "loop=my_package.huber:train")
+    run = thesis_train(*loop, "evaluation.enabled=true").run
+    events = read_events(run.path)
+    (start,), (*_, last) = events.of("on_start"), events.of("on_epoch_end")
+    weights = start["meta"]["config"]["huber"]["loss_weights"]
+    terms = {name: last["metrics"][name] for name in ("huber", "id_cross_entropy")}
+    expected = sum(weights[name] * value for name, value in terms.items())
+    assert last["val_loss"] == pytest.approx(expected)
+    # Of normalised features the mean is 0, and the Huber loss of that below half of the square.
+    assert 0.2 < start["metrics"]["baseline_val_loss"] - 0.1 < 0.7
+    assert run.evaluation.exists()
+    capsys.readouterr()
+    assert main(["evaluate", "last", "--trust", "my_package", "--json"]) == 0
+    assert "reconstruction_error" in json.loads(capsys.readouterr().out)["scores"]
+    assert thesis_train(*loop, "+huber.loss_weights.hubr=1").runs == []
+    assert "the loss weight hubr has no term (did you mean huber?)" in capsys.readouterr().err
