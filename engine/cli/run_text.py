@@ -14,6 +14,9 @@ if TYPE_CHECKING:
 
 NUMBERS_SHOWN = 8
 
+_ERROR = "test_error_"
+"""Before the name of a feature: its mean absolute error on the test split."""
+
 
 class Fact(NamedTuple):
     """A word for what it is, and the lines that tell it; none where it is not known."""
@@ -158,9 +161,14 @@ def _results(run: RunSummary, everything: bool) -> list[str]:
     """What the end of the training said, as far as the numbers do not tell it."""
     told = {"best_epoch", *map(_tested, run.numbers)}
     told |= {f"{word}_{name}" for name in run.numbers for word in ("best", "final")}
-    return _aligned(
-        {n: _digits(value) for n, value in run.results.items() if everything or n not in told}
-    )
+    shown = {n: value for n, value in run.results.items() if everything or n not in told}
+    return _aligned({n: f"{_digits(value)} {_unit(run, n)}".rstrip() for n, value in shown.items()})
+
+
+def _unit(run: RunSummary, name: str) -> str:
+    """The unit of the error of a feature, as the config of the run names it; else nothing."""
+    unit = run.config.get(f"data.units.{name.removeprefix(_ERROR)}")
+    return unit if name.startswith(_ERROR) and isinstance(unit, str) else ""
 
 
 def _problems(run: RunSummary) -> list[str]:

@@ -19,6 +19,7 @@ import pytest
 
 from engine.cli import main
 from engine.cli.formats import Field, latex_lines, latex_text
+from engine.cli.run_text import facts_of
 from engine.facts import RunDir, read_events
 from engine.facts.attempts import begin_attempt
 from engine.library.index import summarise
@@ -104,6 +105,19 @@ def test_show_has_all_of_it_on_request(
     in_short = facts(printed(capsys, "show", "job0"))
     assert "(1 figure)" in in_short["files"][0]
     assert len(in_short["where"]) == 2
+
+
+def test_show_has_the_unit_of_an_error_where_the_config_tells_it(own_folder: Path) -> None:
+    run = summarise(make_run(own_folder / "outputs" / "one", epochs=1))
+    run.config |= {"data.units.pT": "MeV", "data.units.phi": None}
+    run.results |= {"test_error_pT": 12.5, "test_error_phi": 0.1, "test_error_eta": 0.2}
+    (lines,) = (fact.lines for fact in facts_of(run, []) if fact.word == "results")
+    said = [line.split() for line in lines if "error" in line]
+    assert said == [
+        ["test_error_pT", "12.5", "MeV"],
+        ["test_error_phi", "0.1"],
+        ["test_error_eta", "0.2"],
+    ]
 
 
 def test_a_lost_run_names_its_cause(own_folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
