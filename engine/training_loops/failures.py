@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 import torch
-from omegaconf.errors import ConfigAttributeError, ConfigKeyError
 
 from engine.errors import ConfigError, DataError, TrainingError
 from engine.facts.time_limit import MOST_STARTS
@@ -13,16 +12,19 @@ from engine.facts.words import in_words
 from engine.training_loops.device import is_out_of_memory, out_of_memory
 from engine.training_loops.objective import NonFiniteLoss
 
-MISTAKES = (ConfigError, DataError, ConfigAttributeError, ConfigKeyError)
-"""What, before the first event, is a mistake of who typed the command, and no failure of a run."""
-
-
 class Superseded(TrainingError):
     """A newer start of the same run has taken it over; this one must write nothing more."""
 
 
 class DirectoryGone(TrainingError):
     """The run directory was removed, or moved, while the training ran."""
+
+
+def is_mistake(error: BaseException | None) -> bool:
+    """Whether it is, before the first event, one of who typed the command: no failure of a run."""
+    from omegaconf.errors import ConfigAttributeError, ConfigKeyError  # a key that is not there
+
+    return isinstance(error, ConfigError | DataError | ConfigAttributeError | ConfigKeyError)
 
 
 def require_next_start(limit_s: float, starts: int, saved: bool) -> None:

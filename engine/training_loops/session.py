@@ -16,7 +16,7 @@ from engine.facts.attempts import Attempt, own_attempt
 from engine.monitoring.orchestrator import due_families, handle_event
 from engine.training_loops.checkpoints import load_checkpoint, save_best, save_last
 from engine.training_loops.device import reset_max_memory, resolve_device
-from engine.training_loops.failures import MISTAKES, DirectoryGone, Superseded, explained
+from engine.training_loops.failures import DirectoryGone, Superseded, explained, is_mistake
 from engine.training_loops.past import Past, read_past
 from engine.training_loops.rows import Rows
 from engine.training_loops.stopping import StopRequests, starts_of_job
@@ -95,7 +95,7 @@ class Session:
         self.stops.signals.__exit__(kind, error, trace)
         if isinstance(error, Superseded | DirectoryGone):
             return
-        if isinstance(error, MISTAKES) and not self._begun:
+        if is_mistake(error) and not self._begun:
             return  # a mistake, and no run yet
         if isinstance(error, Exception):
             where = "" if self.epoch is None else f" in epoch {self.epoch}, step {self.step}"
