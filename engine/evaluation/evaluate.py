@@ -154,7 +154,7 @@ class Evaluation:
             score = next(iter(self.separations))
             data["score"], data["scores"] = score, self.scores_of(score)
             data["background"] = list(self.classes.background)
-            data["curves"] = self._curves(score)
+            data["curves"] = {name: self._curves(name) for name in self.separations}
         return data
 
     def _curves(self, score: str) -> dict[str, dict[str, Any]]:
