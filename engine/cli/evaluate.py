@@ -70,6 +70,8 @@ def _work(args: argparse.Namespace) -> None:
 
         cfg, _ = changed_config(run_dir, args.overrides, [*args.trust, *trusted_packages()])
         result = evaluate_run(run_dir, cfg, _background(args.background, cfg))
+        if result.no_scores is not None:
+            remark(f"no AUROC: {result.no_scores.in_a_line}")
         if args.save:
             _save(run_dir, cfg, result)
     if args.json:

@@ -76,6 +76,11 @@ class Evaluation:
         """Whether the loop has scores, or reconstructs events."""
         return bool(self.collected.scores or self.collected.events)
 
+    @property
+    def is_without_labels(self) -> bool:
+        """Whether events were reconstructed that have no labels: errors, and no AUROC."""
+        return self.labels is None and bool(self.collected.events)
+
     def lines(self) -> list[str]:
         """What is said of it after a training: how each signal is told from the background."""
         against = " + ".join(self.classes.background) if self.classes else ""
