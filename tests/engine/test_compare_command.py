@@ -141,6 +141,14 @@ def test_a_combination_that_the_config_refuses_is_left_out_with_its_reason() -> 
     ((combination, reason),) = plan.left_out.items()
     assert combination == ("ae", "mlp", "none")
     assert "phase1.encoder.k" in reason
+    assert "it needs phase1/encoder=gnn" in reason
+
+
+def test_a_loop_without_a_key_of_an_override_is_left_out_and_told_whose_key_it_is() -> None:
+    words = ("data=h5_tokens", "task=binary")
+    plan = make_plan(Choices(("ae", "test_mlp"), ("mlp",), ("none",), 1, 1, words))
+    assert [one.combination.loop for one in plan.trainings] == ["test_mlp"]
+    assert "task: there is no such key here; it needs loop=test_mlp" in str(plan.left_out)
 
 
 def training(combination: tuple[str, str, str], seed: int, done: bool = False) -> Training:
