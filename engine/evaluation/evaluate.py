@@ -139,6 +139,13 @@ class Evaluation:
             name: int(np.count_nonzero(self.labels == number)) for name, number in classes.items()
         }
 
+    def class_names(self) -> list[str]:
+        """The class of each event; an empty text where there are no labels."""
+        if self.labels is None or self.classes is None:
+            return [""] * self.collected.n_events
+        names = {number: name for name, number in self.classes.all.items()}
+        return [names[number] for number in self.labels.tolist()]
+
     def scores_of(self, score: str) -> dict[str, NDArray[np.float64]]:
         """The scores of each class."""
         values, classes = self.collected.scores[score], self.classes.all if self.classes else {}
