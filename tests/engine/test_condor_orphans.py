@@ -87,8 +87,9 @@ def test_a_sweep_tells_of_its_runs_whose_directories_are_gone(
     here = ad("b", RUNNING, ClusterId=78, Iwd=str(sweep / "run_y"))
     asked.ads.append(here)
     assert main(["jobs", "why", "exp"]) == 0
-    told = capsys.readouterr().out.splitlines()
-    assert [line.partition(":")[0] for line in told] == ["run_y", "run_x"]
+    assert f"\nrun_x: its run directory {GONE} is gone" in capsys.readouterr().out
+    assert main(["jobs", "why", "exp", "--json"]) == 0
+    assert list(json.loads(capsys.readouterr().out)) == ["run_y", "run_x"]
     asked.ads[0] |= {"JobStatus": 3}
     assert main(["jobs", "why", "exp", "--json"]) == 0
     assert list(json.loads(capsys.readouterr().out)) == ["run_y"], "it is over"
