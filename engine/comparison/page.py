@@ -163,18 +163,20 @@ class Comparison:
 
     def _of_errors(self) -> Iterable[str]:
         """How well the areas are known from so many test events."""
-        errors = [
-            number.mean
-            for row in self.rows
-            for name, number in row.numbers.items()
-            if name.startswith(AREA_ERROR)
-        ]
+        errors: dict[str, float] = {}
+        for row in self.rows:
+            for column, number in row.numbers.items():
+                if column.startswith(AREA_ERROR):
+                    name = column.removeprefix(AREA_ERROR)
+                    errors[name] = max(number.mean, errors.get(name, 0.0))
         if errors:
             spread = "" if self.plan.choices.seeds == 1 else "± is the spread over the seeds. "
+            told = ", ".join(f"{escape(name)} {error:.3f}" for name, error in errors.items())
             yield (
-                f"{spread}The number of test events alone leaves an AUROC uncertain by up to "
-                f"{max(errors):.3f} (DeLong, largest of the table). All rows are measured on the "
-                "same events, so that a difference between two of them is less uncertain."
+                f"{spread}The number of test events alone leaves an AUROC uncertain by up to: "
+                f"{told} (DeLong, the largest of the column). All rows are measured on the same "
+                "events, so that the difference of two is less uncertain than that of independent "
+                "numbers."
             )
 
     def _of_training(self) -> Iterable[str]:
