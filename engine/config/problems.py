@@ -248,11 +248,11 @@ def _explain(
 def _option_with(composer: Composer, override: Override, context: Sequence[str]) -> str | None:
     """`group=option` with which the key of an override exists; None if there is no such option."""
     parent = override.key_or_group.rpartition(".")[0].replace(".", "/")
-    taken = {text.partition("=")[0] for text in context}
     for group in (parent, "loop"):
-        for option in _group_options(group) if group and group not in taken else []:
+        others = [text for text in context if text.partition("=")[0] != group]
+        for option in _group_options(group) if group else []:
             choice = f"{group}={option}"
-            if isinstance(_compose(composer, [*context, choice, _text(override)]), DictConfig):
+            if isinstance(_compose(composer, [*others, choice, _text(override)]), DictConfig):
                 return choice
     return None
 
