@@ -162,7 +162,7 @@ def _train_missing(plan: Plan, at_once: int) -> int:
 
 def _compared(plan: Plan, command: str) -> Comparison:
     """The rows of the table: finished runs, evaluated beside the baseline."""
-    from engine.comparison.mean_prediction import evaluate_mean_prediction
+    from engine.comparison.mean_prediction import evaluate_mean_prediction, training_classes
     from engine.comparison.measures import column_units, measures
     from engine.comparison.origins import origins_of, this_process
     from engine.comparison.page import Comparison
@@ -183,7 +183,9 @@ def _compared(plan: Plan, command: str) -> Comparison:
     others = list(classes.background) if classes else []
     done = [one.run for one in plan.trainings if one.run is not None and one.is_done]
     origins = origins_of(done), this_process()
-    return Comparison(plan, rows, units, signal, others, command, _day(plan), *origins)
+    trained_on = training_classes(plan.trainings[0].cfg)
+    told_of = (units, signal, others, command, _day(plan), *origins, trained_on)
+    return Comparison(plan, rows, *told_of)
 
 
 def _warn(comparison: Comparison) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from engine.cli.output import Cell, Command, add_json_option, print_json, print_table, remark, say
@@ -23,8 +24,9 @@ if TYPE_CHECKING:
 _DETAILS = """\
 The best weights of a run (best_val.pt) are evaluated on the test split, as after its training: how
 well its score tells each class from the background, and how far reconstructed features are off.
-Nothing is written without --save, which makes evaluation.json and the figure anew and records the
-numbers in the facts, so that engine runs has them: of a run that was trained without, say.
+--scores writes the class and the scores of each event to a file. Nothing is written into the run
+without --save, which makes evaluation.json and the figure anew and records the numbers in the
+facts, so that engine runs has them: of a run that was trained without, say.
 
 A saved config may name classes of engine only. --trust, or the environment variable
 THESIS_TRUST=package,package, allows packages of your own.
@@ -32,6 +34,7 @@ THESIS_TRUST=package,package, allows packages of your own.
   engine evaluate last
   engine evaluate last --background tttt
   engine evaluate last --background ttW,ttZ --json
+  engine evaluate last --scores scores.csv
   engine evaluate last device=cpu --save
 
 docs/TRAINING_GUIDE.md says what each number means.
@@ -47,6 +50,8 @@ def _add_arguments(parser: argparse.ArgumentParser) -> None:
         "--background", action="append", default=[], metavar="CLASS,…",
         help="the classes that are background (default: evaluation.background of the run)",
     )  # fmt: skip
+    parser.add_argument("--scores", metavar="FILE",
+        help="write the scores of each event to FILE as CSV, whole or not at all")  # fmt: skip
     parser.add_argument("--save", action="store_true", help="keep the result in the run")
     parser.add_argument(
         "--trust", action="append", default=[], metavar="PACKAGE", help="a package of your own"
@@ -70,8 +75,12 @@ def _work(args: argparse.Namespace) -> None:
 
         cfg, _ = changed_config(run_dir, args.overrides, [*args.trust, *trusted_packages()])
         result = evaluate_run(run_dir, cfg, _background(args.background, cfg))
+        if result.no_scores is not None:
+            remark(f"no AUROC: {result.no_scores.in_a_line}")
         if args.save:
             _save(run_dir, cfg, result)
+        if args.scores:
+            _save_scores(Path(args.scores), run_dir, result)
     if args.json:
         print_json({"run": run_dir.run_id} | result.record())
     else:
@@ -118,6 +127,25 @@ def _save(run_dir: RunDir, cfg: Any, result: Evaluation) -> None:
     payload["figure_data"] = result.figures({"evaluation"})
     handle_event(cfg.logging, OF_THE_TEST, "on_test_end", payload)
     remark(f"wrote {run_dir.evaluation}")
+
+
+def _save_scores(path: Path, run_dir: RunDir, result: Evaluation) -> None:
+    """Write a row for each event: its number in the test split from 0, its class, its scores."""
+    from engine.cli.formats import Field, csv_lines
+    from engine.cli.saving import save
+
+    scores = result.collected.scores
+    if not scores:
+        raise ConfigError(f"--scores: the loop of {run_dir.run_id} gives no scores")
+    numbers = range(result.collected.n_events)
+    rows = (
+        [Field("number", number), Field("text", name)]
+        + [Field("number", float(values[number])) for values in scores.values()]
+        for number, name in zip(numbers, result.class_names(), strict=True)
+    )
+    lines = csv_lines(["event", "class", *scores], rows)
+    save(path, (line.encode() for line in lines), "--scores")
+    remark(f"wrote {path}")
 
 
 def _print(run_dir: RunDir, result: Evaluation) -> None:

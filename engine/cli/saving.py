@@ -1,4 +1,4 @@
-"""How a command writes the file that `-o` names."""
+"""How a command writes the file that an option such as `-o` names."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from typing import IO
 from engine.errors import ConfigError
 
 
-def save(path: Path, pieces: Iterable[bytes]) -> None:
-    """Write an output file, whole or not at all; where a link leads to is written.
+def save(path: Path, pieces: Iterable[bytes], option: str = "-o") -> None:
+    """Write the output file that `option` names, whole or not at all, and where a link leads to.
 
     What is there and is no ordinary file, such as a pipe or `/dev/null`, is written into.
 
@@ -25,9 +25,9 @@ def save(path: Path, pieces: Iterable[bytes]) -> None:
     from engine.facts.files import as_facts_error, replace_file
 
     if path.is_dir():
-        raise ConfigError(f"-o {path}: this is a directory", "Name a file.")
+        raise ConfigError(f"{option} {path}: this is a directory", "Name a file.")
     if not path.parent.is_dir():
-        raise ConfigError(f"-o {path}: there is no folder {path.parent}")
+        raise ConfigError(f"{option} {path}: there is no folder {path.parent}")
 
     def fill(file: IO[bytes]) -> None:
         for piece in pieces:

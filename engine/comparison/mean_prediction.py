@@ -66,6 +66,23 @@ def evaluate_mean_prediction(cfg: Any) -> Evaluation:
     return result
 
 
+def training_classes(cfg: Any) -> dict[str, int]:
+    """Class to its events in the training split of the config; empty without labels.
+
+    Raises
+    ------
+    ConfigError, DataError
+        If the data are not there, or not what the config says.
+    """
+    *_, meta = make_dataloaders(cfg)
+    labels = meta["labels"]["train"]
+    if labels is None:
+        return {}
+    numbers, counts = labels.unique(return_counts=True)
+    names = [meta["class_names"].get(number, str(number)) for number in numbers.tolist()]
+    return dict(zip(names, counts.tolist(), strict=True))
+
+
 def _objective(cfg: Any, n_batches: int) -> AutoencoderObjective | None:
     try:
         objective = loop_module(str(cfg.loop)).build(cfg, torch.device("cpu"), n_batches)

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
-from engine.comparison.measures import is_share
+from engine.comparison.measures import AREA_ERROR, is_share
 from engine.comparison.origins import Origin, Origins, warning
 from engine.comparison.plan import Combination, Plan
 from engine.comparison.table import Row, columns_of
@@ -21,6 +21,9 @@ WORSE = "†"
 _TITLES = {"val_loss": "val_loss", "n_parameters": "parameters", "events_per_s": "events/s"}
 _ENDS = ("n_parameters", "events_per_s")
 """Columns behind all others."""
+
+SUPERVISED = "test_mlp"
+"""The loop whose score has been told what is signal."""
 
 
 @dataclass(frozen=True)
@@ -43,6 +46,8 @@ class Comparison:
     """With what they were trained."""
     measured_with: Origin
     """With what their errors and scores were measured."""
+    trained_on: Mapping[str, int] = field(default_factory=dict)
+    """Class to its events in the training split; empty without labels."""
 
     def columns(self) -> list[str]:
         """The names of the numbers, in the order of the table."""
@@ -60,7 +65,12 @@ class Comparison:
         told["trained_with"] = [one._asdict() | {"runs": names} for one, names in origins]
         told["measured_with"] = self.measured_with._asdict()
         told |= {"epochs": self.plan.choices.epochs, "seeds": self.plan.choices.seeds}
-        told |= {"units": dict(self.units), "signal": self.signal, "background": list(self.others)}
+        told |= {
+            "trained_on": dict(self.trained_on),
+            "units": dict(self.units),
+            "signal": self.signal,
+            "background": list(self.others),
+        }
         return told | {"rows": [row.record() for row in self.rows], "left_out": left_out}
 
     def markdown(self) -> str:
@@ -81,7 +91,7 @@ class Comparison:
             yield "\n".join(_left_out(self.plan.left_out))
 
     def _table(self) -> Iterable[str]:
-        columns = self.columns()
+        columns = [name for name in self.columns() if not name.startswith(AREA_ERROR)]
         titles = ["loop", "encoder", "latent space", *map(self._title, columns), "runs"]
         yield _line(titles)
         yield _line(["---"] * 3 + ["---:"] * len(columns) + ["---"])
@@ -108,23 +118,15 @@ class Comparison:
         return escape("; ".join(told))
 
     def _legend(self) -> Iterable[str]:
-        choices = self.plan.choices
-        seeds = "1" if choices.seeds == 1 else f"1 to {choices.seeds}"
-        yield (
-            f"The best weights of {count(choices.epochs, 'epoch')}, seeds {seeds}: mean ± standard "
-            "deviation over the runs."
-        )
+        yield self._of_seeds()
         yield (
             "`val_loss` is the loss of the loop, and compares within a loop only. Of each feature "
             "it is the mean absolute error over the objects of the test split; *types* is the "
             "share of objects whose type is right."
         )
-        if self.signal is not None:
-            others, one = escape(" + ".join(self.others)), escape(self.signal)
-            yield (
-                f"*AUROC {one}* is that of {one} against {others}, by the score of the loop; the "
-                f"others are each of one class against {one}. 0.5 is chance."
-            )
+        yield from self._of_areas()
+        yield from self._of_errors()
+        yield from self._of_training()
         yield (
             "*parameters* are those of all networks, the adversaries of `gan_ae` and the codes of "
             "`vq` among them."
@@ -136,6 +138,61 @@ class Comparison:
             yield f"{WORSE} worse than predicting the mean: {len(worse)} of {len(models)} rows."
         elif all(self._is_whole(row) for row in models):
             yield "No row is worse than predicting the mean in its loss or its reconstruction."
+
+    def _of_seeds(self) -> str:
+        choices = self.plan.choices
+        weights = f"The best weights of {count(choices.epochs, 'epoch')}"
+        if choices.seeds == 1:
+            return f"{weights}, seed 1."
+        return f"{weights}, seeds 1 to {choices.seeds}: mean ± standard deviation over the runs."
+
+    def _of_areas(self) -> Iterable[str]:
+        """Which classes the areas tell apart."""
+        if self.signal is None:
+            return
+        others, one = escape(" + ".join(self.others)), escape(self.signal)
+        yield (
+            f"*AUROC {one}* is that of {one} against {others}, by the score of the loop; the "
+            f"others are each of one class against {one}, by the same score. 0.5 is chance."
+        )
+        if any(row.loop == SUPERVISED for row in self.rows):
+            yield (
+                f"The score of `{SUPERVISED}` is the probability that an event is {one}: the other "
+                f"classes against {one} are then below 0.5, the further the better."
+            )
+
+    def _of_errors(self) -> Iterable[str]:
+        """How well the areas are known from so many test events."""
+        errors: dict[str, float] = {}
+        for row in self.rows:
+            for column, number in row.numbers.items():
+                if column.startswith(AREA_ERROR):
+                    name = column.removeprefix(AREA_ERROR)
+                    errors[name] = max(number.mean, errors.get(name, 0.0))
+        if errors:
+            spread = "" if self.plan.choices.seeds == 1 else "± is the spread over the seeds. "
+            told = ", ".join(f"{escape(name)} {error:.3f}" for name, error in errors.items())
+            yield (
+                f"{spread}The number of test events alone leaves an AUROC uncertain by up to: "
+                f"{told} (DeLong, the largest of the column). All rows are measured on the same "
+                "events, so that the difference of two is less uncertain than that of independent "
+                "numbers."
+            )
+
+    def _of_training(self) -> Iterable[str]:
+        """Which classes are usual in training, as a score without labels takes these for usual."""
+        if not self.trained_on:
+            return
+        events = ", ".join(f"{escape(name)} {n:,}" for name, n in self.trained_on.items())
+        usual = max(self.trained_on, key=lambda name: self.trained_on[name])
+        expected = (
+            f": {escape(usual)} is the most usual of them, so that without labels its AUROC is "
+            "expected near 0.5"
+        )
+        yield (
+            f"Training takes the events of all classes ({events})"
+            f"{expected if usual == self.signal else ''}."
+        )
 
     def _is_whole(self, row: Row) -> bool:
         """Whether all of its runs have finished, with every number that the baseline has."""

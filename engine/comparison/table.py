@@ -66,7 +66,17 @@ def make_rows(
             same = [one for one in of_loop if one.combination == combination]
             rows.append(_row(combination, same, evaluated))
             rows[-1].worse = _worse(rows[-1], first)
+        first.numbers = _measured_too(first.numbers, of_loop, evaluated)
     return rows
+
+
+def _measured_too(
+    baseline: dict[str, Spread], of_loop: list[Training], evaluated: Mapping[str, Numbers]
+) -> dict[str, Spread]:
+    """The baseline without what no evaluated model of its loop has: it may reconstruct nothing."""
+    told = [evaluated[one.run.path] for one in of_loop if one.run and one.run.path in evaluated]
+    known = {"val_loss"}.union(*told)
+    return {name: one for name, one in baseline.items() if name in known} if told else baseline
 
 
 def columns_of(rows: Iterable[Row]) -> list[str]:

@@ -23,8 +23,8 @@ class Classes:
 
     @property
     def all(self) -> dict[str, int]:
-        """Every class, the signals first."""
-        return self.signal | self.background
+        """Every class, by its number: the same order whatever the background is."""
+        return dict(sorted((self.signal | self.background).items(), key=lambda entry: entry[1]))
 
 
 def choose_classes(

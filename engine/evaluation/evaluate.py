@@ -76,6 +76,11 @@ class Evaluation:
         """Whether the loop has scores, or reconstructs events."""
         return bool(self.collected.scores or self.collected.events)
 
+    @property
+    def is_without_labels(self) -> bool:
+        """Whether events were reconstructed that have no labels: errors, and no AUROC."""
+        return self.labels is None and bool(self.collected.events)
+
     def lines(self) -> list[str]:
         """What is said of it after a training: how each signal is told from the background."""
         against = " + ".join(self.classes.background) if self.classes else ""
@@ -134,6 +139,13 @@ class Evaluation:
             name: int(np.count_nonzero(self.labels == number)) for name, number in classes.items()
         }
 
+    def class_names(self) -> list[str]:
+        """The class of each event; an empty text where there are no labels."""
+        if self.labels is None or self.classes is None:
+            return [""] * self.collected.n_events
+        names = {number: name for name, number in self.classes.all.items()}
+        return [names[number] for number in self.labels.tolist()]
+
     def scores_of(self, score: str) -> dict[str, NDArray[np.float64]]:
         """The scores of each class."""
         values, classes = self.collected.scores[score], self.classes.all if self.classes else {}
@@ -154,7 +166,7 @@ class Evaluation:
             score = next(iter(self.separations))
             data["score"], data["scores"] = score, self.scores_of(score)
             data["background"] = list(self.classes.background)
-            data["curves"] = self._curves(score)
+            data["curves"] = {name: self._curves(name) for name in self.separations}
         return data
 
     def _curves(self, score: str) -> dict[str, dict[str, Any]]:

@@ -118,7 +118,8 @@ def residuals(axes: Axes, feature: Feature) -> None:
         color=style.RECONSTRUCTION, size=style.SMALL,
     )  # fmt: skip
     symbol = labels.quantity(feature.name)
-    axes.set_xlabel(labels.with_unit(f"{symbol} residual", feature.unit))
+    axes.locator_params(axis="x", nbins=5)
+    axes.set_xlabel(labels.with_unit(f"reco \N{MINUS SIGN} true {symbol}", feature.unit))
     axes.set_ylabel(feature.counted)
 
 

@@ -8,6 +8,7 @@ from typing import Any
 import matplotlib
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
+from matplotlib.axis import Axis
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter
@@ -106,6 +107,11 @@ def legend_above(axes: Axes, handles: list[Artist]) -> None:
     axes.legend(handles=handles, loc="lower left", bbox_to_anchor=(0.0, 1.0), ncols=len(handles))
 
 
+def legend_below(axes: Axes, ncols: int) -> None:
+    """Put a legend of `ncols` columns below `axes`, where it can cover no data."""
+    axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.16), ncols=ncols)
+
+
 def plot_history(axes: Axes, values: FloatArray, colour: str, label: str, **style: Any) -> Artist:
     """Draw values [n epochs] against the epoch; a gap stays a gap, a lone point is a dot."""
     (line,) = axes.plot(range(len(values)), values, color=colour, label=label, **style)
@@ -129,14 +135,14 @@ def log_if_wide(axes: Axes, *parts: Any) -> None:
         return
     axes.set_yscale("log")
     if not is_wide(*parts, ratio=FEW_DECADES) and axes.get_ylim()[0] > TINY:
-        plain_log_ticks(axes)
+        plain_log_ticks(axes.yaxis)
 
 
-def plain_log_ticks(axes: Axes) -> None:
-    """Ticks at 1, 2 and 5 in each decade of a log y axis, written as plain numbers."""
-    axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
-    axes.yaxis.set_major_formatter("{x:g}")
-    axes.yaxis.set_minor_formatter(NullFormatter())
+def plain_log_ticks(axis: Axis) -> None:
+    """Ticks at 1, 2 and 5 in each decade of a log axis, written as plain numbers."""
+    axis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    axis.set_major_formatter("{x:g}")
+    axis.set_minor_formatter(NullFormatter())
 
 
 def legend_of_splits(figure: Figure) -> None:

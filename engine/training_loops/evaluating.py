@@ -102,7 +102,8 @@ def evaluate_run(run_dir: RunDir, cfg: Any, background: Sequence[Any] | None) ->
         If the loop tells nothing about events, or does not say how its model is made; or there is
         no such class.
     DataError
-        If the data cannot be read, or have no labels.
+        If the data cannot be read; or no event is of the background; or there are no labels, and
+        nothing was reconstructed either.
     FactsError
         If there is no checkpoint, or it does not fit the config.
     """
@@ -118,7 +119,7 @@ def evaluate_run(run_dir: RunDir, cfg: Any, background: Sequence[Any] | None) ->
     result = evaluate(objective, splits.test, splits.meta, background)
     if result is None or not result.tells_anything:
         raise ConfigError(f"{_named(cfg)} gives no scores, and reconstructs no events")
-    if result.no_scores is not None:
+    if result.no_scores is not None and not result.is_without_labels:
         raise result.no_scores
     return result
 

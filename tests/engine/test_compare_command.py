@@ -32,7 +32,9 @@ SMALL = (
 )
 ERRORS = {"error_E", "error_pT", "error_eta", "error_phi"}
 AREAS = {"auroc_tttt", "auroc_ttH", "auroc_ttW", "auroc_ttZ"}
-COLUMNS = {"val_loss", "id_accuracy", "n_parameters", "events_per_s"} | ERRORS | AREAS
+AREA_ERRORS = {f"auroc_error_{name}" for name in ("tttt", "ttH", "ttW", "ttZ")}
+COLUMNS = {"val_loss", "id_accuracy", "n_parameters", "events_per_s"}
+COLUMNS |= ERRORS | AREAS | AREA_ERRORS
 
 
 def compared(capsys: pytest.CaptureFixture[str], *words: str, code: int = 0) -> dict[str, Any]:
@@ -63,6 +65,11 @@ def test_combinations_are_trained_once_and_compared(
     assert sizes[1] - sizes[0] == 512 * 32, "the codes are learned too"
 
     text = (own_folder / "table.md").read_text()
+    assert ("±" in text, "auroc" in " ".join(titles(text))) == (False, False), "one seed: no spread"
+    errors = [row["numbers"]["auroc_error_tttt"]["mean"] for row in told["rows"]]
+    assert f"uncertain by up to: tttt {max(errors):.3f}, ttH " in text
+    assert sum(told["trained_on"].values()) == 64
+    assert f"tttt {told['trained_on']['tttt']}" in text
     assert len(re.findall(r"^\| ae \|", text, re.M)) == 3
     with (own_folder / "outputs" / "comparison.csv").open(newline="") as file:
         lines = list(csv.DictReader(file))
@@ -134,6 +141,14 @@ def test_a_combination_that_the_config_refuses_is_left_out_with_its_reason() -> 
     ((combination, reason),) = plan.left_out.items()
     assert combination == ("ae", "mlp", "none")
     assert "phase1.encoder.k" in reason
+    assert "it needs phase1/encoder=gnn" in reason
+
+
+def test_a_loop_without_a_key_of_an_override_is_left_out_and_told_whose_key_it_is() -> None:
+    words = ("data=h5_tokens", "task=binary")
+    plan = make_plan(Choices(("ae", "test_mlp"), ("mlp",), ("none",), 1, 1, words))
+    assert [one.combination.loop for one in plan.trainings] == ["test_mlp"]
+    assert "task: there is no such key here; it needs loop=test_mlp" in str(plan.left_out)
 
 
 def training(combination: tuple[str, str, str], seed: int, done: bool = False) -> Training:
@@ -173,6 +188,21 @@ def test_numbers_worse_than_the_baseline_are_marked() -> None:
     assert row.numbers["val_loss"].mean == pytest.approx(0.6)
     assert row.numbers["val_loss"].std == pytest.approx(0.1 * 2**0.5)
     assert set(row.worse) == {"error_pT", "id_accuracy"}
+
+
+def test_a_baseline_has_no_numbers_that_the_models_of_its_loop_do_not_have() -> None:
+    runs = [training(("test_mlp", "mlp", "none"), 1, done=True)]
+    evaluated = {one.run.path: {"auroc_tttt": 0.8} for one in runs if one.run is not None}
+    mean = {"error_pT": 8.0, "id_accuracy": 0.6}
+    plan = Plan(Choices(("test_mlp",), seeds=1), runs)
+    rows = make_rows(plan, evaluated, {"test_mlp": mean})
+    assert rows[0].numbers == {}
+    assert make_rows(plan, {}, {"test_mlp": mean})[0].numbers.keys() == mean.keys()
+    comparison = Comparison(plan, rows, {}, "tttt", ["ttH"], "engine compare", "today", {},
+        this_process(), {"tttt": 8018, "ttH": 3203})  # fmt: skip
+    page = comparison.markdown()
+    assert "probability that an event is tttt: the other classes against tttt are then" in page
+    assert "(tttt 8,018, ttH 3,203): tttt is the most usual of them" in page
 
 
 def test_a_loop_without_events_is_left_out_before_anything_is_trained(

@@ -10,11 +10,13 @@ from typing import Any
 
 import h5py
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 
 from engine.cli import main
 from engine.config.paths import sample_dir
+from engine.evaluation.ranking import auroc
 from engine.facts import RunDir, read_events, read_scalars
 from engine.library.index import summarise
 from tests.conftest import Outcome
@@ -91,6 +93,24 @@ def test_the_background_is_chosen(thesis_train: Train, capsys: pytest.CaptureFix
     assert 1 - other["signals"]["tttt"]["auroc"] == pytest.approx(kept["signals"]["ttH"]["auroc"])
 
 
+def test_the_scores_of_the_events_are_written_in_the_order_of_the_file(
+    thesis_train: Train, own_folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = thesis_train("loop=gan_ae").run
+    printed(capsys, "last", "--scores", "scores.csv")
+    table = pd.read_csv(own_folder / "scores.csv")
+    assert list(table) == ["event", "class", "reconstruction_error", "discriminator_score"]
+    assert list(table["event"]) == list(range(256))
+    with h5py.File(sample_dir() / "tops_20k.h5") as file:
+        names = {1: "tttt", 2: "ttH", 3: "ttW", 5: "ttZ"}
+        assert list(table["class"]) == [names[number] for number in file["Y_test"][:256]]
+    is_signal = table["class"] == "tttt"
+    for score, told in json.loads(run.evaluation.read_text())["scores"].items():
+        area, _ = auroc(table[score][is_signal].to_numpy(), table[score][~is_signal].to_numpy())
+        assert area == told["signals"]["tttt"]["auroc"]
+    assert "--scores .: this is a directory" in error(capsys, "last", "--scores", ".")
+
+
 def test_the_classes_of_past_runs_are_completed(
     thesis_train: Train, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -151,7 +171,16 @@ def test_data_without_labels_are_reconstructed_and_not_ranked(
     assert "error_pT" in metrics_of(run)
     assert "tttt_auroc" not in metrics_of(run)
     assert "no AUROC: the test split has no labels" in run.log.read_text()
-    assert "the test split has no labels" in error(capsys, "last")
+    capsys.readouterr()
+    assert main(["evaluate", "last", "--json", "--save", "--scores", "scores.csv"]) == 0
+    out, err = capsys.readouterr()
+    assert "no AUROC: the test split has no labels" in err
+    told = json.loads(out)
+    assert told["scores"] == {}
+    table = pd.read_csv(own_folder / "scores.csv")
+    assert table["class"].isna().all()
+    assert table["reconstruction_error"].notna().all()
+    assert told["features"][1]["mean_abs"] == metrics_of(run)["error_pT"]
 
 
 def test_what_cannot_be_evaluated_is_told_in_a_sentence(

@@ -167,6 +167,12 @@ def test_classes_are_named_or_numbered(background: Any, expected: list[str]) -> 
     assert set(classes.all) == {"tttt", "ttH", "ttZ"}
 
 
+def test_classes_keep_their_order_whatever_the_background_is() -> None:
+    labels = np.array([1, 2, 3, 5])
+    orders = [list(choose_classes(labels, NAMES, [one]).all) for one in ("tttt", "ttW", "ttZ")]
+    assert orders == [["tttt", "ttH", "ttW", "ttZ"]] * 3
+
+
 def test_a_class_without_a_name_is_called_by_its_number() -> None:
     classes = choose_classes(np.array([0, 1, 7]), {}, None)
     assert (classes.signal, classes.background) == ({"0": 0}, {"1": 1, "7": 7})

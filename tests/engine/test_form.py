@@ -34,7 +34,7 @@ from engine.errors import ConfigError
 def configs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Our configs, as a copy that can be broken."""
     copied = Path(shutil.copytree(config_dir(), tmp_path / "place" / "configs"))
-    monkeypatch.setattr("engine.config.paths._PACKAGE", copied.parent / "engine")
+    monkeypatch.setattr("engine.packaged._PACKAGE", copied.parent / "engine")
     return copied
 
 

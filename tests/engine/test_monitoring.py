@@ -93,7 +93,10 @@ def score_data() -> dict[str, Any]:
         "score": "reconstruction_error",
         "scores": {name: rng.lognormal(size=80) for name in ("tttt", "ttH", "ttW")},
         "background": ["ttH", "ttW"],
-        "curves": {"tttt": {"auroc": (0.667, 0.02), **curve}},
+        "curves": {
+            "reconstruction_error": {"tttt": {"auroc": (0.667, 0.02), **curve}},
+            "denoising_error": {"tttt": {"auroc": (0.444, 0.02), **curve}},
+        },
     }
 
 
@@ -194,6 +197,35 @@ def test_an_evaluation_shows_what_there_is(missing: str, payload: Payload) -> No
     assert figure is not None
     assert ("tttt against ttH + ttW: AUROC 0.667 ± 0.020" in texts(figure)) is (missing != "scores")
     assert ("GeV" in texts(figure)) is (missing != "objects")
+    assert ("by denoising error" in texts(figure)) is (missing != "scores")
+    n_columns = figure.axes[0].get_subplotspec().get_gridspec().ncols
+    assert n_columns == (2 if missing == "objects" else 3), "no empty column"
+
+
+def test_several_signals_are_told_from_the_least_to_the_greatest_area(payload: Payload) -> None:
+    data = payload["figure_data"]["evaluation"]
+    (curve,) = data["curves"]["reconstruction_error"].values()
+    data["background"] = ["tttt"]
+    data["curves"] = {
+        "reconstruction_error": {
+            "ttH": curve | {"auroc": (0.508, 0.01)},
+            "ttW": curve | {"auroc": (0.553, 0.01)},
+        }
+    }
+    told = texts(drawn(evaluation.draw, payload))
+    message = "each class against tttt: AUROC 0.508 (ttH) to 0.553 (ttW) by reconstruction error"
+    assert message in told
+
+
+def test_few_events_do_not_stretch_the_axis_of_a_score(payload: Payload) -> None:
+    values = np.append(np.linspace(1, 2, 999), 8.0)
+    edges, log = evaluation.score_bins("reconstruction_error", values)
+    assert (edges[-1] < 2.1, log) == (True, False)
+    edges, log = evaluation.score_bins("signal_probability", 10.0 ** -np.arange(5.0))
+    assert ((edges[0], edges[-1]), log) == ((0, 1), False)
+    scores = payload["figure_data"]["evaluation"]["scores"]
+    scores |= {"ttW": np.append(scores["ttW"], 1e6)}
+    assert "of 241 events beyond the axis" in texts(drawn(evaluation.draw, payload))
 
 
 def test_a_family_without_a_module_is_left_out() -> None:

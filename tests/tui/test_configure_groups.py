@@ -102,7 +102,7 @@ def test_the_thread_that_composes_lives_on_with_a_broken_default_and_sees_it_men
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     configs = Path(shutil.copytree(config_dir(), tmp_path / "place" / "configs"))
-    monkeypatch.setattr("engine.config.paths._PACKAGE", configs.parent / "engine")
+    monkeypatch.setattr("engine.packaged._PACKAGE", configs.parent / "engine")
     file = configs / "phase1" / "encoder" / "mlp.yaml"
     whole = file.read_text()
     file.write_text("a: [\n")

@@ -235,6 +235,7 @@ def test_a_start_is_asked_for_once_and_leads_to_the_run(
             assert not started
             await pilot.press("L")
             await wait_for(pilot, lambda: isinstance(pilot.app.screen, LaunchDialog))
+            await wait_for(pilot, lambda: "start this training?" in text_of(pilot.app))
             promised = text_of(pilot.app)
             await pilot.press("y")
             await wait_for(pilot, lambda: isinstance(pilot.app.screen, RunPage))

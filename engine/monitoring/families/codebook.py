@@ -68,7 +68,7 @@ def _ranked(axes: Axes, counts: series.FloatArray) -> None:
     bottom, top = 0.5 * min(counts[used - 1], even), 2 * counts[0]
     axes.set_ylim(bottom, top)
     if top / bottom < style.FEW_DECADES:
-        style.plain_log_ticks(axes)
+        style.plain_log_ticks(axes.yaxis)
     if used < FEW_USED * counts.size:
         axes.set_xscale("log")
         axes.xaxis.set_major_formatter("{x:g}")

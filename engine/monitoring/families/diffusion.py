@@ -32,7 +32,7 @@ def draw(payload: Mapping[str, Any]) -> Figure | None:
     n_panels = bool(names) + has_steps
     if not n_panels:
         return None
-    figure = style.new_figure(5.2 * n_panels, 4.2)
+    figure = style.new_figure(5.6 * n_panels, 4.4)
     if names:
         _draw_levels(figure.add_subplot(1, n_panels, 1), payload, names)
     if has_steps:
@@ -73,7 +73,7 @@ def _draw_levels(axes: Axes, payload: Mapping[str, Any], names: list[str]) -> No
     style.epoch_axis(axes, max(map(len, curves)))
     axes.set_ylabel("MSE of the noise")
     axes.set_title("validation, by the level of noise (share of its steps)")
-    axes.legend(ncols=2)
+    style.legend_below(axes, len(names))
 
 
 def _draw_steps(axes: Axes, data: Mapping[str, Any]) -> None:
@@ -91,4 +91,4 @@ def _draw_steps(axes: Axes, data: Mapping[str, Any]) -> None:
     axes.set_xlabel("steps of the sampler")
     axes.set_ylabel("MSE of the normalised features")
     axes.set_title("reconstruction of validation objects")
-    axes.legend()
+    style.legend_below(axes, 4)
