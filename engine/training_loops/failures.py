@@ -12,6 +12,7 @@ from engine.facts.words import in_words
 from engine.training_loops.device import is_out_of_memory, out_of_memory
 from engine.training_loops.objective import NonFiniteLoss
 
+
 class Superseded(TrainingError):
     """A newer start of the same run has taken it over; this one must write nothing more."""
 

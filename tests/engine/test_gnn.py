@@ -18,7 +18,6 @@ from engine.architectures.simple.edges import AngularEdges, fully_connected, k_n
 from engine.cli import main
 from engine.config.compose import compose
 from engine.config.problems import find_problems
-from engine.config.schema import value_problems
 from engine.data import make_dataloaders
 from engine.errors import ConfigError
 from engine.training_loops.checkpoints import load_checkpoint
@@ -178,7 +177,3 @@ def test_an_encoder_without_angles_or_backend_says_what_is_missing() -> None:
         build_from_config(cfg)
     with pytest.raises(ConfigError, match="backend=sparse: must be dense or pyg"):
         GNNEncoder(F, D, backend="sparse")
-
-
-def test_a_loop_without_objects_may_have_the_gnn_in_its_config() -> None:
-    assert value_problems(compose(["loop=test_mlp", *GNN])) == []
