@@ -132,8 +132,8 @@ class Objective:
             raise ConfigError(
                 f"the loss weight {missing[0]} has no term{meant}; there are "
                 f"{', '.join(sorted(named))}",
-                "A further term of an autoencoder is made in reconstruction_terms, where the baseline "
-                "gets it too.",
+                "A further term of an autoencoder is made in reconstruction_terms: the baseline "
+                "has it then, too.",
             )
         return [(name, weight) for name, weight in self.loss_weights.items() if name in named]
 
