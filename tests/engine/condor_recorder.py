@@ -90,14 +90,14 @@ class Recorder:
 
     def _ask(self) -> None:
         """Note what is true of every run, as its facts and HTCondor's queue and history tell."""
-        at = time.monotonic()
         queue = self._queue()
         for path in self.root.glob("runs/*"):
             job = read_job(RunDir(path).launch)
             if job is None or job.id is None:
                 continue
             truth = self._truth(path, job.id, queue)
-            self._truths.setdefault(path.name, []).append((at, frozenset(truth)))
+            told = (time.monotonic(), frozenset(truth))  # asking may take long
+            self._truths.setdefault(path.name, []).append(told)
 
     def _truth(self, path: Path, job_id: str, queue: Mapping[str, int] | None) -> set[str]:
         end = _end_of(path)
