@@ -82,8 +82,10 @@ class Recorder:
                 self.wrong.append(f"{name}: {state}, where it was one of {sorted(allowed)}")
 
     def _allowed(self, name: str, now: float) -> set[str]:
-        """What was true at some time since shortly before."""
+        """What was true at some time since shortly before; nothing where no truth is so old."""
         times = self._truths.get(name, [])
+        if not times or times[0][0] > now:
+            return set()  # it may have been submitted, and be over, since it was asked before
         recent = [states for at, states in times if at >= now - LAG_S]
         last = [states for at, states in times if at < now - LAG_S][-1:]
         return set().union(*last, *recent)
