@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from pathlib import Path
 
@@ -13,7 +14,8 @@ from engine.facts.run_dir import RunDir
 _MOST_BYTES = 1 << 16
 
 _CONFIG_DIR = re.compile(
-    r"^ +- path: (.+)\n +schema: file\n +provider: command-line$", re.MULTILINE
+    r"^ +- path: (.+(?:\n(?! +schema:).*)*)\n +schema: file\n +provider: command-line$",
+    re.MULTILINE,
 )
 
 _ESCAPE = re.compile(r"\\(?:([^xuU])|[xuU]((?<=x)[0-9A-F]{2}|(?<=u)[0-9A-F]{4}|(?<=U)[0-9A-F]{8}))")
@@ -46,7 +48,11 @@ def read_config_dirs(run_dir: RunDir) -> tuple[str, ...]:
     folders = [entry for entry in told if isinstance(entry, str)] if isinstance(told, list) else []
     if not folders:
         text = _read(run_dir.hydra / "hydra.yaml")
-        folders = [_unquoted(found) for found in _CONFIG_DIR.findall(text)]
+        written = (found.split("\n") for found in _CONFIG_DIR.findall(text))
+        entries = (
+            functools.reduce(_joined, [one.strip(" ") for one in lines]) for lines in written
+        )
+        folders = [_unquoted(entry) for entry in entries]
     return tuple(folders)
 
 

@@ -144,17 +144,23 @@ def test_the_command_to_train_it_again_survives_the_shell(
     assert facts(printed(capsys, "show", "job0"))["again"] == [said["train_command"]]
 
 
+@pytest.mark.parametrize(
+    "name", ["my configs", "a very " * 12 + "long name", "its own: it's", "é: \\"]
+)
 def test_the_command_to_train_it_again_has_its_folder_of_configs(
-    thesis_train: Callable[..., Outcome], own_folder: Path, capsys: pytest.CaptureFixture[str]
+    name: str,
+    thesis_train: Callable[..., Outcome],
+    own_folder: Path,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
-    option = own_folder / "my configs" / "phase1" / "trainer" / "quick.yaml"
+    option = own_folder / name / "phase1" / "trainer" / "quick.yaml"
     option.parent.mkdir(parents=True)
     option.write_text("epochs: 1\nlr: 0.01\n")
     words = ["loop=test_mlp", "phase1/trainer=quick", "data.n_events.train=64"]
-    run = thesis_train("--config-dir", "my configs", *words).run
+    run = thesis_train("--config-dir", name, *words).run
     (said,) = json.loads(printed(capsys, "show", "last", "--json"))
     folder, *others = shlex.split(said["train_command"])[1:]
-    assert (folder, others[0]) == ("--config-dir", str(own_folder / "my configs"))
+    assert (folder, others[0]) == ("--config-dir", str(own_folder / name))
     assert others[1:] == list(summarise(run.path).overrides)
     launch = {"config_dirs": ["/home/me/mine"], "state": "done"}
     run.launch.write_text(json.dumps(launch))
