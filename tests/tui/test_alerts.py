@@ -214,8 +214,8 @@ def test_a_run_that_is_not_running_may_be_silent(state: str) -> None:
     ("cause", "word"),
     [
         ("out of memory", "batch_size"),
-        ("killed", "engine resume"),
-        ("machine restarted", "engine resume"),
+        ("killed", "R goes on"),
+        ("machine restarted", "R goes on"),
         ("node gone", "wait"),
         (None, "log"),
     ],

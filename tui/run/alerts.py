@@ -108,7 +108,7 @@ def _over(run: RunSummary, _curves: Mapping[str, _Curve], _now: float) -> Iterat
         if _LOSS_GONE.search(sentence):
             yield Alert("nan", ERROR, text, f"start anew: {_gentler(run)}")
         else:
-            yield Alert("failed", ERROR, text, "the log (2) says where; engine resume goes on")
+            yield Alert("failed", ERROR, text, "the log (2) says where; R goes on")
     elif run.state == "lost":
         yield Alert("lost", ERROR, text, _LOST.get(run.cause or "", _LOST[""]))
     elif run.state == "held":
@@ -121,10 +121,10 @@ _LOSS_GONE = re.compile(r"loss is (nan|[+-]?inf)", re.IGNORECASE)
 
 _LOST = {
     OUT_OF_MEMORY: "resume with more memory, or train anew with a smaller data.batch_size",
-    KILLED: "engine resume goes on from the last checkpoint; the log (2) may say who ended it",
-    RESTARTED: "engine resume goes on from the last checkpoint",
-    NODE_GONE: "wait a little, the node may come back; else engine resume",
-    "": "look into the log (2); engine resume goes on from the last checkpoint",
+    KILLED: "R goes on from the last checkpoint; the log (2) may say who ended it",
+    RESTARTED: "R goes on from the last checkpoint",
+    NODE_GONE: "wait a little, the node may come back; else R goes on elsewhere",
+    "": "look into the log (2); R goes on from the last checkpoint",
 }
 
 
