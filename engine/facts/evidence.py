@@ -20,6 +20,7 @@ from engine.facts.files import as_facts_error
 from engine.facts.job_report import JobReport
 from engine.facts.last_seen import LastSeen
 from engine.facts.launched import (
+    failed_start,
     is_later,
     is_this_process,
     launch_record,
@@ -66,6 +67,8 @@ class Evidence:
     """Whether `attempt` is a process that a launcher started, and that has not begun to train."""
     no_event_since: bool = False
     """Whether the attempt has written no event yet."""
+    start_failed: str | None = None
+    """How the last start of its job failed, where its record tells that it did."""
     reopened: bool = False
     """Whether a newer start, or launch, followed the end that the facts tell of."""
     moved_from: str | None = None
@@ -129,6 +132,7 @@ def gather(
         events_age_s=now - wrote if wrote is not None and not relaunched else None,
         begun_age_s=now - claimed.st_mtime if claimed else None,
         hidden=_why_hidden(run_dir.events, events),
+        start_failed=failed_start(launch),
         reopened=ended and (silent_attempt or relaunched),
         stop_asked=_stat(run_dir.stop) is not None,
         rewritten=_is_rewritten(run_dir, attempt, seen),

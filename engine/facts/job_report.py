@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+from engine.facts.time_limit import REQUEUE
+from engine.facts.words import signal_of
+
 HTCONDOR = "htcondor"
 """The launcher that is a cluster with HTCondor."""
 
@@ -34,6 +37,14 @@ class JobReport:
     def is_cut_off(self) -> bool:
         """Whether it runs on a node that its scheduler cannot reach; its reason says since when."""
         return self.state == "running" and bool(self.reason)
+
+
+def is_error(exit_code: int | None) -> bool:
+    """Whether a training ended by an error of its own.
+
+    What sends a job away is a signal, and its time that is over has a code of its own.
+    """
+    return exit_code not in (None, 0, REQUEUE) and signal_of(exit_code) is None
 
 
 def _kept(over: JobReport, logged: JobReport) -> JobReport:

@@ -7,8 +7,7 @@ from dataclasses import replace
 from signal import SIGHUP, SIGINT, SIGKILL, SIGTERM, SIGXCPU
 
 from engine.facts.evidence import Evidence
-from engine.facts.job_report import REMOVED_HERE, JobReport
-from engine.facts.time_limit import REQUEUE
+from engine.facts.job_report import REMOVED_HERE, JobReport, is_error
 from engine.facts.verdict import KILLED, OUT_OF_MEMORY, RunState
 from engine.facts.words import first_line, signal_name, signal_of
 
@@ -33,8 +32,9 @@ def waiting(evidence: Evidence, job: JobReport) -> RunState:
     reason = f": {first_line(job.reason)}" if job.reason else ""
     out_of_memory = job.state == "held" and _MEMORY.search(job.reason or "")
     cause = OUT_OF_MEMORY if out_of_memory else None
+    failed = f"; its last start {evidence.start_failed}" if evidence.start_failed else ""
     asked = "; asked to stop, it does not begin" if evidence.stop_asked else ""
-    return RunState(job.state, f"{job.state}{again}{reason}{asked}", cause)
+    return RunState(job.state, f"{job.state}{again}{reason}{failed}{asked}", cause)
 
 
 def after_end(evidence: Evidence, ended: RunState) -> RunState:
@@ -50,12 +50,10 @@ def after_end(evidence: Evidence, ended: RunState) -> RunState:
         return _between_starts(evidence, job) or ended
     if job.state not in ("queued", "held"):
         return next_start_failed(ended, job) or ended
-    told = waiting(evidence, job)
     if ended.state == "stopped":
-        return told
+        return waiting(evidence, job)
     is_old = _told_since(evidence) is False  # it waited for the start that failed
-    failed = replace(told, sentence=f"{told.sentence}; its last start {ended.sentence}")
-    return ended if is_old else failed
+    return ended if is_old else waiting(replace(evidence, start_failed=ended.sentence), job)
 
 
 def _between_starts(evidence: Evidence, job: JobReport) -> RunState | None:
@@ -84,11 +82,10 @@ def _told_since(evidence: Evidence) -> bool | None:
 def next_start_failed(ended: RunState, job: JobReport | None) -> RunState | None:
     """A training that saved and stopped, whose job then ended by an error; None if it did not.
 
-    What sends a job away is a signal, and its time that is over has a code of its own: another
-    code is that of a start after it, which came to no event.
+    The error is that of a start after it, which came to no event.
     """
     code = job.exit_code if job and job.state == "ended" else None
-    if ended.state != "stopped" or code in (None, 0, REQUEUE) or signal_of(code) is not None:
+    if ended.state != "stopped" or not is_error(code):
         return None
     reason = first_line(job.reason) if job else ""
     why = f": {reason}" if reason else f" with exit code {code}"

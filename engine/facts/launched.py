@@ -11,9 +11,10 @@ from typing import Any
 from engine.errors import FactsError
 from engine.facts.attempts import Attempt, attempt_of, process_of
 from engine.facts.job_report import OVER as JOB_OVER
-from engine.facts.job_report import REMOVED_HERE, JobReport
+from engine.facts.job_report import REMOVED_HERE, JobReport, is_error
 from engine.facts.records import integer_in, read_record, text_in
 from engine.facts.run_dir import RunDir
+from engine.facts.words import first_line
 
 _UNDER_WAY = ("submitting", "queued", "held", "running")
 """States in a launch record of a job that may still do something."""
@@ -47,6 +48,17 @@ def recorded_end(
     saves = launch["state"] == "removed" and ours and not cut_off
     is_young = saves and now - changed < REMOVAL_S
     return None if is_young else replace(report_in(launch), told=changed)
+
+
+def failed_start(launch: dict[str, Any]) -> str | None:
+    """How the last start failed, by the record that it wrote last; None where it did not.
+
+    An event may not tell, where that is what it could not write.
+    """
+    if launch.get("state") != "ended" or not is_error(integer_in(launch, "exit_code")):
+        return None
+    reason = first_line(text_in(launch, "reason"))
+    return f"failed: {reason}" if reason else "failed and did not say why"
 
 
 def report_in(launch: dict[str, Any]) -> JobReport:

@@ -367,6 +367,18 @@ def test_an_exception_while_a_job_is_sent_away_is_not_its_end(
     assert may_be_queued(run, handle) == (state != "failed")
 
 
+@pytest.mark.parametrize(("code", "told"), [(1, "; its last start failed: no space"), (143, "")])
+def test_a_start_that_fails_at_writing_its_end_is_told_of_by_its_record(
+    run_dir: RunDir, code: int, told: str
+) -> None:
+    at = failed_just_now(run_dir, LEFT, 1, record="running")
+    run_dir.events.write_text(run_dir.events.read_text().splitlines(keepends=True)[0])
+    amend_record(run_dir.launch, "abc", state="ended", exit_code=code, reason="no space")
+    for path in (run_dir.events, run_dir.launch):
+        os.utime(path, (at, at))
+    assert state_of(run_dir) == ("queued", f"queued: evicted from its node{told}")
+
+
 def test_the_queue_is_heard_of_a_run_that_failed_until_its_job_is_over(run_dir: RunDir) -> None:
     at = failed_just_now(run_dir, SUBMIT + EXECUTE, -10, record="running")
     run, handle = summarise(run_dir.path), read_job(run_dir.launch)
