@@ -186,8 +186,8 @@ class Comparison:
         events = ", ".join(f"{escape(name)} {n:,}" for name, n in self.trained_on.items())
         usual = max(self.trained_on, key=lambda name: self.trained_on[name])
         expected = (
-            f": {escape(usual)} is the most usual of them, so that without labels its AUROC is "
-            "expected near 0.5"
+            f": {escape(usual)} is the most usual of them, so that a score without labels has no "
+            "reason to take it for unusual"
         )
         yield (
             f"Training takes the events of all classes ({events})"

@@ -88,11 +88,15 @@ def settings_file(loop: str) -> str:
 
 def missing_key(error: OmegaConfBaseException, loop: str) -> ConfigError:
     """What is told of a key that a loop reads, and that its config does not have."""
-    return ConfigError(
-        f"loop={loop}: it reads the key {error.full_key}, which its config does not have",
+    key = str(error.full_key)
+    is_ours = (config_dir() / "loop" / f"{loop}.yaml").exists()
+    hint = (
         f"A loop of your own has its settings in {settings_file(loop)}, beside our config.yaml or "
-        "in the folder that --config-dir names.",
+        "in the folder that --config-dir names."
     )
+    if is_ours or key.partition(".")[0] in ("phase1", "data", "logging"):
+        hint = f"Leave out what takes it away, or set it: ++{key}=VALUE."
+    return ConfigError(f"loop={loop}: it reads the key {key}, which its config does not have", hint)
 
 
 def forget_loops(names: Iterable[str]) -> None:

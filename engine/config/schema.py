@@ -94,6 +94,13 @@ def _misfits(cfg: Node) -> Iterator[str]:
         yield "phase1.latent_space.cosine=true: goes with phase1.latent_space.levels=1 only"
     if decoder == "diffusion" and _select(cfg, "phase1.decoder.hidden_dims") == []:
         yield "phase1.decoder.hidden_dims=[]: a denoiser needs a hidden layer, such as [128]"
+    wanted, most = (
+        _select(cfg, f"phase1.decoder.{key}") for key in ("sampling_steps", "noise_steps")
+    )
+    if decoder == "diffusion" and type(wanted) is type(most) is int and wanted > most:
+        yield (
+            f"phase1.decoder.sampling_steps={wanted}: goes up to phase1.decoder.noise_steps={most}"
+        )
 
 
 def _is_ours(cfg: Node, key: str) -> bool:

@@ -211,6 +211,8 @@ def train_on_events(
 def baseline_terms(splits: Splits, objective: AutoencoderObjective) -> dict[str, float]:
     """The terms of predicting for every validation object the mean of the training split.
 
+    Who does that has nothing in the latent space: its vectors are 0.
+
     Raises
     ------
     ConfigError
@@ -220,7 +222,9 @@ def baseline_terms(splits: Splits, objective: AutoencoderObjective) -> dict[str,
     n_types = objective.model.embedding.types.num_embeddings
     batch = EventBatch(*splits.val.tensors)
     made = MeanPrediction(train_ids, n_types, has_globals(objective.model))(batch)
-    terms = objective.reconstruction_terms(made, LatentOutput(batch.tokens_cont), batch)
+    width: Any = objective.model.latent_space.output_dim
+    nothing = LatentOutput(batch.tokens_cont.new_zeros(*batch.tokens_id.shape, width))
+    terms = objective.reconstruction_terms(made, nothing, batch)
     means = {name: float(term.value) for name, term in terms.items() if term.weight is not None}
     # What loss or score lack is better told now than when the training is over.
     objective.weighted_sum(means, objective.not_in_score)

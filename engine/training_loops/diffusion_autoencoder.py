@@ -11,7 +11,7 @@ from torch import Tensor
 from engine.architectures.autoencoder.base import Autoencoder, build_from_config
 from engine.architectures.autoencoder.decoders.diffusion import DiffusionDecoder
 from engine.architectures.autoencoder.losses.reconstruction import token_mse
-from engine.architectures.autoencoder.outputs import Reconstruction
+from engine.architectures.autoencoder.outputs import LatentOutput, Reconstruction
 from engine.architectures.simple.denoiser import Denoiser
 from engine.architectures.simple.diffusion import add_noise, balanced_noise
 from engine.data.batches import TensorBatches
@@ -78,7 +78,16 @@ class DiffusionObjective(AutoencoderObjective):
             terms["token_mse"] = Term(token_mse(made, batch.tokens_cont, mask), n_objects)
             named = zip(NOISE_LEVELS, per_level, strict=True)
             terms |= {level_name(level): Term(value, n_objects) for level, value in named}
-        return terms | self.other_terms(self.decoder.heads(z, mask, made), latent, batch)
+        return terms | self.reconstruction_terms(self.decoder.heads(z, mask, made), latent, batch)
+
+    def reconstruction_terms(
+        self, reconstruction: Reconstruction, latent: LatentOutput, batch: EventBatch
+    ) -> Terms:
+        """The terms beside the error of the noise: of types, event-wide numbers, latent space.
+
+        While it trains no features are reconstructed: those of `reconstruction` are the true ones.
+        """
+        return self.other_terms(reconstruction, latent, batch)
 
     def figure_data(self, splits: Splits, due: set[str], val: Means) -> dict[str, Any]:
         """As for `loop=ae`, and for the family `diffusion` the errors of the samplers."""
@@ -212,7 +221,8 @@ def sampler_errors(objective: DiffusionObjective, val_dl: TensorBatches) -> dict
     batch = EventBatch(*(tensor[:_FIGURE_EVENTS] for tensor in val_dl.tensors))
     z = objective.model.latent(batch.tokens_cont, batch.tokens_id).z
     generator = torch.Generator(z.device).manual_seed(0)
-    steps = sorted({*FIGURE_STEPS, decoder.sampling_steps})
+    steps = {*FIGURE_STEPS, decoder.sampling_steps}
+    steps = sorted(number for number in steps if number <= decoder.denoiser.n_steps)
 
     def error(made: Tensor) -> float:
         return float(token_mse(made, batch.tokens_cont, batch.mask))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import pytest
 import torch
@@ -17,9 +17,13 @@ from engine.config.compose import compose
 from engine.errors import ConfigError
 from engine.facts import read_events
 from engine.training_loops.autoencoder import AutoencoderObjective, baseline_terms, load
+from engine.training_loops.diffusion_autoencoder import DiffusionObjective, baseline_loss
+from engine.training_loops.objective import Term
 from engine.training_loops.optimisation import Optimisation
 from tests.conftest import Outcome
 from tests.engine.test_own_code import BLOCKS, put
+
+Kind = TypeVar("Kind", bound=AutoencoderObjective)
 
 SMALL = ["data.limit_samples=32", "data.batch_size=32", "device=cpu"]
 
@@ -40,10 +44,8 @@ class WithScore(WithTerm):
         return errors | {"twice": 2 * errors["token_mse"]}
 
 
-def objective_of(
-    kind: type[AutoencoderObjective], weights: Mapping[str, float]
-) -> tuple[Any, AutoencoderObjective]:
-    cfg = compose(SMALL)
+def objective_of(kind: type[Kind], weights: Mapping[str, float], *words: str) -> tuple[Any, Kind]:
+    cfg = compose([*SMALL, *words])
     torch.manual_seed(0)
     objective = kind(build_from_config(cfg), dict(weights))
     objective.optimisation = Optimisation(objective.model.parameters(), cfg.phase1.trainer, 1)
@@ -75,6 +77,40 @@ def test_a_further_term_is_in_the_baseline_and_in_the_score() -> None:
     batch = next(iter(splits.val))
     scores = [one.outcome(batch).scores["reconstruction_error"] for one in (plain, objective)]
     torch.testing.assert_close(*scores)
+
+
+class WithLatentTerm(DiffusionObjective):
+    """With a term of the latent vectors, made as in any other loop."""
+
+    not_in_score = DiffusionObjective.not_in_score | {"size"}
+
+    def reconstruction_terms(self, reconstruction: Any, latent: Any, batch: Any) -> Any:
+        terms = super().reconstruction_terms(reconstruction, latent, batch)
+        assert latent.z.shape[-1] == self.model.encode(batch.tokens_cont, batch.tokens_id).shape[-1]
+        size = latent.z[batch.mask].square().mean()
+        return terms | {"size": Term(size, batch.mask.sum())}
+
+
+def test_a_term_of_the_latent_space_trains_in_diffusion_and_says_nothing_of_the_mean() -> None:
+    weights = {"noise_mse": 1.0, "id_cross_entropy": 0.1}
+    parts = ("loop=diffusion_ae",)
+    splits, plain = objective_of(DiffusionObjective, weights, *parts)
+    _, objective = objective_of(WithLatentTerm, weights | {"size": 1.0}, *parts)
+    baselines = [baseline_loss(splits, one) for one in (plain, objective)]
+    assert baselines[0] == pytest.approx(baselines[1])
+    loss, terms = objective.train_batch(next(iter(splits.train)))
+    assert loss == pytest.approx(
+        sum(weight * terms[name].value.item() for name, weight in objective.loss_weights.items())
+    )
+    assert terms["size"].value.item() > 0
+
+
+def test_a_weight_that_diffusion_has_no_term_for_is_told_before_the_training() -> None:
+    splits, objective = objective_of(
+        DiffusionObjective, {"noise_mse": 1.0, "token_mse": 1.0}, "loop=diffusion_ae"
+    )
+    with pytest.raises(ConfigError, match="loss weight token_mse has no term"):
+        baseline_loss(splits, objective)
 
 
 def test_a_term_that_the_score_lacks_is_told_before_the_training() -> None:

@@ -246,11 +246,15 @@ VQ, DENOISER = "phase1/latent_space=vq", "loop=diffusion_ae"
             "phase1.decoder.hidden_dims=[]: a denoiser needs a hidden layer, such as [128]",
         ),
         (
+            [DENOISER, "phase1.decoder.sampling_steps=50", "phase1.decoder.noise_steps=20"],
+            "phase1.decoder.sampling_steps=50: goes up to phase1.decoder.noise_steps=20",
+        ),
+        (
             ["phase1/encoder=gnn", "data.features=[E,pT,eta,angle]"],
             "phase1/encoder=gnn: needs the feature phi, which data.features does not name",
         ),
     ],
-    ids=["cosine", "denoiser", "gnn"],
+    ids=["cosine", "denoiser", "steps", "gnn"],
 )
 def test_values_that_do_not_go_together_are_told_by_their_keys(
     overrides: list[str], told: str

@@ -377,6 +377,16 @@ def test_settings_that_a_loop_lacks_are_one_sentence_and_leave_no_run(
     assert "Traceback" not in said
 
 
+def test_a_key_that_was_taken_away_from_a_loop_of_ours_is_told(
+    thesis_train: Train, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert thesis_train("loop=gan_ae", "~gan_ae.r1_weight").code == 2
+    said = capsys.readouterr().err
+    assert "reads the key gan_ae.r1_weight, which its config does not have" in said
+    assert "++gan_ae.r1_weight=VALUE" in said
+    assert "trainer.yaml" not in said
+
+
 def test_no_file_of_the_working_folder_takes_the_place_of_a_package(
     thesis_train: Train, own_folder: Path
 ) -> None:
