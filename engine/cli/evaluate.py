@@ -28,6 +28,9 @@ well its score tells each class from the background, and how far reconstructed f
 without --save, which makes evaluation.json and the figure anew and records the numbers in the
 facts, so that engine runs has them: of a run that was trained without, say.
 
+data.path=FILE takes the test split of another file, whose features are normalised as those that
+the model was trained on. --save takes the run's own data only, which may have another place.
+
 A saved config may name classes of engine only. --trust, or the environment variable
 THESIS_TRUST=package,package, allows packages of your own.
 
@@ -35,6 +38,7 @@ THESIS_TRUST=package,package, allows packages of your own.
   engine evaluate last --background tttt
   engine evaluate last --background ttW,ttZ --json
   engine evaluate last --scores scores.csv
+  engine evaluate last data.path=other.h5
   engine evaluate last device=cpu --save
 
 docs/TRAINING_GUIDE.md says what each number means.
@@ -74,7 +78,8 @@ def _work(args: argparse.Namespace) -> None:
         from engine.training_loops.evaluating import evaluate_run
 
         cfg, _ = changed_config(run_dir, args.overrides, [*args.trust, *trusted_packages()])
-        result = evaluate_run(run_dir, cfg, _background(args.background, cfg))
+        background = _background(args.background, cfg)
+        result = evaluate_run(run_dir, cfg, background, own_data=args.save)
         if result.no_scores is not None:
             remark(f"no AUROC: {result.no_scores.in_a_line}")
         if args.save:

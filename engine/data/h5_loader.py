@@ -19,7 +19,7 @@ from torch import Tensor
 from engine.data.batches import TensorBatches
 from engine.data.fields import PADDING, SPLITS, EventBatch
 from engine.data.h5_shape import column_problems, find_labels, find_table, open_file
-from engine.data.normalisation import Normaliser
+from engine.data.normalisation import NORMALISERS, Normaliser, trained_on
 from engine.errors import ConfigError, DataError
 
 log = logging.getLogger("engine")
@@ -59,7 +59,9 @@ def make_dataloaders(
     ----------
     cfg
         A config with `data` as in `configs/data/h5_tokens.yaml`. Where one that was made by hand
-        lacks some of it, the whole config is filled in place with what the default one has.
+        lacks some of it, the whole config is filled in place with what the default one has. Of one
+        with the `token_normaliser` and `global_normaliser` of a model in `trained_on`, as
+        `engine evaluate` gives them, none are fitted.
 
     Returns
     -------
@@ -76,6 +78,8 @@ def make_dataloaders(
     DataError
         If the file is missing, truncated, not of the described shape, or holds values that are
         not finite.
+    FactsError
+        If a normaliser in `trained_on` is none of these features.
     """
     data = cfg.data
     if not set(data) >= _KEYS:
@@ -86,7 +90,7 @@ def make_dataloaders(
     if problems:
         raise ConfigError.from_problems(problems)
     splits = _read_splits(Path(data.path).expanduser(), data)
-    tokens, globals_ = _fit(splits["train"], data)
+    tokens, globals_ = _recorded(cfg, data) or _fit(splits["train"], data)
     seed = cfg.phase1.trainer.get("seed", 0)
     batches = {
         name: TensorBatches(
@@ -97,7 +101,7 @@ def make_dataloaders(
         )
         for name, events in splits.items()
     }
-    meta = _describe(data, splits) | {"token_normaliser": tokens, "global_normaliser": globals_}
+    meta = _describe(data, splits) | dict(zip(NORMALISERS, (tokens, globals_), strict=True))
     return batches["train"], batches["val"], batches["test"], meta
 
 
@@ -176,6 +180,17 @@ def _fit(train: Events, data: Any) -> tuple[Normaliser, Normaliser]:
     global_log = torch.tensor([name in logs for name in data.global_features])
     tokens = Normaliser.fit(train.tokens_cont[train.mask], token_log)
     return tokens, Normaliser.fit(train.globals, global_log)
+
+
+def _recorded(cfg: Any, data: Any) -> tuple[Normaliser, Normaliser] | None:
+    """The normalisers that a model was trained with; None where they are not told."""
+    told = trained_on(cfg)
+    if not all(name in told for name in NORMALISERS):
+        return None
+    sizes = len(data.features), len(data.global_features)
+    named = zip(NORMALISERS, sizes, strict=True)
+    tokens, globals_ = (Normaliser.from_dict(told[name], size) for name, size in named)
+    return tokens, globals_
 
 
 def _normalised(events: Events, tokens: Normaliser, globals_: Normaliser) -> tuple[Tensor, ...]:

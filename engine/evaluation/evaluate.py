@@ -203,7 +203,8 @@ def evaluate(
         The test split, in the order of its labels.
     meta
         What `make_dataloaders` says: `labels` and `class_names`, and of collision events the
-        names, units and normalisers.
+        names, units and normalisers. `background` has the numbers of the classes that the
+        model was trained to tell from the others, if it was: these count instead.
     background
         As for `choose_classes`.
 
@@ -219,6 +220,7 @@ def evaluate(
     result = Evaluation(collected, None if labels is None else labels.cpu().numpy())
     _measure_reconstruction(result)
     if collected.scores:
+        background = meta.get("background", background)
         try:
             _separate(result, meta.get("class_names") or {}, background)
         except EngineError as error:  # what else was measured is worth telling

@@ -22,6 +22,7 @@ from engine.architectures.autoencoder.losses.reconstruction import (
 from engine.architectures.autoencoder.outputs import LatentOutput, Reconstruction
 from engine.data.batches import TensorBatches
 from engine.data.fields import EventBatch
+from engine.data.normalisation import recorded
 from engine.errors import ConfigError
 from engine.evaluation.outcome import Outcome
 from engine.training_loops.evaluating import Evaluating
@@ -286,6 +287,4 @@ def _describe(model: Autoencoder, meta: dict[str, Any]) -> dict[str, Any]:
         "path": meta["path"],
         "n_events": meta["n_events"],
         "n_parameters": count_parameters(model)[1],
-        "token_normaliser": meta["token_normaliser"].as_dict(),
-        "global_normaliser": meta["global_normaliser"].as_dict(),
-    }
+    } | recorded(meta)

@@ -221,8 +221,8 @@ def sampler_errors(objective: DiffusionObjective, val_dl: TensorBatches) -> dict
     batch = EventBatch(*(tensor[:_FIGURE_EVENTS] for tensor in val_dl.tensors))
     z = objective.model.latent(batch.tokens_cont, batch.tokens_id).z
     generator = torch.Generator(z.device).manual_seed(0)
-    steps = {*FIGURE_STEPS, decoder.sampling_steps}
-    steps = sorted(number for number in steps if number <= decoder.denoiser.n_steps)
+    wanted = {*FIGURE_STEPS, decoder.sampling_steps}
+    steps = sorted(number for number in wanted if number <= decoder.denoiser.n_steps)
 
     def error(made: Tensor) -> float:
         return float(token_mse(made, batch.tokens_cont, batch.mask))

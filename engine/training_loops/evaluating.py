@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
+import copy
 import logging
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
+from omegaconf import OmegaConf
+
 from engine.data.batches import TensorBatches
+from engine.data.normalisation import NORMALISERS, Normaliser, recorded
 from engine.errors import ConfigError, EngineError, FactsError
+from engine.evaluation.classes import choose_classes
 from engine.evaluation.evaluate import Evaluation, evaluate
+from engine.facts import read_events
 from engine.facts.files import replace_file
 from engine.facts.run_dir import RunDir
 from engine.training_loops.checkpoints import load_checkpoint
 from engine.training_loops.device import resolve_device
 from engine.training_loops.objective import Objective
+from engine.training_loops.past import data_in, require_same_data
 from engine.training_loops.session import Session
 from engine.training_loops.trial import loop_module
 
@@ -86,8 +94,12 @@ def write_evaluation(run_dir: RunDir, result: Evaluation) -> None:
     replace_file(run_dir.evaluation, lambda handle: handle.write(text), sync=False)
 
 
-def evaluate_run(run_dir: RunDir, cfg: Any, background: Sequence[Any] | None) -> Evaluation:
-    """Evaluate the best weights of a run on its test split; nothing is written.
+def evaluate_run(
+    run_dir: RunDir, cfg: Any, background: Sequence[Any] | None, *, own_data: bool = False
+) -> Evaluation:
+    """Evaluate the best weights of a run on the test split of `cfg.data`; nothing is written.
+
+    Features are normalised as those that it was trained on, whose normalisers are in its facts.
 
     Parameters
     ----------
@@ -95,21 +107,27 @@ def evaluate_run(run_dir: RunDir, cfg: Any, background: Sequence[Any] | None) ->
         The config of the run, which may be used: see `engine.config.saved.untrusted`.
     background
         As for `choose_classes`.
+    own_data
+        Whether no other data will do than those that it was trained on.
 
     Raises
     ------
     ConfigError
         If the loop tells nothing about events, or does not say how its model is made; or there is
-        no such class.
+        no such class, or it was trained to tell others.
     DataError
-        If the data cannot be read; or no event is of the background; or there are no labels, and
-        nothing was reconstructed either.
+        If the data cannot be read, or are others where they may not; or no event is of the
+        background; or there are no labels, and nothing was reconstructed either.
     FactsError
         If there is no checkpoint, or it does not fit the config.
     """
     module = loop_module(str(cfg.loop))
     weights = load_checkpoint(run_dir.best)
-    splits = module.load(cfg, resolve_device(cfg))
+    trained_on = _trained_on(run_dir)
+    splits = module.load(cfg if own_data else _with(cfg, trained_on), resolve_device(cfg))
+    now = {"n_events": splits.meta.get("n_events")} | recorded(splits.meta)
+    require_same_data(trained_on if own_data else trained_on | {"n_events": now["n_events"]}, now)
+    _require_background(splits.meta, background, cfg)
     objective: Objective = module.build(cfg, resolve_device(cfg), len(splits.train))
     try:
         objective.model.load_state_dict(weights)
@@ -122,6 +140,45 @@ def evaluate_run(run_dir: RunDir, cfg: Any, background: Sequence[Any] | None) ->
     if result.no_scores is not None and not result.is_without_labels:
         raise result.no_scores
     return result
+
+
+def _trained_on(run_dir: RunDir) -> dict[str, Any]:
+    """What the run says of its data; nothing of one whose loop told nothing, or without facts."""
+    if not run_dir.events.exists():
+        return {}
+    starts = read_events(run_dir.path).of("on_start")
+    return data_in(starts[-1]) if starts else {}
+
+
+def _with(cfg: Any, trained_on: dict[str, Any]) -> Any:
+    """The config with what a loader has to know of the model's own data: numbers alone."""
+    told: dict[str, Any] = {}
+    for name, features in zip(NORMALISERS, ("features", "global_features"), strict=True):
+        if name in trained_on and features in cfg.data:
+            normaliser = Normaliser.from_dict(trained_on[name], len(cfg.data[features]))
+            told[name] = normaliser.as_dict()
+    background = trained_on.get("background")
+    if isinstance(background, list) and all(type(number) is int for number in background):
+        told["background"] = background
+    given = copy.deepcopy(cfg)
+    OmegaConf.set_struct(given, False)
+    given.trained_on = told
+    return given
+
+
+def _require_background(meta: dict[str, Any], background: Sequence[Any] | None, cfg: Any) -> None:
+    """Raise a `ConfigError` where a score was trained on another background than is asked for."""
+    trained = meta.get("background")
+    if trained is None or background is None:
+        return
+    labels = np.concatenate([labels.cpu().numpy() for labels in meta["labels"].values()])
+    asked, own = (choose_classes(labels, meta["class_names"], x) for x in (background, trained))
+    if asked != own:
+        raise ConfigError(
+            f"{_named(cfg)}: its score tells {', '.join(own.signal)} from"
+            f" {', '.join(own.background)}, as it was trained to, and nothing else",
+            "Leave out --background, or train another with evaluation.background=[…].",
+        )
 
 
 def _named(cfg: Any) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+from engine.data.normalisation import NORMALISERS, Normaliser
 from engine.errors import DataError, FactsError
 from engine.facts import RunDir, read_scalars
 from engine.facts.follow import EventFollower
@@ -26,8 +27,8 @@ class Past:
     test_loss: float | None = None
     """What the `on_test_end` line says that follows the last epoch, if there is one."""
 
-    n_events: Any = None
-    """How many events of each split the last start found in the data."""
+    data: dict[str, Any] = field(default_factory=dict)
+    """What the last start said of its data."""
 
     @property
     def epochs_done(self) -> int:
@@ -50,21 +51,6 @@ class Past:
         if self.checkpoint is None or not self.checkpoint.get("at_epoch_end"):
             return False
         return self.epochs_done > 0 and self.epochs_done - 1 not in self.epochs
-
-    def require_same_data(self, n_events: dict[str, int]) -> None:
-        """Refuse to go on with other data than those that the run began with.
-
-        Raises
-        ------
-        DataError
-            If a split has another number of events.
-        """
-        if self.n_events is not None and self.n_events != n_events:
-            raise DataError(
-                f"the data are not those that the run began with: {n_events} events instead of "
-                f"{self.n_events}",
-                "Start a new run with them, or name the old file with data.path=FILE.",
-            )
 
     def numbers(self) -> list[dict[str, Any]]:
         """For each recorded epoch its losses, times and metrics; empty where a line is lost."""
@@ -99,11 +85,47 @@ def read_past(run_dir: RunDir) -> Past | None:
     return past
 
 
+def data_in(start: dict[str, Any]) -> dict[str, Any]:
+    """What an `on_start` says of the data."""
+    meta = start.get("meta")
+    data = meta.get("data") if isinstance(meta, dict) else None
+    return data if isinstance(data, dict) else {}
+
+
+def require_same_data(before: dict[str, Any], now: dict[str, Any]) -> None:
+    """Refuse other data than those that a run began with.
+
+    Parameters
+    ----------
+    before, now
+        What two starts say of their data: the numbers of events, and the normalisers.
+
+    Raises
+    ------
+    DataError
+        If a split has another number of events, or the features of the training split another
+        mean or spread.
+    FactsError
+        If what was said before cannot be read.
+    """
+    counts = before.get("n_events", now["n_events"]), now["n_events"]
+    told = f"{counts[1]} events instead of {counts[0]}" if counts[0] != counts[1] else ""
+    for name in NORMALISERS:
+        if not told and name in before and name in now:
+            n_features = len(now[name]["mean"])
+            one, other = (Normaliser.from_dict(x[name], n_features) for x in (before, now))
+            told = "" if one.is_like(other) else "the training split has another mean or spread"
+    if told:
+        raise DataError(
+            f"the data are not those that the run began with: {told}",
+            "Start a new run with them, or name the old file with data.path=FILE.",
+        )
+
+
 def _take_in(past: Past, record: dict[str, Any]) -> None:
     epoch = record.get("epoch")
     if record["moment"] == "on_start":
-        data = record.get("meta", {}).get("data") if isinstance(record.get("meta"), dict) else None
-        past.n_events = data.get("n_events") if isinstance(data, dict) else None
+        past.data = data_in(record)
     elif record["moment"] == "on_epoch_end" and type(epoch) is int:
         past.test_loss = None
         past.epochs[epoch] = record

@@ -17,7 +17,7 @@ from engine.monitoring.orchestrator import due_families, handle_event
 from engine.training_loops.checkpoints import load_checkpoint, save_best, save_last
 from engine.training_loops.device import reset_max_memory, resolve_device
 from engine.training_loops.failures import DirectoryGone, Superseded, explained, is_mistake
-from engine.training_loops.past import Past, read_past
+from engine.training_loops.past import Past, read_past, require_same_data
 from engine.training_loops.rows import Rows
 from engine.training_loops.stopping import StopRequests, starts_of_job
 from engine.utils.seed import set_all_seeds
@@ -116,7 +116,7 @@ class Session:
     def start(self, data: dict[str, Any], metrics: dict[str, float]) -> None:
         """Say what is trained on what, before the first step, and from where it goes on."""
         if self.past is not None:
-            self.past.require_same_data(data["n_events"])
+            require_same_data(self.past.data, data)
             self.forget_rows(self.past.epochs_done, test=self.past.checkpoint is None)
         self._begun = True
         meta: dict[str, Any] = {"device": str(self.device), "data": data}

@@ -11,6 +11,7 @@ from torch.nn import functional
 from engine.architectures.simple.mlp import MLP
 from engine.data.batches import TensorBatches
 from engine.data.fields import SampleBatch
+from engine.data.normalisation import recorded
 from engine.evaluation.outcome import Outcome
 from engine.training_loops.evaluating import Evaluating
 from engine.training_loops.fit import Fit
@@ -113,7 +114,8 @@ def train(cfg: Any) -> dict[str, Any]:
         train_dl, val_dl, test_dl, meta = load(cfg, session.device)
         objective = build(cfg, session.device, len(train_dl))
         baseline = baseline_loss(train_dl, val_dl, cfg.task)
-        described = {key: meta[key] for key in ("n_features", "task", "n_events")}
+        told = ("n_features", "task", "n_events", "background")
+        described = {key: meta[key] for key in told if key in meta} | recorded(meta)
         session.start(described, {"baseline_val_loss": baseline})
         trainer = cfg.phase1.trainer
         loaders = (train_dl, val_dl, test_dl)

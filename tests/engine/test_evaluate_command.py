@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -181,6 +182,69 @@ def test_data_without_labels_are_reconstructed_and_not_ranked(
     assert table["class"].isna().all()
     assert table["reconstruction_error"].notna().all()
     assert told["features"][1]["mean_abs"] == metrics_of(run)["error_pT"]
+
+
+def softened(folder: Path, without: int | None = None) -> str:
+    """The sample with other energies in training and validation, and perhaps without a class."""
+    with (
+        h5py.File(sample_dir() / "tops_20k.h5") as source,
+        h5py.File(folder / "soft.h5", "w") as soft,
+    ):
+        for split in ("train", "val", "test"):
+            events, labels = source[f"X_{split}"][:256], source[f"Y_{split}"][:256]
+            kept = labels >= 0
+            if split != "test":
+                events[:, 20:] *= 1.7
+                kept = labels != without
+            soft[f"X_{split}"], soft[f"Y_{split}"] = events[kept], labels[kept]
+    return str(folder / "soft.h5")
+
+
+@pytest.mark.parametrize("words", [(), SUPERVISED], ids=["ae", "test_mlp"])
+def test_other_data_are_normalised_as_those_that_the_model_was_trained_on(
+    words: tuple[str, ...],
+    thesis_train: Train,
+    own_folder: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    run = thesis_train(*words).run
+    kept = json.loads(run.evaluation.read_text())
+    other = f"data.path={softened(own_folder)}"
+    told = json.loads(printed(capsys, "last", other, "--json"))
+    assert {name: told[name] for name in kept} == kept
+    refused = error(capsys, "last", other, "--save")
+    assert "the training split has another mean or spread" in refused
+    assert main(["resume", "last", "--epochs", "3", other]) == 2
+    assert "the training split has another mean or spread" in capsys.readouterr().err
+
+
+def test_a_normaliser_that_is_none_is_refused(
+    thesis_train: Train, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = thesis_train().run
+    text = run.events.read_text()
+    own = re.compile(r'"std": ?\[')
+    assert own.search(text)
+    for wrong in ("0.0", '"${oc.env:HOME}"', "1.0, 1.0"):
+        run.events.write_text(own.sub(f'"std": [{wrong}, ', text, count=1))
+        assert "a normaliser in the facts" in error(capsys, "last")
+
+
+def test_a_network_learns_of_signal_and_background_or_says_what_is_missing(
+    thesis_train: Train, own_folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    outcome = thesis_train(*SUPERVISED, f"data.path={softened(own_folder, without=1)}")
+    assert (outcome.code, outcome.runs) == (2, [])
+    assert "has no signal (tttt) in its train split" in capsys.readouterr().err
+
+
+def test_a_network_is_asked_only_for_what_it_was_trained_to_tell(
+    thesis_train: Train, capsys: pytest.CaptureFixture[str]
+) -> None:
+    thesis_train(*SUPERVISED)
+    refused = error(capsys, "last", "--background", "tttt")
+    assert "its score tells tttt from ttH, ttW, ttZ" in refused
+    assert "AUROC" in printed(capsys, "last", "--background", "ttZ,ttW,ttH")
 
 
 def test_what_cannot_be_evaluated_is_told_in_a_sentence(
