@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -14,8 +14,12 @@ from torch import Tensor, nn
 from engine.architectures.autoencoder.outputs import Reconstruction
 from engine.data.batches import TensorBatches
 from engine.data.fields import EventBatch
-from engine.errors import TrainingError
+from engine.data.normalisation import NORMALISERS
+from engine.errors import ConfigError, TrainingError
 from engine.evaluation.outcome import Outcome
+
+_REHEARSED = 8
+"""Events that an evaluation is tried out with."""
 
 
 class Evaluated(Protocol):
@@ -53,16 +57,20 @@ def collect(
 
     Raises
     ------
+    ConfigError
+        If the outcome is none, or a score is not one number for each event, or `meta` lacks what
+        tells of the events.
     TrainingError
         If a score is not finite.
     """
     objective.model.eval()
     scores: dict[str, list[Tensor]] = {}
     parts: list[dict[str, Tensor]] = []
+    sizes = _sizes(batches)
     for batch in batches:
         if stop_asked():
             return None
-        outcome = objective.outcome(batch)
+        outcome = _require_outcome(objective, objective.outcome(batch), next(sizes))
         for name, values in outcome.scores.items():
             scores.setdefault(name, []).append(values)
         if outcome.reconstruction is not None:
@@ -73,6 +81,52 @@ def collect(
         if bad:
             raise TrainingError(f"the score {name} is not finite for {bad} of {len(array)} events")
     return Collected(batches.n_events, joined, _physical(parts, meta) if parts else {})
+
+
+def rehearse(objective: Evaluated, batches: TensorBatches, meta: dict[str, Any]) -> None:
+    """Evaluate some events with a model that is yet to be trained, which tells of mistakes early.
+
+    It changes no state of randomness.
+
+    Raises
+    ------
+    ConfigError
+        As `collect`; or if `meta` has no label for each event, or no names of classes.
+    """
+    some = tuple(tensor[:_REHEARSED] for tensor in batches.tensors)
+    with torch.random.fork_rng():
+        found = collect(objective, TensorBatches(some, batches.make_batch, _REHEARSED), meta)
+    labels = (meta.get("labels") or {}).get("test")
+    if found is None or not found.scores or labels is None:
+        return
+    if tuple(labels.shape) != (batches.n_events,):
+        raise ConfigError(
+            f"meta['labels']['test'] has the shape {list(labels.shape)}, and has to be a class for "
+            f"each of the {batches.n_events} events of the test split"
+        )
+    if not isinstance(meta.get("class_names") or {}, dict):
+        raise ConfigError("meta['class_names'] has to be a mapping: number of a class to its name")
+
+
+def _sizes(batches: TensorBatches) -> Iterator[int]:
+    """How many events each batch has."""
+    for start in range(0, batches.n_events, batches.batch_size):
+        yield min(batches.batch_size, batches.n_events - start)
+
+
+def _require_outcome(objective: Evaluated, outcome: Any, n_events: int) -> Outcome:
+    """The outcome of a batch of so many events, if it is one."""
+    name = f"outcome of {type(objective).__name__}"
+    if not isinstance(outcome, Outcome):
+        raise ConfigError(f"{name} gives {type(outcome).__name__}, and has to give an Outcome")
+    for score, values in outcome.scores.items():
+        shape = list(getattr(values, "shape", ()))
+        if shape != [n_events]:
+            raise ConfigError(
+                f"{name}: the score {score} has the shape {shape}, and has to be one number for "
+                f"each of the {n_events} events of a batch: [{n_events}]"
+            )
+    return outcome
 
 
 def _objects(batch: EventBatch, made: Reconstruction) -> dict[str, Tensor]:
@@ -91,12 +145,15 @@ def _objects(batch: EventBatch, made: Reconstruction) -> dict[str, Tensor]:
 
 def _physical(parts: list[dict[str, Tensor]], meta: dict[str, Any]) -> dict[str, Any]:
     """All parts as arrays in physical units, with their names."""
+    named = ("features", "units", "global_features", "global_units")
+    missing = [name for name in (*named, "type_names", *NORMALISERS) if name not in meta]
+    if missing:
+        raise ConfigError(f"meta of the data lacks {', '.join(missing)}, which tell of the events")
     joined = {name: torch.cat([part[name] for part in parts]).cpu() for name in parts[0]}
-    tokens, globals_ = meta["token_normaliser"], meta["global_normaliser"]
+    tokens, globals_ = (meta[name] for name in NORMALISERS)
     for name in ("truth", "reconstruction"):
         joined[name] = tokens.inverse(joined[name])
         if f"globals_{name}" in joined:
             joined[f"globals_{name}"] = globals_.inverse(joined[f"globals_{name}"])
-    named = ("features", "units", "global_features", "global_units")
     arrays = {name: values.numpy() for name, values in joined.items()}
     return {name: meta[name] for name in named} | {"id_names": meta["type_names"]} | arrays

@@ -15,6 +15,7 @@ from engine.config.compose import missing_key
 from engine.config.problem_keys import Problem, keyed
 from engine.data.h5_shape import FileShape
 from engine.errors import ConfigError, DataError, EngineError
+from engine.evaluation.collect import rehearse
 from engine.preflight.past import Like
 from engine.preflight.points import CheckedPoint
 from engine.preflight.start import data_problems
@@ -141,6 +142,8 @@ class Bench:
         try:
             objective = module.build(cfg, device, len(splits.train) if splits else 1)
             if splits is not None:
+                if (cfg.get("evaluation") or {}).get("enabled", False):
+                    rehearse(objective, splits.test, splits.meta)
                 model.trial = try_out(objective, splits, device, self.budget_s)
         except Exception as error:  # noqa: BLE001 - whatever a component of anybody raises
             model.problems += _explained(error, cfg, device)
@@ -152,7 +155,8 @@ class Bench:
         if model.problems:
             return None
         data = OmegaConf.to_container(model.cfg.data, resolve=True)
-        key = repr((module.__name__, str(device), data, model.cfg.get("task")))
+        classes = (model.cfg.get("evaluation") or {}).get("background")
+        key = repr((module.__name__, str(device), data, model.cfg.get("task"), classes))
         try:
             if key not in self._splits:
                 self._splits = {key: module.load(model.cfg, device)}  # one at a time in memory

@@ -107,9 +107,16 @@ class AutoencoderObjective(Objective):
         Raises
         ------
         ConfigError
-            If `errors_of_events` lacks a term of the loss.
+            If `errors_of_events` lacks a term of the loss, or has not a number for each event.
         """
         errors = self.errors_of_events(made, batch)
+        for name, values in errors.items():
+            if values.shape != (len(batch.mask),):
+                raise ConfigError(
+                    f"errors_of_events of {type(self).__name__}: {name} has the shape "
+                    f"{list(values.shape)}, and has to be one number for each of {len(batch.mask)} "
+                    f"events: [{len(batch.mask)}]"
+                )
         lacking = self.loss_weights.keys() - errors.keys() - self.may_lack - self.not_in_score
         if lacking:
             name = min(lacking)
@@ -195,6 +202,7 @@ def train_on_events(
 ) -> dict[str, Any]:
     """Train an objective whose model is an autoencoder, as `train`, from `on_start` on."""
     objective.model.set_feature_spread(splits.meta["token_normaliser"].std)
+    evaluating = Evaluating(session, objective, splits.test, splits.meta)
     described = _describe(objective.model, splits.meta)
     session.start(described, {"baseline_val_loss": baseline})
     fit = Fit(
@@ -204,7 +212,7 @@ def train_on_events(
         session.cfg.phase1.trainer,
         baseline,
         functools.partial(objective.figure_data, splits),
-        Evaluating(session, objective, splits.test, splits.meta),
+        evaluating,
     )
     return fit.run()
 

@@ -14,6 +14,7 @@ from engine.data.batches import TensorBatches
 from engine.data.normalisation import NORMALISERS, Normaliser, recorded
 from engine.errors import ConfigError, EngineError, FactsError
 from engine.evaluation.classes import choose_classes
+from engine.evaluation.collect import rehearse
 from engine.evaluation.evaluate import Evaluation, evaluate
 from engine.facts import read_events
 from engine.facts.files import replace_file
@@ -35,6 +36,11 @@ class Evaluating:
     ----------
     test_batches, meta
         The test split on the session's device, and what `make_dataloaders` says of the data.
+
+    Raises
+    ------
+    ConfigError
+        If it could not be evaluated, where that is asked for: better told before the training.
     """
 
     def __init__(
@@ -48,6 +54,13 @@ class Evaluating:
         self.objective = objective
         self.test_batches = test_batches
         self.meta = meta
+        if self._is_wanted:
+            rehearse(objective, test_batches, meta)
+
+    @property
+    def _is_wanted(self) -> bool:
+        settings = self.session.cfg.get("evaluation") or {}
+        return bool(settings.get("enabled", False))
 
     def run(self) -> Evaluation | None:
         """The evaluation of the model as it is, kept in `evaluation.json`.
@@ -55,15 +68,14 @@ class Evaluating:
         None where there is nothing to tell, or the training is to stop. What cannot be measured
         is a warning: the training is done, and is worth more.
         """
-        settings = self.session.cfg.get("evaluation") or {}
-        if not settings.get("enabled", False):
+        if not self._is_wanted:
             return None
         try:
             result = evaluate(
                 self.objective,
                 self.test_batches,
                 self.meta,
-                settings.get("background"),
+                self.session.cfg.evaluation.get("background"),
                 lambda: self.session.stop_asked,
             )
         except EngineError as error:

@@ -113,13 +113,13 @@ def train(cfg: Any) -> dict[str, Any]:
     with Session(cfg, SUPPORTED_PLOT_FAMILIES) as session:
         train_dl, val_dl, test_dl, meta = load(cfg, session.device)
         objective = build(cfg, session.device, len(train_dl))
+        evaluating = Evaluating(session, objective, test_dl, meta)
         baseline = baseline_loss(train_dl, val_dl, cfg.task)
         told = ("n_features", "task", "n_events", "background")
         described = {key: meta[key] for key in told if key in meta} | recorded(meta)
         session.start(described, {"baseline_val_loss": baseline})
         trainer = cfg.phase1.trainer
         loaders = (train_dl, val_dl, test_dl)
-        evaluating = Evaluating(session, objective, test_dl, meta)
         fit = Fit(session, objective, loaders, trainer, baseline, lambda due, val: {}, evaluating)
         return fit.run()
 

@@ -153,8 +153,11 @@ def test_a_record_says_what_was_asked_for_whatever_that_is(
 def test_rubbish_in_a_record_is_an_error_or_no_entry(
     tmp_path_factory: pytest.TempPathFactory, data: bytes
 ) -> None:
-    path = tmp_path_factory.mktemp("record") / "launch.json"
+    root = tmp_path_factory.mktemp("outputs")
+    path = root / "runs" / "run" / "launch.json"
+    path.parent.mkdir(parents=True)
     path.write_bytes(data)
+    Index(root).refresh()
     try:
         job = read_job(path)
     except FactsError:
@@ -162,7 +165,6 @@ def test_rubbish_in_a_record_is_an_error_or_no_entry(
     assert job is not None
     assert job.kind in ("run", "sweep", "resume", None)
     job.process()
-    Index(path.parent.parent).refresh()
 
 
 def test_a_spec_is_read_whole_or_not_at_all(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -15,6 +15,8 @@ from engine.architectures.autoencoder.base import build_from_config
 from engine.cli import main
 from engine.config.compose import compose
 from engine.errors import ConfigError
+from engine.evaluation.collect import rehearse
+from engine.evaluation.outcome import Outcome as OutcomeOfEvents
 from engine.facts import read_events
 from engine.training_loops.autoencoder import AutoencoderObjective, baseline_terms, load
 from engine.training_loops.diffusion_autoencoder import DiffusionObjective, baseline_loss
@@ -117,6 +119,43 @@ def test_a_term_that_the_score_lacks_is_told_before_the_training() -> None:
     splits, objective = objective_of(WithTerm, {"token_mse": 1.0, "twice": 1.0})
     with pytest.raises(ConfigError, match=r"twice.*errors_of_events"):
         baseline_terms(splits, objective)
+
+
+class WithColumn(WithScore):
+    """With a column of numbers where there should be a number for each event."""
+
+    def errors_of_events(self, made: Any, batch: Any) -> dict[str, Tensor]:
+        errors = super().errors_of_events(made, batch)
+        return errors | {"twice": errors["twice"].unsqueeze(1)}
+
+
+def test_an_error_that_is_no_number_for_each_event_is_told_before_the_training() -> None:
+    splits, objective = objective_of(WithColumn, {"token_mse": 1.0, "twice": 1.0})
+    with pytest.raises(ConfigError, match=r"twice has the shape \[32, 1\].*for each of 32 events"):
+        baseline_terms(splits, objective)
+
+
+def told(outcome: Callable[[Any], Any], **meta: object) -> str:
+    """Why what an objective makes of events cannot be evaluated."""
+    splits, objective = objective_of(AutoencoderObjective, {"token_mse": 1.0})
+    objective.outcome = outcome  # type: ignore[method-assign]
+    state = torch.get_rng_state()
+    kept = {name: value for name, value in (splits.meta | meta).items() if value is not None}
+    with pytest.raises(ConfigError) as error:
+        rehearse(objective, splits.test, kept)
+    assert torch.equal(torch.get_rng_state(), state), "the training draws as without it"
+    return error.value.message
+
+
+def test_what_cannot_be_evaluated_is_told_before_the_training() -> None:
+    _, objective = objective_of(AutoencoderObjective, {"token_mse": 1.0})
+    right = objective.outcome
+    drawn = OutcomeOfEvents({"mine": torch.rand(8, 2)})
+    assert "the score mine has the shape [8, 2]" in told(lambda _: drawn)
+    assert "has to give an Outcome" in told(lambda _: {"mine": torch.zeros(8)})
+    assert "lacks units" in told(right, units=None)
+    assert "each of the 32 events" in told(right, labels={"test": torch.zeros(31)})
+    assert "class_names" in told(right, class_names=["tttt"])
 
 
 def test_the_loop_of_the_guide_has_its_term_in_loss_baseline_and_score(
