@@ -148,7 +148,8 @@ def _data(model: Any) -> list[str]:
         counts = {split.name: split.events for split in model.data.splits}
         more = f"{data.columns.total} columns: {', '.join(data.features)} of each object"
     elif model.meta is not None:
-        counts, more = model.meta["n_events"], f"{data.n_features} inputs each"
+        n_inputs = data.get("n_features")
+        counts, more = model.meta["n_events"], f"{n_inputs} inputs each" if n_inputs else ""
     else:
         return [str(data.get("path") or data.get("source"))]
     split_names = max(map(len, counts), default=0)
@@ -157,7 +158,7 @@ def _data(model: Any) -> list[str]:
         f"{name:{split_names}}  {n:>{events},} events, {_batches(n, data.batch_size)}"
         for name, n in counts.items()
     ]
-    return [str(data.get("path") or data.get("source")), more, *lines]
+    return [str(data.get("path") or data.get("source")), *filter(None, [more]), *lines]
 
 
 def _parameters(trial: Any) -> list[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import torch
+from omegaconf.errors import OmegaConfBaseException
 from torch import nn
 
 from engine.data import make_dataloaders
@@ -86,6 +87,6 @@ def training_classes(cfg: Any) -> dict[str, int]:
 def _objective(cfg: Any, n_batches: int) -> AutoencoderObjective | None:
     try:
         objective = loop_module(str(cfg.loop)).build(cfg, torch.device("cpu"), n_batches)
-    except ConfigError:  # its runs cannot be evaluated either, and each says why
+    except (ConfigError, OmegaConfBaseException):  # its runs cannot be evaluated, and say why
         return None
     return objective if isinstance(objective, AutoencoderObjective) else None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -127,6 +128,7 @@ class Comparison:
         yield from self._of_areas()
         yield from self._of_errors()
         yield from self._of_training()
+        yield from self._against_the_mean()
         yield (
             "*parameters* are those of all networks, the adversaries of `gan_ae` and the codes of "
             "`vq` among them."
@@ -152,8 +154,9 @@ class Comparison:
             return
         others, one = escape(" + ".join(self.others)), escape(self.signal)
         yield (
-            f"*AUROC {one}* is that of {one} against {others}, by the score of the loop; the "
-            f"others are each of one class against {one}, by the same score. 0.5 is chance."
+            f"*AUROC {one}* is that of {one} against {others}, by the first score of the loop, the "
+            f"one that its runs are judged by; the others are each of one class against {one}, by "
+            "the same score. 0.5 is chance."
         )
         if any(row.loop == SUPERVISED for row in self.rows):
             yield (
@@ -194,6 +197,21 @@ class Comparison:
             f"{expected if usual == self.signal else ''}."
         )
 
+    def _against_the_mean(self) -> Iterable[str]:
+        """How many of the scores are worth more than that of a model that learned nothing."""
+        area, error = f"auroc_{self.signal}", f"{AREA_ERROR}{self.signal}"
+        rows = [row for row in self.rows if {area, error} <= row.numbers.keys()]
+        means = {row.loop: row for row in rows if row.is_baseline}
+        models = [row for row in rows if not row.is_baseline and row.loop in means]
+        if models:
+            better = [row for row in models if _gain(row, means[row.loop], area, error) > 2]
+            told = f"{len(better) or 'none'} of {len(models)} rows"
+            yield (
+                "Predicting the mean, which has learned nothing of an event, has a score as well: "
+                f"{told} {'tells' if len(better) < 2 else 'tell'} {escape(self.signal or '')} from "
+                "the others better than it by more than twice the statistical error."
+            )
+
     def _is_whole(self, row: Row) -> bool:
         """Whether all of its runs have finished, with every number that the baseline has."""
         (baseline,) = [one for one in self.rows if one.is_baseline and one.loop == row.loop]
@@ -201,6 +219,12 @@ class Comparison:
             len(row.runs) == self.plan.choices.seeds
             and baseline.numbers.keys() <= row.numbers.keys()
         )
+
+
+def _gain(row: Row, mean: Row, area: str, error: str) -> float:
+    """By how many statistical errors an area is larger than that of predicting the mean."""
+    gain = row.numbers[area].mean - mean.numbers[area].mean
+    return gain / max(math.hypot(row.numbers[error].mean, mean.numbers[error].mean), 1e-9)
 
 
 def _number(row: Row, name: str) -> str:

@@ -138,7 +138,9 @@ def make_plan(choices: Choices) -> Plan:
     """
     choices.check()
     plan, values = Plan(choices), choices.values()
-    points, _ = make_points(choices.sweep(values), choices.config_dirs, multirun=True)
+    points, problems = make_points(choices.sweep(values), choices.config_dirs, multirun=True)
+    if not any(point.cfg is not None for point in points) and problems:
+        raise ConfigError.from_problems([" ".join(one.text.split()) for one in problems])
     if len(points) != len(list(itertools.product(*values))):
         raise ConfigError("a comparison has one value for each override of all its trainings")
     for point, (*names, seed) in zip(points, itertools.product(*values), strict=True):

@@ -59,7 +59,7 @@ def choose_classes(
         wanted = ", ".join(known[number] for number in sorted(chosen)) or "none"
         raise DataError(
             f"no event is of a background class ({wanted}); the events have {found}",
-            "Choose others with evaluation.background=[…].",
+            "Choose others: evaluation.background=[…], or engine evaluate --background CLASS,….",
         )
     if chosen.issuperset(there):
         raise ConfigError(

@@ -68,6 +68,7 @@ def test_combinations_are_trained_once_and_compared(
     assert ("±" in text, "auroc" in " ".join(titles(text))) == (False, False), "one seed: no spread"
     errors = [row["numbers"]["auroc_error_tttt"]["mean"] for row in told["rows"]]
     assert f"uncertain by up to: tttt {max(errors):.3f}, ttH " in text
+    assert "rows tells tttt from the others better than it by more than twice" in text
     assert sum(told["trained_on"].values()) == 64
     assert f"tttt {told['trained_on']['tttt']}" in text
     assert len(re.findall(r"^\| ae \|", text, re.M)) == 3
@@ -128,6 +129,9 @@ def test_what_makes_no_comparison_is_told_at_once(capsys: pytest.CaptureFixture[
     said = capsys.readouterr().err
     assert "--seeds 0" in said
     assert "phase1/encoder=gnn: --encoders says it" in said
+    assert main(["compare", "--loops", "gan", "-o", "table.md"]) == 2
+    assert "loop=gan" in (said := capsys.readouterr().err)
+    assert "gan_ae" in said
     assert main(["compare", "last", "last~1"]) == 2
     assert "engine diff RUN RUN" in capsys.readouterr().err
     assert main(["compare", "-o", "nowhere/table.md"]) == 2
@@ -188,6 +192,20 @@ def test_numbers_worse_than_the_baseline_are_marked() -> None:
     assert row.numbers["val_loss"].mean == pytest.approx(0.6)
     assert row.numbers["val_loss"].std == pytest.approx(0.1 * 2**0.5)
     assert set(row.worse) == {"error_pT", "id_accuracy"}
+
+
+@pytest.mark.parametrize(("area", "told"), [(0.59, "1 of 2 rows tells"), (0.58, "none of 2 rows")])
+def test_a_score_is_better_than_that_of_the_mean_by_more_than_its_error(
+    area: float, told: str
+) -> None:
+    spaces = ("none", "vq")
+    plan = Plan(Choices(), [training(("ae", "mlp", name), 1, done=True) for name in spaces])
+    mean = {"auroc_tttt": 0.56, "auroc_error_tttt": 0.01}
+    found = [{"auroc_tttt": value, "auroc_error_tttt": 0.01} for value in (area, 0.3)]
+    runs = [one.run.path for one in plan.trainings if one.run is not None]
+    rows = make_rows(plan, dict(zip(runs, found, strict=True)), {"ae": mean})
+    words = ("tttt", ["ttH"], "engine compare", "today", {}, this_process())
+    assert told in Comparison(plan, rows, {}, *words).markdown()
 
 
 def test_a_baseline_has_no_numbers_that_the_models_of_its_loop_do_not_have() -> None:
