@@ -23,7 +23,7 @@ compare: $(VENV)/installed ## train and compare all models in docs/COMPARISON.md
 
 # Many tests wait for a terminal or a cluster: four processes keep two cores busy.
 test: $(VENV)/installed-dev ## run the tests
-	$(BIN)/python -m pytest -n 4 $(ARGS)
+	$(BIN)/python -m pytest -n 4 --dist worksteal $(ARGS)
 
 lint: $(VENV)/installed-dev ## formatting, lint rules, import contracts, types
 	$(BIN)/ruff format --check .

@@ -80,7 +80,8 @@ def run_table(
     """
     vocabulary = Vocabulary(runs, now)
     telling, left_out = ([], []) if _stand_alone(columns) else _telling(runs, vocabulary)
-    names = chosen(columns, _default(runs, telling, vocabulary))
+    default = _and_sorted_by(_default(runs, telling, vocabulary), sort, vocabulary)
+    names = chosen(columns, default)
     table = _table(names, [(run,) for run in runs], sort, vocabulary, limit)
     table = replace(table, telling=tuple(telling))
     return table if columns else replace(table, left_out=tuple(left_out))
@@ -116,7 +117,8 @@ def group_table(
         by += ["epochs"] if f"{TRAINER}epochs" in differing_keys(runs) else []
     else:
         groups, left_out = group(runs, [vocabulary.find(name) for name in by]), []
-    names = chosen(columns, [*by, "runs", "state", *_measured(vocabulary), "duration"])
+    default = [*by, "runs", "state", *_measured(vocabulary), "duration"]
+    names = chosen(columns, _and_sorted_by(default, sort, vocabulary))
     table = _table(names, groups, sort, vocabulary, limit)
     return table if columns else replace(table, left_out=tuple(left_out))
 
@@ -154,6 +156,13 @@ def _default(
     names += ["eta"] if any(run.eta_s is not None for run in runs) else []
     names += ["age", "duration"]
     return names + (["problem"] if any(run.problem for run in runs) else [])
+
+
+def _and_sorted_by(names: Sequence[str], sort: Sequence[str], vocabulary: Vocabulary) -> list[str]:
+    """The default columns, and what the rows are sorted by: the age tells when they started."""
+    there = {_find(name, vocabulary).name for name in names} | {"started"}
+    more = [name.removeprefix("-") for name in sort]
+    return [*names, *(name for name in more if _find(name, vocabulary).name not in there)]
 
 
 def _telling(

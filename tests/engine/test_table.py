@@ -143,6 +143,15 @@ def test_sorting_puts_the_missing_last_and_keeps_the_order_of_equals(
             assert places[id(a)] < places[id(b)]
 
 
+def test_what_a_table_is_sorted_by_is_a_column_once_unless_columns_are_named() -> None:
+    before = run_table(GRID, now=NOW).titles
+    assert run_table(GRID, sort=["-host", "lr", "-started"], now=NOW).titles == (*before, "host")
+    assert run_table(GRID, sort=["phase1.trainer.lr"], now=NOW).titles == before
+    assert run_table(GRID, ["name"], ["host"], now=NOW).titles == ("name",)
+    grouped = [group_table(GRID, ["latent_space"], sort=sort, now=NOW) for sort in ([], ["lr"])]
+    assert grouped[1].titles == (*grouped[0].titles, "lr")
+
+
 def test_the_first_sort_key_counts_most_and_text_comes_after_numbers() -> None:
     table = run_table(GRID, ["latent_space", "lr", "seed"], ["-latent_space", "lr", "-seed"])
     assert [row.values for row in table.rows[:4]] == [
