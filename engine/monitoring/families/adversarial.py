@@ -58,7 +58,7 @@ def draw(payload: Mapping[str, Any]) -> Figure | None:
         return None
     columns = min(n_panels, 2 if n_panels == 4 else 3)
     rows = math.ceil(n_panels / columns)
-    figure = style.new_figure(4.2 * columns, 0.6 + 3.4 * rows)
+    figure = style.new_figure(4.2 * columns, 0.6 + 3.7 * rows)
     axes = [figure.add_subplot(rows, columns, number + 1) for number in range(n_panels)]
     for (curves, title), its_axes in zip(over_epochs, axes, strict=False):
         _draw_curves(its_axes, payload, curves, title)
@@ -69,7 +69,7 @@ def draw(payload: Mapping[str, Any]) -> Figure | None:
 
 
 _PANELS: tuple[tuple[_Curves, str], ...] = (
-    (_LOSSES, "loss (validation)"),
+    (_LOSSES, "adversarial losses (validation)"),
     (_ACCURACIES, "told rightly (validation)"),
     (_NORMS, "norm of the gradient (training)"),
 )
@@ -105,7 +105,7 @@ def _draw_curves(axes: Axes, payload: Mapping[str, Any], curves: _Curves, title:
         style.log_if_wide(axes, *values)
     style.epoch_axis(axes, max(map(len, values)))
     axes.set_title(title)
-    axes.legend()
+    style.legend_below(axes, min(len(found) + 1, 3))
 
 
 def _draw_judgements(axes: Axes, name: str, logits: Mapping[str, Any]) -> None:
@@ -126,4 +126,4 @@ def _draw_judgements(axes: Axes, name: str, logits: Mapping[str, Any]) -> None:
     axes.set_xlabel(f"logit of the {name}")
     axes.set_ylabel(f"share of the {of_what}")
     axes.set_title("taken for made  ◂ 0 ▸  for real")
-    axes.legend()
+    style.legend_below(axes, len(kinds))
