@@ -70,6 +70,10 @@ def _work(args: argparse.Namespace) -> None:
             "--save keeps the numbers against the run's own background, by which runs are compared",
             "Leave out --background, or --save.",
         )
+    if any(word.startswith("evaluation.background=") for word in args.overrides):
+        raise ConfigError(
+            "evaluation.background is that of the run", "Name it: --background CLASS,…"
+        )
     run_dir = RunDir(select_one(args.run, args.root))
     if args.save:
         _require_ended(run_dir)

@@ -53,6 +53,7 @@ class AutoencoderObjective(Objective):
     may_lack = frozenset({"globals_mse", "commitment"})
     not_in_score = frozenset({"commitment"})
     """Terms of the loss that say nothing of an event."""
+    where_terms_are_made = "A further term is made in reconstruction_terms, for the baseline too."
 
     def __init__(self, model: Autoencoder, loss_weights: dict[str, float]) -> None:
         self.model = model
@@ -110,12 +111,12 @@ class AutoencoderObjective(Objective):
             If `errors_of_events` lacks a term of the loss, or has not a number for each event.
         """
         errors = self.errors_of_events(made, batch)
+        n_events = len(batch.mask)
         for name, values in errors.items():
-            if values.shape != (len(batch.mask),):
+            if list(values.shape) != [n_events]:
                 raise ConfigError(
                     f"errors_of_events of {type(self).__name__}: {name} has the shape "
-                    f"{list(values.shape)}, and has to be one number for each of {len(batch.mask)} "
-                    f"events: [{len(batch.mask)}]"
+                    f"{list(values.shape)}, and has to be one number for each of {n_events} events"
                 )
         lacking = self.loss_weights.keys() - errors.keys() - self.may_lack - self.not_in_score
         if lacking:

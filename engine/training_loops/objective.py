@@ -47,11 +47,14 @@ class Objective:
     may_lack
         Terms that not every model has: their weights are left out where there is no such term. Any
         other weight without a term is refused.
+    where_terms_are_made
+        What whoever gave such a weight is told.
     """
 
     model: nn.Module
     loss_weights: dict[str, float]
     may_lack: frozenset[str] = frozenset()
+    where_terms_are_made = "A term is made in terms()."
     optimisation: Optimisation
 
     def terms(self, batch: Any) -> Terms:
@@ -132,8 +135,7 @@ class Objective:
             raise ConfigError(
                 f"the loss weight {missing[0]} has no term{meant}; there are "
                 f"{', '.join(sorted(named))}",
-                "A further term of an autoencoder is made in reconstruction_terms: the baseline "
-                "has it then, too.",
+                self.where_terms_are_made,
             )
         return [(name, weight) for name, weight in self.loss_weights.items() if name in named]
 

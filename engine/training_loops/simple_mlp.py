@@ -117,6 +117,7 @@ def train(cfg: Any) -> dict[str, Any]:
         baseline = baseline_loss(train_dl, val_dl, cfg.task)
         told = ("n_features", "task", "n_events", "background")
         described = {key: meta[key] for key in told if key in meta} | recorded(meta)
+        described["n_parameters"] = sum(one.numel() for one in objective.model.parameters())
         session.start(described, {"baseline_val_loss": baseline})
         trainer = cfg.phase1.trainer
         loaders = (train_dl, val_dl, test_dl)

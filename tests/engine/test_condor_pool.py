@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import stat
 import subprocess
 from collections.abc import Callable, Iterator
@@ -12,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from tests.engine.condor_pool import CANNOT, SCRIPT, Pool
+from tests.engine.launching import wait_until
 
 
 def script(*words: str | Path, **places: str) -> subprocess.CompletedProcess[str]:
@@ -129,6 +131,25 @@ def test_a_pool_that_was_down_has_no_jobs(folder: Path, pool: Pool) -> None:
         assert own.call("condor_q", "-af", "ClusterId").strip() == ""
     finally:
         script("down", folder)
+
+
+def text_of(place: Path) -> str:
+    """The text of a file about a process; none of one that is gone."""
+    try:
+        return place.read_text()
+    except OSError:
+        return ""
+
+
+@pytest.mark.slow
+def test_a_scheduler_that_does_not_answer_is_ended_with_its_pool(folder: Path, pool: Pool) -> None:
+    assert script("up", folder).returncode == 0
+    parent = f"PPid:\t{(folder / 'master.pid').read_text().strip()}\n"
+    places = [one.parent for one in Path("/proc").glob("[0-9]*/status") if parent in text_of(one)]
+    (schedd,) = [one for one in places if text_of(one / "comm") == "condor_schedd\n"]
+    os.kill(int(schedd.name), signal.SIGSTOP)
+    assert "its jobs could not be removed" in script("down", folder).stderr
+    wait_until(lambda: not any(text_of(one / "cmdline") for one in places))
 
 
 def test_a_machine_that_cannot_have_a_pool_is_told_why(own_folder: Path) -> None:

@@ -256,6 +256,7 @@ def test_what_cannot_be_evaluated_is_told_in_a_sentence(
     run = thesis_train().run
     assert "there is no class tttx; choose from tttt" in error(capsys, "last", "--background=tttx")
     assert "Leave out --background" in error(capsys, "last", "--background=ttH", "--save")
+    assert "--background CLASS" in error(capsys, "last", "evaluation.background=[ttH]")
     torch.save({"other": torch.zeros(1)}, run.best)
     assert "does not fit the config" in error(capsys, "last")
     run.best.unlink()
