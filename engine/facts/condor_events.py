@@ -70,6 +70,8 @@ class LoggedJob:
     """Its last start."""
     over: float | None = None
     """When it ended or was removed."""
+    said: float | None = None
+    """When the event was written that tells its state."""
     disconnected: float | None = None
     """Since when the scheduler cannot reach the node; 0 where the log tells no time."""
 
@@ -131,7 +133,10 @@ def seconds_of(text: str) -> float | None:
 def advanced(job: LoggedJob, event: Event) -> LoggedJob:
     """What is known of a job after one more event; a pure function."""
     step = _STEPS.get(event.code)
-    return step(job, event) if step else job
+    if step is None:
+        return job
+    after = step(job, event)
+    return after if step is _grown else replace(after, said=event.at)
 
 
 def _submitted(job: LoggedJob, event: Event) -> LoggedJob:

@@ -35,6 +35,7 @@ class LogReader:
         self._tail = Tail(Path(os.path.realpath(path.parent)) / path.name)
         self._lines: list[bytes] = []
         self._changed: float | None = None
+        self._newest: float | None = None
         self.jobs: dict[tuple[int, int], LoggedJob] = {}
         """Cluster and number of each job in the log, in the order of their first events."""
 
@@ -57,9 +58,17 @@ class LogReader:
         return changed
 
     def report(self, run_id: str | None, job_id: str | None) -> JobReport | None:
-        """What the log says of a job, and when it changed last; None where it is silent."""
-        job = self.find(run_id, job_id)
-        return job.report(self._changed) if job else None
+        """What the log says of a job, and when it said so; None where it is silent.
+
+        That is when the log changed last, by the clock of its disk, less what it tells to have
+        been written since: that a job has grown is no news of its state.
+        """
+        job, told = self.find(run_id, job_id), self._changed
+        if job is None:
+            return None
+        if told is not None and job.said is not None and self._newest is not None:
+            told -= max(0.0, self._newest - job.said)
+        return job.report(told)
 
     def find(self, run_id: str | None, job_id: str | None) -> LoggedJob | None:
         """The newest job with this run id, as the notes of its submission have it.
@@ -87,6 +96,7 @@ class LogReader:
         event, self._lines = event_of(self._lines), []
         if event is None or event.proc < 0:
             return False
+        self._newest = event.at
         key = event.cluster, event.proc
         self.jobs[key] = advanced(self.jobs.get(key, LoggedJob(*key)), event)
         if len(self.jobs) > MOST_JOBS:

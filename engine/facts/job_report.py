@@ -78,11 +78,13 @@ def known_of(
     """What counts of these two, and of the end that the record of the job tells of.
 
     A job that is sent away and fails as it saves writes that end down, and is started again: what
-    is told of it since then counts more.
+    is told of it since then counts more. One that ended well and is said to run is about to leave
+    its node: its next start, if there is one, writes that down itself.
     """
     told = agreed(logged, asked)
     if recorded is None or told is None:
         return told
-    goes_on = recorded.state == "ended" and told.state not in OVER
+    is_leaving = told.state == "running" and recorded.exit_code == 0
+    goes_on = recorded.state == "ended" and told.state not in OVER and not is_leaving
     is_newer = (told.told or 0.0) > (recorded.told or 0.0)
     return told if goes_on and is_newer else agreed(logged, recorded)

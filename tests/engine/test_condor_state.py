@@ -12,7 +12,7 @@ import pytest
 from engine.cli.jobs_table import _progress
 from engine.facts import RunDir, append_jsonl_event, build_event_payload
 from engine.facts.evidence import Evidence
-from engine.facts.job_report import JobReport
+from engine.facts.job_report import JobReport, known_of
 from engine.facts.last_seen import LastSeen
 from engine.facts.state import judge
 from engine.launch.condor.sweep_state import cluster_sweep_state
@@ -377,6 +377,35 @@ def test_a_start_that_fails_at_writing_its_end_is_told_of_by_its_record(
     for path in (run_dir.events, run_dir.launch):
         os.utime(path, (at, at))
     assert state_of(run_dir) == ("queued", f"queued: evicted from its node{told}")
+
+
+GROWN = """\
+006 (012.000.000) 2026-11-27 21:03:56 Image size of job updated: 176024
+...
+"""
+
+
+@pytest.mark.parametrize("code", [0, 1])
+def test_a_job_that_ended_does_not_run_again_because_its_log_tells_of_its_size(
+    run_dir: RunDir, code: int
+) -> None:
+    at = failed_just_now(run_dir, SUBMIT + EXECUTE + GROWN, 1, record="running")
+    if code == 0:
+        run_dir.events.unlink()
+        tell(run_dir, "on_start")
+        tell(run_dir, "on_train_end", stopped=True)
+        os.utime(run_dir.events, (at, at))
+    amend_record(run_dir.launch, "abc", state="ended", exit_code=code, reason=None)
+    os.utime(run_dir.launch, (at + 0.01, at + 0.01))
+    expected = {0: ("stopped", "stopped"), 1: ("failed", ITS_ERROR)}
+    assert state_of(run_dir) == expected[code]
+
+
+def test_a_job_that_ended_well_is_about_to_leave_its_node(run_dir: RunDir) -> None:
+    ended = JobReport("ended", exit_code=0, told=1.0)
+    assert known_of(None, JobReport("running", told=2.0), ended) == ended
+    again = JobReport("queued", told=2.0)
+    assert known_of(None, again, ended) == again, "it was sent away"
 
 
 def test_the_queue_is_heard_of_a_run_that_failed_until_its_job_is_over(run_dir: RunDir) -> None:
