@@ -82,7 +82,7 @@ def open_file(path: Path) -> h5py.File:
     if not path.exists():
         raise DataError(
             f"there is no data file {path}",
-            "Set data.file=NAME, env.data_root=FOLDER or THESIS_DATA_ROOT to where it is.",
+            "Set data.file=NAME, data.path=FILE, env.data_root=FOLDER or THESIS_DATA_ROOT.",
         )
     if path.is_dir():
         raise DataError(f"the data file {path} is a folder", "Set data.file=NAME.")
