@@ -175,15 +175,14 @@ def _print(run_dir: RunDir, result: Evaluation) -> None:
 def _print_signals(scores: dict[str, Any]) -> None:
     """How well each score tells each signal from the background."""
     rows = [
-        [Cell(name, name), _number(signal["events"])]
+        [Cell(name, name), Cell(score, score), _number(signal["events"])]
         + [_number(signal[key]) for key in ("auroc", "auroc_error")]
         + [cell for one in signal["rejections"] for cell in _rejection(one)]
-        + [Cell(score, score)]
         for score, told in scores.items()
         for name, signal in told["signals"].items()
     ]
     cuts = [text for share in (30, 50, 70) for text in (f"1/eps_B@{share}%", "±")]
-    print_table(["signal", "events", "AUROC", "±", *cuts, "score"], rows)
+    print_table(["signal", "score", "events", "AUROC", "±", *cuts], rows)
 
 
 def _rejection(one: dict[str, Any]) -> list[Cell]:

@@ -66,11 +66,10 @@ def collect(
     objective.model.eval()
     scores: dict[str, list[Tensor]] = {}
     parts: list[dict[str, Tensor]] = []
-    sizes = _sizes(batches)
-    for batch in batches:
+    for batch, n_events in zip(batches, _sizes(batches), strict=True):
         if stop_asked():
             return None
-        outcome = _require_outcome(objective, objective.outcome(batch), next(sizes))
+        outcome = _require_outcome(objective, objective.outcome(batch), n_events)
         for name, values in outcome.scores.items():
             scores.setdefault(name, []).append(values)
         if outcome.reconstruction is not None:

@@ -98,7 +98,8 @@ def test_the_scores_of_the_events_are_written_in_the_order_of_the_file(
     thesis_train: Train, own_folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     run = thesis_train("loop=gan_ae").run
-    printed(capsys, "last", "--scores", "scores.csv")
+    (_, table, *_) = printed(capsys, "last", "--scores", "scores.csv").split("\n\n")
+    assert table.split("\t")[:2] == ["signal", "score"], "of two rows of a signal, on any terminal"
     table = pd.read_csv(own_folder / "scores.csv")
     assert list(table) == ["event", "class", "reconstruction_error", "discriminator_score"]
     assert list(table["event"]) == list(range(256))
